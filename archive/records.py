@@ -1,0 +1,280 @@
+"""Rows of the archive: frozen values, one class per table.
+
+Money is integer micro-dollars, times are UTC datetimes with zone, durations are float seconds. A row belongs to
+exactly one entry of the log and carries that entry's number `seq`; decisions and results share one count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+AgentId = str
+"""Forty hexadecimal digits: the commit that holds the agent's whole tree in `code.git`."""
+
+TaskId = str
+"""Name of a task, unique within a run: `<benchmark>/<exercise>`."""
+
+Json = Mapping[str, object]
+"""A JSON object that the archive keeps without reading it."""
+
+
+class Split(StrEnum):
+    """What a task is for: only `search` steers, `confirm` picks the winner, `test` is reported."""
+
+    SEARCH = "search"
+    CONFIRM = "confirm"
+    TEST = "test"
+
+
+class Outcome(StrEnum):
+    """How an evaluation ended. Everything but `void` is evidence; only `resolved` scores above 0."""
+
+    RESOLVED = "resolved"
+    UNRESOLVED = "unresolved"
+    NO_ANSWER = "no_answer"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    BUDGET_SPENT = "budget_spent"
+    CRASHED = "crashed"
+    REJECTED = "rejected"
+    VOID = "void"
+
+    @property
+    def counted(self) -> bool:
+        return self is not Outcome.VOID
+
+
+class ExpansionOutcome(StrEnum):
+    """How an expansion ended. Only `child` makes an agent; `void` is a failure of the machine."""
+
+    CHILD = "child"
+    NO_CHANGE = "no_change"
+    DUPLICATE = "duplicate"
+    GATED = "gated"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    BUDGET_SPENT = "budget_spent"
+    CRASHED = "crashed"
+    VOID = "void"
+
+    @property
+    def counted(self) -> bool:
+        return self is not ExpansionOutcome.VOID
+
+
+class DecisionKind(StrEnum):
+    EXPAND = "expand"
+    EVALUATE = "evaluate"
+
+
+class TestStatus(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What model calls cost together. Tokens are counts, `cost_microusd` is micro-dollars."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_microusd: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            cost_microusd=self.cost_microusd + other.cost_microusd,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestResult:
+    """One hidden or visible test of a task, by its id within the task."""
+
+    __test__ = False  # not a pytest class
+
+    name: str
+    status: TestStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateVerdict:
+    """What one gate said of a child; `detail` is one line for people."""
+
+    gate: str
+    passed: bool
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """One decision of the policy; on disk before its job starts.
+
+    `saw` is what the policy looked at (counts, what was in flight) and `runners_up` the values of what it did
+    not choose, both as JSON for people and for replay.
+    """
+
+    seq: int
+    kind: DecisionKind
+    agent: AgentId
+    policy: str
+    policy_version: int
+    task: TaskId | None = None
+    split: Split | None = None
+    repeat: int = 0
+    context_parents: tuple[AgentId, ...] = ()
+    operator: str | None = None
+    saw: Json = field(default_factory=dict)
+    runners_up: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """One agent. `parent` is None for a seed; `patch_bytes` and `patch_files` compare it with its parent."""
+
+    id: AgentId
+    seq: int
+    parent: AgentId | None
+    context_parents: tuple[AgentId, ...] = ()
+    expansion: str | None = None
+    depth: int
+    tree: str
+    patch_bytes: int = 0
+    patch_files: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expansion:
+    """The result of one try at a child. `child` is set exactly when the outcome is `child`.
+
+    `brief`, `transcript` and `log` are digests of blobs. `parent_evaluations` and `parent_depth` describe the
+    parent when the expansion was decided.
+    """
+
+    id: str
+    seq: int
+    decision: int
+    attempt: int
+    parent: AgentId
+    context_parents: tuple[AgentId, ...] = ()
+    operator: str
+    outcome: ExpansionOutcome
+    child: AgentId | None = None
+    gates: tuple[GateVerdict, ...] = ()
+    brief: str | None = None
+    transcript: str | None = None
+    log: str | None = None
+    patch: str | None = None
+    detail: str = ""
+    usage: Usage = field(default_factory=Usage)
+    parent_evaluations: int = 0
+    parent_depth: int = 0
+    queued_s: float = 0.0
+    seconds: float = 0.0
+    started: datetime
+    sandbox: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The result of one try of one agent on one task.
+
+    `score` lies in [0, 1] and is None exactly when the outcome is `void`. `answer`, `transcript` and `log` are
+    digests of blobs; `tests` are the hidden tests' results. `replaces` names the evaluation that a re-grade
+    stands for. `digests` name the task, the tests, the answer and the images or runtime.
+    """
+
+    id: str
+    seq: int
+    decision: int
+    attempt: int
+    agent: AgentId
+    task: TaskId
+    split: Split
+    repeat: int = 0
+    outcome: Outcome
+    score: float | None
+    tests: tuple[TestResult, ...] = ()
+    tier: str = ""
+    answer: str | None = None
+    transcript: str | None = None
+    log: str | None = None
+    detail: str = ""
+    usage: Usage = field(default_factory=Usage)
+    queued_s: float = 0.0
+    solve_s: float = 0.0
+    grade_s: float = 0.0
+    started: datetime
+    sandbox: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One model call of a rollout, in order `n`. `journal` says that it was answered from the journal."""
+
+    rollout: str
+    seq: int
+    n: int
+    model: str
+    role: str
+    status: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cost_microusd: int
+    latency_s: float
+    journal: bool
+    request: str
+    response: str
+    estimated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One change of a live run: budget, workers, pause, resume, a note of the operator, or a resume itself."""
+
+    seq: int
+    kind: str
+    before: str
+    after: str
+    at: datetime
+
+
+Row = Decision | Agent | Expansion | Evaluation | Call | Change
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one line of the log holds: rows that became true together, all with the same `seq`."""
+
+    seq: int
+    rows: tuple[Row, ...]
+
+
+def job_id(run_id: str, seq: int, kind: str, attempt: int) -> str:
+    """Name of a job, its rollout and its result: the first 128 bits of a SHA-256, as 32 hexadecimal digits.
+
+    `seq` is the decision's, `attempt` counts from 1.
+    """
+    text = f"{run_id}\n{seq}\n{kind}\n{attempt}".encode()
+    return hashlib.sha256(text).hexdigest()[:32]

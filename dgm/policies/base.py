@@ -1,0 +1,82 @@
+"""What a policy is: three functions of values.
+
+`start` makes the belief of an empty run, `observe` folds one row into it, `decide` chooses the next action. The belief
+is always the fold of `observe` over the archive's rows, so resume, replay and simulation need nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from numpy.random import Generator
+
+from archive import AgentId, Json, Row, TaskId
+from dgm.tree import Tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expand:
+    """Make a child of `parent`. `saw` and `runners_up` go into the decision row."""
+
+    parent: AgentId
+    context_parents: tuple[AgentId, ...] = ()
+    saw: Json = field(default_factory=dict)
+    runners_up: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Run `agent` on `task` (of the search split)."""
+
+    agent: AgentId
+    task: TaskId
+    saw: Json = field(default_factory=dict)
+    runners_up: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing now: ask again after the next result. No row, no sequence number."""
+
+    reason: str = ""
+
+
+Action = Expand | Evaluate | Wait
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What a policy sees when it decides. Never the store.
+
+    `tree` holds agents, own and clade counts, tasks and what is in flight; budgets count *started* jobs, void ones
+    not counted. `slots` is how many jobs may run at once.
+    """
+
+    tree: Tree
+    slots: int
+    evaluations_budget: int
+    evaluations_started: int
+    expansions_budget: int
+    expansions_started: int
+    costs: Mapping[str, float] = field(default_factory=dict)
+
+
+Belief = TypeVar("Belief")
+
+
+class Policy(Protocol[Belief]):
+    """`name` and `version` stand in every decision row; a change of behaviour raises the version."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+    def start(self) -> Belief: ...
+
+    def observe(self, belief: Belief, row: Row) -> Belief: ...
+
+    def decide(self, belief: Belief, view: View, generator: Generator) -> Action: ...
