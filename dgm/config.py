@@ -1,0 +1,227 @@
+"""What a run is configured by: dataclasses that Hydra composes, checks and instantiates.
+
+Only the command line knows Hydra: it turns the composed configuration into these values once and passes them on. A
+group's `target` names the class that stands for the choice, so a choice of one's own needs a YAML file and an
+importable class, nothing in this file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+FREE_ON_RESUME = ("budget", "workers", "display", "runs_dir", "name", "stop")
+"""Top-level keys that are no part of what a run *is*: they may differ when a run goes on."""
+
+
+@dataclass
+class HuxleyConfig:
+    _target_: str = "dgm.policies.Huxley"
+    name: str = "huxley"
+    alpha: float = 0.6
+
+
+@dataclass
+class UniformConfig:
+    _target_: str = "dgm.policies.Uniform"
+    name: str = "uniform"
+    alpha: float = 0.6
+
+
+@dataclass
+class SingleFailureConfig:
+    _target_: str = "dgm.operators.SingleFailure"
+
+
+@dataclass
+class GatesConfig:
+    """Which gates a child must pass, in this order, and their limits."""
+
+    _target_: str = "dgm.gates.Gates"
+    max_files: int = 200
+    max_bytes: int = 1_000_000
+    max_patch_bytes: int = 200_000
+    smoke: bool = True
+    smoke_s: float = 60.0
+    check: bool = True
+    check_s: float = 60.0
+
+
+@dataclass
+class KatasConfig:
+    _target_: str = "dgm.benchmarks.katas"
+    name: str = "katas"
+    search: int = 8
+    confirm: int = 3
+    test: int = 5
+
+
+@dataclass
+class PolyglotConfig:
+    """Any folder in the Aider polyglot layout; `search`, `confirm` and `test` are shares within each band."""
+
+    _target_: str = "dgm.benchmarks.PolyglotBenchmark"
+    name: str = "polyglot"
+    path: str = MISSING
+    search: int = 8
+    confirm: int = 3
+    test: int = 5
+
+
+@dataclass
+class RehearsalConfig:
+    """The stand-in for a model: offline, free, deterministic. Its results say nothing about real models."""
+
+    _target_: str = "dgm.llm.backends.RehearsalBackend"
+    name: str = "rehearsal"
+    latency_s: float = 0.0
+
+
+@dataclass
+class OpenAIConfig:
+    """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key; the key itself is never stored."""
+
+    _target_: str = "dgm.llm.backends.OpenAIBackend"
+    name: str = "openai"
+    base_url: str = "https://api.openai.com/v1"
+    key_env: str = "OPENAI_API_KEY"
+    models: dict[str, str] = field(default_factory=lambda: {"solve": "gpt-5-mini", "improve": "gpt-5-mini"})
+    timeout_s: float = 600.0
+
+
+@dataclass
+class ReplayConfig:
+    """The recorded answers of an earlier run; `run` is its directory."""
+
+    _target_: str = "dgm.llm.backends.ReplayBackend"
+    name: str = "replay"
+    run: str = MISSING
+
+
+@dataclass
+class SandboxConfig:
+    """`level` is auto, docker, bubblewrap or process; auto takes the strongest that passes its self-test."""
+
+    level: str = "auto"
+    accept_weaker: bool = False
+    memory_mib: int = 1024
+    processes: int = 128
+    cpus: float = 1.0
+    disk_mib: int = 64
+
+
+@dataclass
+class WorkersConfig:
+    """Where jobs run and how many at once; 0 slots means one per core."""
+
+    _target_: str = MISSING
+    _partial_: bool = True
+    slots: int = 0
+
+
+@dataclass
+class RayConfig(WorkersConfig):
+    """A Ray cluster; without `address` a local one is started and ended with the run."""
+
+    _target_: str = "dgm.workers.ray_pool.start"
+    address: str | None = None
+
+
+@dataclass
+class LocalConfig(WorkersConfig):
+    _target_: str = "dgm.workers.start_local"
+
+
+@dataclass
+class RolloutBudgetConfig:
+    """What one rollout may use; null means no limit."""
+
+    calls: int | None = 40
+    tokens: int | None = 400_000
+    usd: float | None = None
+    solve_s: float = 120.0
+    improve_s: float = 300.0
+
+
+@dataclass
+class BudgetConfig:
+    """`evaluations` on the search split; `expansions` null means twice evaluations ** 0.6; `usd` caps the whole run."""
+
+    evaluations: int = 100
+    expansions: int | None = None
+    usd: float | None = None
+    test_repeats: int = 2
+    rollout: RolloutBudgetConfig = field(default_factory=RolloutBudgetConfig)
+
+
+@dataclass
+class RunConfig:
+    """One run. The defaults list in `configs/config.yaml` fills the groups."""
+
+    name: str = MISSING
+    runs_dir: str = "runs"
+    seed: int = 0
+    agent: str = "seed"
+    improver: str = "parent"
+    display: str = "auto"
+    policy: Any = MISSING
+    operator: Any = MISSING
+    gate: Any = MISSING
+    benchmark: Any = MISSING
+    llm: Any = MISSING
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    workers: Any = MISSING
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+
+
+def register() -> None:
+    """Make the dataclasses known to Hydra as schemas of the groups; YAML files refer to them by name."""
+    store = ConfigStore.instance()
+    store.store(name="run_schema", node=RunConfig)
+    for group, name, node in (
+        ("policy", "huxley_schema", HuxleyConfig),
+        ("policy", "uniform_schema", UniformConfig),
+        ("operator", "single_failure_schema", SingleFailureConfig),
+        ("gate", "default_schema", GatesConfig),
+        ("benchmark", "katas_schema", KatasConfig),
+        ("benchmark", "polyglot_schema", PolyglotConfig),
+        ("llm", "rehearsal_schema", RehearsalConfig),
+        ("llm", "openai_schema", OpenAIConfig),
+        ("llm", "replay_schema", ReplayConfig),
+        ("workers", "ray_schema", RayConfig),
+        ("workers", "local_schema", LocalConfig),
+    ):
+        store.store(group=group, name=name, node=node)
+
+
+Plain = Mapping[str, Any]
+"""A resolved configuration as plain JSON values."""
+
+
+def identity(config: Plain) -> dict[str, Any]:
+    """The part of a resolved configuration that says which run this is: without paths, budget, workers, display."""
+    return {key: value for key, value in config.items() if key not in FREE_ON_RESUME}
+
+
+def run_id(config: Plain) -> str:
+    """Hash of `identity`: 32 hexadecimal digits."""
+    text = json.dumps(identity(config), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def differences(before: object, after: object, prefix: str = "") -> list[str]:
+    """Dotted keys at which two plain configurations differ, with both values, in the order of the keys."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        keys = sorted({*before, *after})
+        return [
+            line
+            for key in keys
+            for line in differences(before.get(key), after.get(key), f"{prefix}.{key}" if prefix else str(key))
+        ]
+    return [] if before == after else [f"{prefix}: {before!r} -> {after!r}"]

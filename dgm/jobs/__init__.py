@@ -1,0 +1,27 @@
+"""Jobs: what runs on a node, as functions of values."""
+
+from dgm.jobs.base import (
+    Doors,
+    EvaluateJob,
+    EvaluateResult,
+    Evidence,
+    ExpandJob,
+    ExpandResult,
+    Job,
+    NodeServices,
+    Result,
+)
+from dgm.jobs.outcomes import voided
+
+__all__ = [
+    "Doors",
+    "EvaluateJob",
+    "EvaluateResult",
+    "Evidence",
+    "ExpandJob",
+    "ExpandResult",
+    "Job",
+    "NodeServices",
+    "Result",
+    "voided",
+]

@@ -1,0 +1,144 @@
+"""What crosses the wall between the driver and a job: frozen, picklable values in both directions.
+
+A job is one try of one decision. Its id names its rollout, its result and its calls. A result says everything that the
+archive will keep of it; the driver turns it into rows. A job that could not be done because the machine failed gives
+a `void` outcome with the reason, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from archive import AgentId, ExpansionOutcome, GateVerdict, Outcome, Split, TestResult
+from dgm.benchmarks import Task
+from dgm.llm import Allowance, CallRecord, Exchange, RolloutRecord, RolloutSpec
+from sandbox import Files, Sandbox
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What an expansion learns from one failed evaluation of its parent; nothing of the hidden tests."""
+
+    task: Task
+    outcome: Outcome
+    answer: Files
+    transcript: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateJob:
+    """One agent on one task. `sample` is the 16 bytes that seed the model's sampling."""
+
+    id: str
+    decision: int
+    attempt: int
+    agent: AgentId
+    tree: Files
+    task: Task
+    split: Split
+    repeat: int
+    sample: bytes
+    allowance: Allowance
+    journal: Path | None
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpandJob:
+    """One child of `parent`: `improver`'s code rewrites a copy of `tree`.
+
+    `improver` is the parent's own tree (or the seed's, for the control without self-improvement). `manifest` is the
+    seed's `agent.toml`, the one that gates go by. `known` are the tree hashes of every agent so far.
+    """
+
+    id: str
+    decision: int
+    attempt: int
+    parent: AgentId
+    tree: Files
+    improver: Files
+    manifest: bytes
+    operator: str
+    brief: str
+    evidence: tuple[Evidence, ...]
+    known: frozenset[str]
+    sample: bytes
+    seconds: float
+    allowance: Allowance
+    journal: Path | None
+    parent_evaluations: int
+    parent_depth: int
+
+
+Job = EvaluateJob | ExpandJob
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateResult:
+    """How one try of an evaluation ended. `answer` is the workspace that the agent left, None if there was none."""
+
+    id: str
+    decision: int
+    attempt: int
+    outcome: Outcome
+    detail: str = ""
+    tests: tuple[TestResult, ...] = ()
+    tier: str = ""
+    answer: Files | None = None
+    transcript: bytes = b""
+    log: bytes = b""
+    calls: tuple[CallRecord, ...] = ()
+    started: datetime
+    queued_s: float = 0.0
+    solve_s: float = 0.0
+    grade_s: float = 0.0
+    sandbox: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpandResult:
+    """How one try of an expansion ended. `child` is the new tree, set exactly when the outcome is `child`."""
+
+    id: str
+    decision: int
+    attempt: int
+    outcome: ExpansionOutcome
+    detail: str = ""
+    child: Files | None = None
+    gates: tuple[GateVerdict, ...] = ()
+    brief: bytes = b""
+    patch: bytes = b""
+    transcript: bytes = b""
+    log: bytes = b""
+    calls: tuple[CallRecord, ...] = ()
+    started: datetime
+    queued_s: float = 0.0
+    seconds: float = 0.0
+    sandbox: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+Result = EvaluateResult | ExpandResult
+
+
+class Doors(Protocol):
+    """Opens a rollout's way to the gateway of this node and closes it again."""
+
+    def open(self, spec: RolloutSpec) -> Path: ...
+
+    def close(self, rollout: str) -> RolloutRecord: ...
+
+
+@dataclass(frozen=True)
+class NodeServices:
+    """What a node needs once: its sandbox and its gateway. Owned by the pool, handed to every job."""
+
+    sandbox: Sandbox
+    doors: Doors

@@ -1,0 +1,72 @@
+"""When to expand and when to evaluate: UCB-Air as HGM uses it (Wang 2025, https://arxiv.org/abs/2510.21614, section 3.2).
+
+Expand while N^alpha >= agents + expansions in flight, N counting started evaluations; a search starts with
+min(5, slots) expansions of the seed, so that several lineages are alive before anything is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dgm.policies.base import View
+
+FIRST_EXPANSIONS = 5
+SEED = 0
+
+
+class Step(StrEnum):
+    EXPAND_SEED = "expand_seed"
+    EXPAND = "expand"
+    EVALUATE = "evaluate"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """What may happen now. `parents` and `agents` are indices into the tree of who may be chosen."""
+
+    step: Step
+    parents: NDArray[np.int64]
+    agents: NDArray[np.int64]
+
+
+def expandable(view: View) -> NDArray[np.int64]:
+    """Indices of agents that may be parents: the seed, and everyone with a counted evaluation."""
+    evaluated = (view.tree.resolved + view.tree.unresolved) > 0
+    if len(view.tree):
+        evaluated[SEED] = True
+    return np.flatnonzero(evaluated)
+
+
+def evaluable(view: View) -> NDArray[np.int64]:
+    """Indices of agents with a search task left."""
+    return np.flatnonzero(view.tree.used < len(view.tree.tasks))
+
+
+def schedule(view: View, alpha: float) -> Schedule:
+    """The next step and its candidates.
+
+    Once the evaluation budget is started nothing more is. When every agent has used every task, an expansion is made
+    even if the widening rule would wait for more evaluations: nothing else could ever happen.
+    """
+    parents, agents = expandable(view), evaluable(view)
+    tree = view.tree
+    spent = view.evaluations_started >= view.evaluations_budget
+    may_expand = view.expansions_started < view.expansions_budget and len(parents) > 0
+    if spent or len(tree) == 0:
+        step = Step.WAIT
+    elif may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots):
+        step = Step.EXPAND_SEED
+    elif may_expand and view.evaluations_started**alpha >= len(tree) + tree.expansions_in_flight:
+        step = Step.EXPAND
+    elif len(agents):
+        step = Step.EVALUATE
+    elif may_expand and tree.expansions_in_flight == 0:
+        step = Step.EXPAND
+    else:
+        step = Step.WAIT
+    return Schedule(step=step, parents=parents, agents=agents)

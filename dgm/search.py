@@ -1,0 +1,270 @@
+"""The search loop: view, decide, append the decision, submit; next result, append it, view again.
+
+The driver alone decides and writes. A decision is on disk before its job starts and a result before anything is decided
+from it, so what was decided and has no result is exactly what was in flight when a driver died: those jobs, and only
+those, run again. There are no barriers; policies see what is in flight.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from numpy.random import Generator, SeedSequence, default_rng
+
+from archive import Archive, Decision, DecisionKind, Evaluation, Expansion, Row, Split, TaskId
+from dgm.jobs import Job, Result
+from dgm.policies import Evaluate, Expand, Policy, View, Wait
+from dgm.tree import Tree
+from dgm.workers import Pool
+
+log = logging.getLogger(__name__)
+
+Belief = TypeVar("Belief")
+
+RECENT = 10
+"""How many last results are looked at to see that the machine, not the agents, is failing."""
+
+
+class DriverError(Exception):
+    """The search cannot go on; running the same command again is safe."""
+
+
+class RunPausedError(DriverError):
+    """More than half of the last ten results were void: something outside the agents is broken."""
+
+
+class StoppedError(DriverError):
+    """The operator asked to stop; `open_decisions` will be submitted again by the same command."""
+
+    def __init__(self, open_decisions: int) -> None:
+        super().__init__(f"stopped with {open_decisions} decisions open")
+        self.open_decisions = open_decisions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What bounds a search. `evaluations` and `expansions` count non-void ones on the search split.
+
+    `test_repeats` is how often the winner and the seed meet each test task at the end. `retry_s` is the first
+    pause in seconds before a void job is tried again (doubled at the second), `grace_s` how long a stopping driver
+    waits for what is running.
+    """
+
+    seed: int
+    evaluations: int
+    expansions: int
+    test_repeats: int = 2
+    retry_s: float = 2.0
+    grace_s: float = 30.0
+
+
+class Planner(Protocol):
+    """Turns decisions into jobs and results into rows."""
+
+    def observe(self, row: Row) -> None:
+        """Fold one row in, as policies do."""
+
+    def operator(self, action: Expand) -> str:
+        """Name of the operator that this expansion will use."""
+
+    def job(self, decision: Decision, attempt: int) -> Job: ...
+
+    def rows(self, result: Result, decision: Decision, seq: int) -> tuple[Row, ...]:
+        """Rows of a result, all with number `seq`; what they name is durable before this returns."""
+
+
+class Display(Protocol):
+    """Shows a search while it goes on."""
+
+    def show(self, tree: Tree, settings: Settings, running: int) -> None: ...
+
+    def note(self, row: Row) -> None: ...
+
+
+def stream(seed: int, seq: int, purpose: int) -> SeedSequence:
+    """The random stream of one decision: purpose 0 decides, 1 is the job's, 2 the model's sampling."""
+    return SeedSequence(seed, spawn_key=(seq, purpose))
+
+
+class Search(Generic[Belief]):
+    """One driver on one archive. `tests` are the tasks of the test split, in frozen order.
+
+    `stops` says how often the operator asked to stop: once, and nothing new is decided; twice, and the driver leaves.
+    """
+
+    def __init__(
+        self,
+        *,
+        archive: Archive,
+        policy: Policy[Belief],
+        pool: Pool,
+        planner: Planner,
+        tree: Tree,
+        tests: tuple[TaskId, ...],
+        settings: Settings,
+        display: Display,
+        clock: Callable[[], float],
+        stops: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._archive = archive
+        self._policy = policy
+        self._pool = pool
+        self._planner = planner
+        self._tests = tests
+        self._settings = settings
+        self._display = display
+        self._clock = clock
+        self._stops = stops
+        self._tree = tree
+        self._belief = policy.start()
+        self._tested: set[tuple[str, TaskId, int]] = set()
+        self._recent: deque[bool] = deque(maxlen=RECENT)
+        self._retries: list[tuple[float, int]] = []
+        self._left_at: float | None = None
+
+    def run(self) -> Tree:
+        """Search until the budget is used, then test the best-belief agent and the seed. Gives the final tree.
+
+        Raises StoppedError or RunPausedError; the same call on the same archive goes on.
+        """
+        for entry in self._archive.entries():
+            for row in entry.rows:
+                self._fold(row)
+        for seq in sorted(self._tree.open):
+            self._submit(seq)
+        while True:
+            self._heed_stops()
+            self._submit_retries()
+            if self._left_at is None:
+                self._decide()
+            self._display.show(self._tree, self._settings, self._pool.running)
+            if not self._tree.open:
+                return self._tree
+            result = self._pool.next_finished(timeout_s=self._patience())
+            if result is not None:
+                self._record(result)
+
+    def _fold(self, row: Row) -> None:
+        self._tree.observe(row)
+        self._planner.observe(row)
+        self._belief = self._policy.observe(self._belief, row)
+        if isinstance(row, Decision) and row.split is Split.TEST and row.task is not None:
+            self._tested.add((row.agent, row.task, row.repeat))
+
+    def _heed_stops(self) -> None:
+        stops = self._stops()
+        if not stops:
+            return
+        if self._left_at is None:
+            self._left_at = self._clock() + self._settings.grace_s
+        if stops > 1 or self._pool.running == 0 or self._clock() >= self._left_at:
+            raise StoppedError(len(self._tree.open))
+
+    def _patience(self) -> float:
+        due = [at for at, _ in self._retries[:1]]
+        return max(0.01, min([0.5, *(at - self._clock() for at in due)]))
+
+    def _decide(self) -> None:
+        while self._pool.running + len(self._retries) < self._pool.slots:
+            decision = self._search_decision() or next(self._test_decisions(), None)
+            if decision is None:
+                return
+            self._archive.append(decision)
+            self._fold(decision)
+            self._display.note(decision)
+            self._submit(decision.seq)
+
+    def _search_decision(self) -> Decision | None:
+        seq = self._archive.next_seq
+        view = View(
+            tree=self._tree,
+            slots=self._pool.slots,
+            evaluations_budget=self._settings.evaluations,
+            evaluations_started=self._tree.evaluations_started,
+            expansions_budget=self._settings.expansions,
+            expansions_started=self._tree.expansions_started,
+        )
+        generator: Generator = default_rng(stream(self._settings.seed, seq, 0))
+        action = self._policy.decide(self._belief, view, generator)
+        match action:
+            case Wait():
+                return None
+            case Expand():
+                return Decision(
+                    seq=seq,
+                    kind=DecisionKind.EXPAND,
+                    agent=action.parent,
+                    context_parents=action.context_parents,
+                    operator=self._planner.operator(action),
+                    policy=self._policy.name,
+                    policy_version=self._policy.version,
+                    saw=action.saw,
+                    runners_up=action.runners_up,
+                )
+            case Evaluate():
+                return Decision(
+                    seq=seq,
+                    kind=DecisionKind.EVALUATE,
+                    agent=action.agent,
+                    task=action.task,
+                    split=Split.SEARCH,
+                    policy=self._policy.name,
+                    policy_version=self._policy.version,
+                    saw=action.saw,
+                    runners_up=action.runners_up,
+                )
+
+    def _test_decisions(self) -> Iterator[Decision]:
+        """What the final test still lacks; nothing while the search itself has work in flight."""
+        if any(found.decision.split is not Split.TEST for found in self._tree.open.values()):
+            return
+        finalists = dict.fromkeys((self._tree.best(), self._tree.ids[0]))
+        for repeat in range(self._settings.test_repeats):
+            for task in self._tests:
+                for agent in finalists:
+                    if (agent, task, repeat) not in self._tested:
+                        yield Decision(
+                            seq=self._archive.next_seq,
+                            kind=DecisionKind.EVALUATE,
+                            agent=agent,
+                            task=task,
+                            split=Split.TEST,
+                            repeat=repeat,
+                            policy="final",
+                            policy_version=1,
+                            saw={"best": self._tree.best()},
+                        )
+
+    def _submit(self, seq: int) -> None:
+        found = self._tree.open[seq]
+        self._pool.submit(self._planner.job(found.decision, found.attempts + 1))
+
+    def _submit_retries(self) -> None:
+        while self._retries and self._retries[0][0] <= self._clock() and self._left_at is None:
+            self._submit(heapq.heappop(self._retries)[1])
+
+    def _record(self, result: Result) -> None:
+        decision = self._tree.open[result.decision].decision
+        rows = self._planner.rows(result, decision, self._archive.next_seq)
+        self._archive.append(*rows)
+        for row in rows:
+            self._fold(row)
+            self._display.note(row)
+        void = any(isinstance(row, Evaluation | Expansion) and not row.outcome.counted for row in rows)
+        self._recent.append(void)
+        if void and result.decision in self._tree.open:
+            tries = self._tree.open[result.decision].attempts
+            due = self._clock() + self._settings.retry_s * 2 ** (tries - 1)
+            heapq.heappush(self._retries, (due, result.decision))
+        if len(self._recent) == RECENT and sum(self._recent) > RECENT / 2:
+            raise RunPausedError(
+                f"paused: {sum(self._recent)} of the last {RECENT} results were void, which is never the agents' "
+                f"doing; last reason: {result.detail or 'none given'}. Mend it and run the same command to go on."
+            )
+
+

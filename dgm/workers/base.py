@@ -1,0 +1,30 @@
+"""What a pool owes the search: bounded jobs in flight, results in completion order, nothing raised by a job."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dgm.jobs import Job, Result
+
+
+class Pool(Protocol):
+    """Runs jobs somewhere. Used by one thread, the driver's.
+
+    A job that dies with its worker, or raises, comes back as a result with outcome `void` and the traceback in
+    `detail`. `close` abandons what is still running and releases the node services.
+    """
+
+    @property
+    def slots(self) -> int:
+        """How many jobs may run at once."""
+
+    @property
+    def running(self) -> int:
+        """Jobs submitted whose results were not handed out yet."""
+
+    def submit(self, job: Job) -> None: ...
+
+    def next_finished(self, timeout_s: float | None = None) -> Result | None:
+        """The next result in completion order; None when nothing finished in `timeout_s` seconds."""
+
+    def close(self) -> None: ...
