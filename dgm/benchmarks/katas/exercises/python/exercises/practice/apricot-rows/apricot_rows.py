@@ -1,0 +1,3 @@
+def row_label(row: int) -> str:
+    """Return the label of a row, counted from 1."""
+    raise NotImplementedError
