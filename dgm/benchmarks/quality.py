@@ -91,9 +91,9 @@ def _shape_faults(folder: Path, ladder: Ladder) -> Iterator[str]:
     yield from _stub_faults(ladder)
     for name, least, most in ((f"{module}_test.py", 5, 12), (f"{module}_visible_test.py", 2, 4)):
         text = (folder / name).read_text(encoding="utf-8")
-        methods = re.findall(r"^    def (test_\w+)\(self\) -> None:$", text, flags=re.MULTILINE)
+        methods = re.findall(r"^    def (test_\w+)\(self\)(?: -> None)?:$", text, flags=re.MULTILINE)
         if not least <= len(set(methods)) == len(methods) <= most:
-            yield f"{name} has {len(methods)} methods `test_...(self) -> None`, expected {least} to {most}"
+            yield f"{name} has {len(methods)} methods `test_...(self)`, expected {least} to {most}"
         if strange := _imports(text) - _TEST_IMPORTS - {module}:
             yield f"{name} imports {sorted(strange)}"
 
