@@ -1,0 +1,14 @@
+def plan_firings(pots: dict[str, list[str]], shelf: int) -> list[list[str]]:
+    """Return the kiln loads in order, each as a list of pot names."""
+    waiting = dict(pots)
+    loads = []
+    while waiting:
+        ready = [pot for pot, needs in waiting.items() if not any(need in waiting for need in needs)]
+        if not ready:
+            raise ValueError("some pots wait for each other")
+        demand = {pot: sum(pot in needs for needs in waiting.values()) for pot in ready}
+        load = sorted(ready, key=lambda pot: (-demand[pot], pot))[:shelf]
+        loads.append(load)
+        for pot in load:
+            del waiting[pot]
+    return loads
