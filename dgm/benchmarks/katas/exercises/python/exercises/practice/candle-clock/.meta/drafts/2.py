@@ -1,0 +1,6 @@
+def burn_total(burns: list[tuple[int, int, int]]) -> str:
+    """Return the sum of all burns as text."""
+    total = sum((candles * 6 + rings) * 15 + drips for candles, rings, drips in burns)
+    rings, drips = divmod(total, 15)
+    candles, rings = divmod(rings, 6)
+    return f"{candles}c {rings}r {drips}d"

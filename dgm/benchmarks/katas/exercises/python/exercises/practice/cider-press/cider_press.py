@@ -1,0 +1,3 @@
+def press_passes(apples: int, capacity: int) -> list[int]:
+    """Return the apples pressed in each pass; `capacity` is at least 1."""
+    raise NotImplementedError
