@@ -233,6 +233,10 @@ def load(name, source):
     exec(compile(source, name + ".py", "exec"), module.__dict__)
     return module
 
+def last_line(text):
+    lines = [line for line in text.splitlines() if line[:1].isalpha()]
+    return lines[-1] if lines else "?"
+
 def attempt(request, source):
     try:
         load(request["module"], source)
@@ -242,7 +246,7 @@ def attempt(request, source):
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromModule(tests).run(result)
     cpu = resource.getrusage(resource.RUSAGE_SELF)
-    said = lambda pairs: [test.id() + ": " + text.strip().splitlines()[-1] for test, text in pairs]
+    said = lambda pairs: [test.id() + ": " + last_line(text) for test, text in pairs]
     return {
         "passed": result.wasSuccessful() and result.testsRun > 0,
         "run": result.testsRun,
