@@ -1,0 +1,13 @@
+class RainCistern:
+    """A cistern for up to `capacity` litres of rain water; `level` is what it holds."""
+
+    def __init__(self, capacity: int) -> None:
+        raise NotImplementedError
+
+    def rain(self, litres: int) -> int:
+        """Let rain in and return the litres that spill over."""
+        raise NotImplementedError
+
+    def draw(self, litres: int) -> int:
+        """Take water out and return the litres taken."""
+        raise NotImplementedError
