@@ -13,9 +13,7 @@ class BellChangesTest(unittest.TestCase):
         self.assertEqual(list(ring_changes("abcd", 0)), [])
 
     def test_three_bells(self) -> None:
-        self.assertEqual(
-            list(ring_changes("123", 7)), ["123", "213", "231", "321", "312", "132", "123"]
-        )
+        self.assertEqual(list(ring_changes("123", 7)), ["123", "213", "231", "321", "312", "132", "123"])
 
     def test_even_number_of_bells(self) -> None:
         self.assertEqual(list(ring_changes("abcd", 5)), ["abcd", "badc", "bdac", "dbca", "dcba"])

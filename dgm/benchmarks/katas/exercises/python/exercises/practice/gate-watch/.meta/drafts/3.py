@@ -1,0 +1,6 @@
+def unwatched_hours(watches: list[tuple[int, int]]) -> list[int]:
+    """Return the hours of the day, 0 to 23 and in ascending order, in which nobody is at the gate."""
+    watched: set[int] = set()
+    for start, end in watches:
+        watched.update((start + passed) % 24 for passed in range((end - start) % 24))
+    return [hour for hour in range(24) if hour not in watched]

@@ -1,0 +1,7 @@
+def bottle_tally(bottles: int) -> str:
+    """Return the tally for a number of bottles, which is not below 0."""
+    if bottles == 0:
+        return "o"
+    carts, rest = divmod(bottles, 18)
+    crates, single = divmod(rest, 6)
+    return "W" * carts + "k" * crates + "i" * single

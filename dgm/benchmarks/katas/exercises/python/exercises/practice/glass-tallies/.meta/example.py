@@ -1,0 +1,8 @@
+def bottle_tally(bottles: int) -> str:
+    """Return the tally for a number of bottles, which is not below 0."""
+    if bottles == 0:
+        return "o"
+    carts, rest = divmod(bottles, 18)
+    crates, single = divmod(rest, 6)
+    ending = "ik" if single == 5 else "i" * single
+    return "W" * carts + "k" * crates + ending

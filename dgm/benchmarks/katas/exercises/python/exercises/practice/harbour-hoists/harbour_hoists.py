@@ -1,0 +1,3 @@
+def hoist_flags(word: str) -> list[str]:
+    """Return the hoists that signal a word, as strings."""
+    raise NotImplementedError
