@@ -1,9 +1,9 @@
 """What a sandbox owes its callers.
 
-A *box* is one short-lived place in which untrusted commands run. It is opened from a `BoxSpec`, holds only the files
-that the spec names, runs commands, gives its workspace back as plain files, and is gone after `close`. A command that
-ran gives an `ExecResult`, whatever its exit status; an error of `sandbox.errors` means that the machine failed, which
-is never evidence about the code that ran.
+A *box* is one short-lived place in which untrusted commands run. It is opened from a `BoxSpec`, holds only
+the files that the spec names, runs commands, gives its workspace back as plain files, and is gone after
+`close`. A command that ran gives an `ExecResult`, whatever its exit status; an error of `sandbox.errors`
+means that the machine failed, which is never evidence about the code that ran.
 
 Layout inside, the same at every level (`box.path(area)` gives the absolute path of an area):
 
@@ -58,8 +58,9 @@ class Limits:
 class BoxSpec:
     """What goes into a box.
 
-    `name` is the job's id and `kind` what it does (`solve`, `improve`, `check`, `grade`, ...): both become labels.
-    `door` is a directory that holds the gateway's socket (`gateway.sock`); None means no way out at all.
+    `name` is the job's id and `kind` what it does (`solve`, `improve`, `check`, `grade`, ...): both become
+    labels. `door` is a directory that holds the gateway's socket (`gateway.sock`); None means no way out at
+    all.
     """
 
     name: str

@@ -1,0 +1,425 @@
+"""Boxes made of namespaces by bubblewrap: no network, no host files, a sized workspace, a whole-tree kill.
+
+Between two commands a box is nothing but frames of its workspace on our side: every `exec` is a fresh `bwrap`
+whose process 1 is `init.py`. As root each box first gets an unprivileged uid of its own, so that `bwrap`
+never runs privileged and boxes do not share a per-user process count. Not promised, for want of a cgroup: a
+limit on memory and CPU of the box as a whole (each process has one of its own), and a system call filter.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sandbox.base import BoxSpec, ExecResult, Files, Level, Limits
+from sandbox.errors import BoxEndedError, InvalidSpecError, SandboxUnavailableError
+from sandbox.local import init
+from sandbox.local.runtime import Runtime, readable_by_others, runtime
+from sandbox.local.watch import (
+    Capture,
+    in_memory,
+    kill_group,
+    members,
+    pipe,
+    read_report,
+    result_of,
+    rlimits,
+    watch,
+)
+from sandbox.spec import checked
+from sandbox.transfer import Caps, below, repack
+
+BOX = "/box"
+PORT = 8080
+UIDS = range(
+    40_000, 60_000
+)  # above people and services, below the ranges that systemd and user namespaces hand out
+WEAKNESSES = "memory and CPU limited per process only; no system call filter"
+_PATH = "/opt/dgm/bin:/usr/local/bin:/usr/bin:/bin"
+_TMP_BYTES = 64 << 20
+_SHM_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """The `bwrap` of this machine."""
+
+    path: str
+    version: str
+    can_disable_userns: bool
+
+    @classmethod
+    def find(cls) -> Tool:
+        path = shutil.which("bwrap")
+        if path is None:
+            raise SandboxUnavailableError("bubblewrap is not installed (no `bwrap` on the path)")
+        version = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, check=False
+        ).stdout.strip()
+        usage = subprocess.run([path, "--help"], capture_output=True, text=True, check=False).stdout
+        return cls(path=path, version=version, can_disable_userns="--disable-userns" in usage)
+
+
+class BubblewrapSandbox:
+    def __init__(self, *, cache: Path | None = None) -> None:
+        self._tool = Tool.find()
+        self._runtime = runtime(cache)
+        if os.geteuid() == 0 and not readable_by_others(self._runtime.directory):
+            raise SandboxUnavailableError(
+                f"{self._runtime.directory} cannot be read by an unprivileged user; choose another cache directory"
+            )
+        self._base = _base_arguments(self._tool, self._runtime)
+        self._uids = _Uids() if os.geteuid() == 0 else None
+        self._boxes: set[BubblewrapBox] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def level(self) -> Level:
+        return Level.BUBBLEWRAP
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        return {"runtime": self._runtime.digest, "bubblewrap": self._tool.version, "weak": WEAKNESSES}
+
+    def open(self, spec: BoxSpec) -> BubblewrapBox:
+        checked(spec)
+        uid = self._uids.take() if self._uids else None
+        if spec.door is not None:
+            _grant(spec.door, uid)
+        box = BubblewrapBox(spec, self, uid)
+        with self._lock:
+            self._boxes.add(box)
+        return box
+
+    def close(self) -> None:
+        with self._lock:
+            boxes = list(self._boxes)
+        for box in boxes:
+            box.close()
+
+    def arguments(self, spec: BoxSpec, areas: Sequence[str], env: Mapping[str, str]) -> list[str]:
+        """The command line up to our interpreter and init."""
+        given = list(self._base)
+        for area in areas:
+            size = spec.limits.disk_bytes if area == "workspace" else max(1 << 20, 2 * _bytes(spec, area))
+            given += ["--size", str(size), "--tmpfs", f"{BOX}/{area}"]
+        if spec.door is not None:
+            given += ["--ro-bind", str(spec.door.resolve()), "/door"]
+        given += ["--remount-ro", "/", "--chdir", "/"]
+        for name, value in {"PATH": _PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **env}.items():
+            given += ["--setenv", name, value]
+        boot = ["-I", "-S", "/opt/dgm/boot/init.pyc"]
+        return [*given, "--", self._runtime.interpreter, *boot]
+
+    def forget(self, box: BubblewrapBox, uid: int | None) -> None:
+        with self._lock:
+            self._boxes.discard(box)
+        if self._uids and uid is not None:
+            self._uids.give_back(uid)
+
+
+class BubblewrapBox:
+    def __init__(self, spec: BoxSpec, sandbox: BubblewrapSandbox, uid: int | None) -> None:
+        self._spec = spec
+        self._sandbox = sandbox
+        self._uid = uid
+        self._ended: str | None = None
+        self._tree = _tree({"workspace/": spec.workspace}, 0o644, 0o755)
+        self._areas = _tree({f"{name}/": files for name, files in spec.areas.items()}, 0o444, 0o555)
+        self._private = _tree({f"{name}/": files for name, files in spec.private.items()}, 0o444, 0o555)
+
+    @property
+    def base_url(self) -> str | None:
+        return None if self._spec.door is None else f"http://127.0.0.1:{PORT}/v1"
+
+    def path(self, area: str) -> str:
+        if area != "workspace" and area not in self._spec.areas and area not in self._spec.private:
+            raise InvalidSpecError(f"this box has no area {area!r}")
+        return f"{BOX}/{area}"
+
+    def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        area: str = "workspace",
+        seconds: float | None = None,
+    ) -> ExecResult:
+        limits = self._limits(seconds)
+        began = time.monotonic()
+        with ExitStack() as stack:
+            run = _Run(
+                self, stack, ["workspace", *self._spec.areas], env or {}, door=self._spec.door is not None
+            )
+            tree = b"".join((self._tree, self._areas, init.frame(init.END)))
+            options = {
+                "cwd": self.path(area),
+                "root": BOX,
+                "max_files": str(limits.disk_files),
+                "max_bytes": str(limits.disk_bytes),
+            }
+            run.start(argv, options, limits, tree)
+            stdout, stderr = Capture(limits.output_bytes), Capture(limits.output_bytes)
+            back = Capture(limits.disk_bytes + limits.disk_files * 4200 + (1 << 16))
+            timed_out = run.watch(stdout, stderr, back, began + limits.seconds)
+        report = read_report(back.data)
+        if timed_out or not report.whole:
+            self._ended = "killed at its deadline" if timed_out else "killed from outside"
+        else:
+            self._tree = report.tree
+        return result_of(
+            report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=argv
+        )
+
+    def exec_pair(
+        self,
+        trusted: Sequence[str],
+        untrusted: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+    ) -> ExecResult:
+        limits = self._limits(seconds)
+        began = time.monotonic()
+        with ExitStack() as stack:
+            ours, theirs = (stack.enter_context(end) for end in socket.socketpair())
+            shared = list(self._spec.areas)
+            driver = _Run(self, stack, [*shared, *self._spec.private], env or {}, door=False)
+            worker = _Run(self, stack, ["workspace", *shared], env or {}, door=False)
+            end = init.frame(init.END)
+            worker_tree = b"".join((self._tree, self._areas, end))
+            worker.start(untrusted, {"cwd": self.path("workspace")}, limits, worker_tree, theirs, silent=True)
+            driver_tree = b"".join((self._areas, self._private, end))
+            driver.start(trusted, {"cwd": BOX}, limits, driver_tree, ours)
+            ours.close()
+            theirs.close()
+            stdout, stderr, back = (
+                Capture(limits.output_bytes),
+                Capture(limits.output_bytes),
+                Capture(1 << 16),
+            )
+            timed_out = driver.watch(stdout, stderr, back, began + limits.seconds)
+            worker_said = worker.finish()
+        if timed_out:
+            self._ended = "killed at its deadline"
+        report = read_report(back.data)
+        if not read_report(worker_said).ready and not timed_out:
+            raise SandboxUnavailableError(f"the box for {list(untrusted)[:1]} did not start")
+        return result_of(
+            report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=trusted
+        )
+
+    def get(self) -> Files:
+        self._check_open()
+        return repack(below(members(self._tree), "workspace"), Caps.of(self._spec.limits))
+
+    def close(self) -> None:
+        if self._ended != "closed":
+            self._ended = "closed"
+            self._sandbox.forget(self, self._uid)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def uid(self) -> int | None:
+        return self._uid
+
+    def arguments(self, areas: Sequence[str], env: Mapping[str, str]) -> list[str]:
+        return self._sandbox.arguments(self._spec, areas, env)
+
+    def _check_open(self) -> None:
+        if self._ended:
+            raise BoxEndedError(f"box {self._spec.name} was {self._ended}")
+
+    def _limits(self, seconds: float | None) -> Limits:
+        self._check_open()
+        return self._spec.limits if seconds is None else self._spec.limits.within(seconds)
+
+
+class _Run:
+    """One `bwrap` from start to end; the stack closes and kills what is left of it."""
+
+    def __init__(
+        self,
+        box: BubblewrapBox,
+        stack: ExitStack,
+        areas: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        door: bool,
+    ) -> None:
+        self._box = box
+        self._stack = stack
+        self._arguments = box.arguments(areas, env)
+        self._door = door
+        self._process: subprocess.Popen[bytes]
+        self._report: int
+
+    def start(
+        self,
+        argv: Sequence[str],
+        options: Mapping[str, str],
+        limits: Limits,
+        tree: bytes,
+        channel: socket.socket | None = None,
+        *,
+        silent: bool = False,
+    ) -> None:
+        if not argv:
+            raise InvalidSpecError("a command needs at least one word")
+        self._report, report_in = pipe()
+        self._stack.callback(os.close, self._report)
+        tree_in = in_memory(tree)
+        passed = [report_in, tree_in]
+        given = {**options, "report": str(report_in), "tree_in": str(tree_in), **rlimits(limits)}
+        if channel is not None:
+            passed.append(channel.fileno())
+            given["channel"] = str(channel.fileno())
+        if self._door:
+            given["relay"] = f"/door/gateway.sock:{PORT}"
+        command = [*self._arguments, *(f"{key}={value}" for key, value in given.items()), "--", *argv]
+        output = subprocess.DEVNULL if silent else subprocess.PIPE
+        uid = self._box.uid
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=passed, env={}, cwd="/",
+                start_new_session=True, user=uid, group=uid, extra_groups=None if uid is None else [],
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise SandboxUnavailableError(f"bwrap could not be started: {error}") from error
+        finally:
+            os.close(report_in)
+            os.close(tree_in)
+        self._stack.callback(self._kill)
+
+    def watch(self, stdout: Capture, stderr: Capture, report: Capture, deadline: float) -> bool:
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        captures = {
+            self._process.stdout.fileno(): stdout,
+            self._process.stderr.fileno(): stderr,
+            self._report: report,
+        }
+        return watch(self._process, captures, deadline=deadline, end=lambda: kill_group(self._process))
+
+    def finish(self) -> bytes:
+        """Kill it; what it had reported."""
+        self._kill()
+        os.set_blocking(self._report, False)
+        try:
+            return os.read(self._report, 1 << 16)
+        except BlockingIOError:
+            return b""
+
+    def _kill(self) -> None:
+        kill_group(self._process, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+class _Uids:
+    """Unprivileged uids, one for each open box of this process. Random, so that other processes rarely pick the same."""
+
+    def __init__(self) -> None:
+        self._used: set[int] = set()
+        self._lock = threading.Lock()
+        self._random = random.SystemRandom()
+
+    def take(self) -> int:
+        with self._lock:
+            while (uid := self._random.choice(UIDS)) in self._used:
+                pass
+            self._used.add(uid)
+            return uid
+
+    def give_back(self, uid: int) -> None:
+        with self._lock:
+            self._used.discard(uid)
+
+
+def _base_arguments(tool: Tool, made: Runtime) -> list[str]:
+    """What every box sees: programs, our runtime, a minimal /etc, /proc and /dev, and two small scratch places."""
+    given = [tool.path, "--unshare-all", "--unshare-user"]
+    if tool.can_disable_userns:
+        given.append("--disable-userns")
+    given += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL"]
+    given += ["--uid", "1000", "--gid", "1000", "--hostname", "box"]
+    given += ["--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        path = Path("/") / name
+        if path.is_symlink():
+            given += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            given += ["--ro-bind", str(path), str(path)]
+    for name in ("ld.so.cache", "alternatives"):
+        given += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for path in sorted((made.directory / "etc").iterdir()):
+        given += ["--ro-bind", str(path), f"/etc/{path.name}"]
+    if not made.prefix.is_relative_to("/usr") or made.base != made.prefix:
+        for part in ("bin", "lib"):
+            given += ["--ro-bind", str(made.base / part), str(made.prefix / part)]
+    given += [
+        "--ro-bind",
+        str(made.venv),
+        "/opt/dgm",
+        "--ro-bind",
+        str(made.directory / "boot"),
+        "/opt/dgm/boot",
+    ]
+    given += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+    given += ["--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]
+    return given
+
+
+def _grant(door: Path, uid: int | None) -> None:
+    """Let the box's uid, and as few others as possible, reach the gateway's socket."""
+    door = door.resolve()
+    if uid is None:
+        return
+    door.chmod(stat.S_IMODE(door.stat().st_mode) | 0o011)
+    if not all(parent.stat().st_mode & stat.S_IXOTH for parent in door.parents):
+        raise InvalidSpecError(f"the door {door} lies below a directory that the box's uid may not enter")
+    gateway = door / "gateway.sock"
+    if gateway.exists():
+        os.chown(gateway, uid, uid)
+        gateway.chmod(0o660)
+
+
+def _bytes(spec: BoxSpec, area: str) -> int:
+    files = spec.areas.get(area, spec.private.get(area, {}))
+    return sum(len(content) + 8192 for content in files.values())  # tmpfs stores whole pages
+
+
+def _tree(parts: Mapping[str, Files], file_mode: int, directory_mode: int) -> bytes:
+    frames: list[bytes] = []
+    for prefix, files in parts.items():
+        directories = {
+            "/".join(name.split("/")[:end]) for name in files for end in range(1, name.count("/") + 1)
+        }
+        directories.add("")
+        for name in sorted(directories):
+            frames.append(init.frame(init.DIRECTORY, f"{prefix}{name}".encode(), mode=directory_mode))
+        for name, content in sorted(files.items()):
+            frames.append(init.frame(init.FILE, f"{prefix}{name}".encode(), content, file_mode))
+    return b"".join(frames)

@@ -1,0 +1,110 @@
+# ruff: noqa: SIM105 - `contextlib` is not worth its import here
+"""The door, seen from inside: a loopback port whose bytes go to the gateway's Unix socket.
+
+Runs inside the box, in a Python that may hold little more than `socket` and `threading`: no other import, no
+parsing, nothing of ours. One thread per direction and connection; connections beyond the bound wait in the
+listen queue.
+
+    python3 relay.py SOCKET PORT [SECONDS]     listens on 127.0.0.1:PORT, ends after SECONDS
+    python3 relay.py SOCKET fd:N               serves the listening socket that it inherited as descriptor N
+"""
+
+import socket
+import sys
+import threading
+
+CONNECTIONS = 64
+CHUNK = 1 << 16
+AWAY = b'{"error": {"message": "the gateway is away", "type": "bad_gateway", "code": null}}'
+BAD_GATEWAY = (
+    b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    b"Content-Length: " + str(len(AWAY)).encode() + b"\r\n\r\n" + AWAY
+)
+
+
+def listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(128)
+    return listener
+
+
+def serve(listener: socket.socket, path: str, connections: int = CONNECTIONS) -> None:
+    """Accept for ever. Returns when the listener is closed."""
+    free = threading.BoundedSemaphore(connections)
+    while True:
+        free.acquire()
+        try:
+            client, _ = listener.accept()
+        except ConnectionAbortedError:
+            free.release()
+            continue
+        except OSError as error:
+            free.release()
+            if error.errno in (23, 24):  # ENFILE, EMFILE: descriptors come back when a connection ends
+                threading.Event().wait(0.05)
+                continue
+            return
+        try:
+            threading.Thread(target=_carry, args=(client, path, free), daemon=True).start()
+        except RuntimeError:  # no more threads at this moment
+            client.close()
+            free.release()
+
+
+def _carry(client: socket.socket, path: str, free: threading.BoundedSemaphore) -> None:
+    try:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        gateway = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            try:
+                gateway.connect(path)
+            except OSError:
+                client.recv(CHUNK)  # an answer before the request is read could be lost in a reset
+                client.sendall(BAD_GATEWAY)
+                return
+            upward = threading.Thread(target=_pump, args=(client, gateway), daemon=True)
+            upward.start()
+            _pump(gateway, client)
+            # The gateway has ended its side: nothing that the client still sends can be answered.
+            _shut(client, socket.SHUT_RD)
+            upward.join()
+        finally:
+            gateway.close()
+    except (OSError, RuntimeError):
+        pass
+    finally:
+        client.close()
+        free.release()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while chunk := source.recv(CHUNK):
+            sink.sendall(chunk)
+    except OSError:
+        # The other direction is of no use either once this one is broken.
+        _shut(source, socket.SHUT_RDWR)
+        _shut(sink, socket.SHUT_RDWR)
+        return
+    _shut(sink, socket.SHUT_WR)
+
+
+def _shut(end: socket.socket, how: int) -> None:
+    try:
+        end.shutdown(how)
+    except OSError:
+        pass
+
+
+def main(arguments: list[str]) -> None:
+    path, where = arguments[0], arguments[1]
+    listener = socket.socket(fileno=int(where[3:])) if where.startswith("fd:") else listen(int(where))
+    server = threading.Thread(target=serve, args=(listener, path), daemon=True)
+    server.start()
+    server.join(float(arguments[2]) if len(arguments) > 2 else None)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
