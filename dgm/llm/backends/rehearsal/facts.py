@@ -1,0 +1,244 @@
+"""What a conversation shows, folded anew from its text on every request."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from .katas import KATAS, Kata, flat, normal
+from .offer import Call, Offer, called, offered, said
+
+Message = Mapping[str, object]
+
+ASKED_TO_RUN = re.compile(r"\b(?:run|execute) (?:the |its |all |your )?(?:\w+ )?tests?\b", re.I)
+ASKED_TO_REREAD = re.compile(r"\bre-?read\b[^.]*\b(?:rules?|instructions?|task)\b", re.I)
+REREAD = "I re-read the rules."
+
+_PARSE = re.compile(
+    r"(?:bad|invalid|malformed|unreadable|not valid|could not|cannot|can't)\W+(?:\w+\W+){0,3}(?:arguments?|json|actions?)\b"
+    r"|(?:arguments?|json|actions?)\W+(?:\w+\W+){0,4}(?:invalid|malformed|not valid|could not|cannot|not|expecting)\b",
+    re.I,
+)
+_UNKNOWN = re.compile(
+    r"\b(?:unknown|no such|no) tool\b|\btool\b.{0,30}\b(?:unknown|not found|does not exist)", re.I
+)
+_MISSED = re.compile(
+    r"\b(?:old|text|passage|string)\b.{0,40}\b(?:not found|not in|no match|missing|does not)", re.I
+)
+_FAILED = re.compile(
+    r"^(?:FAIL|ERROR): (\w+)|^(?:FAILED|ERROR)\b.*::(\w+)|^_{3,} (?:\w+\.)?(\w+) _{3,}$", re.MULTILINE
+)
+_PASSED = re.compile(r"^OK\b|^=* ?\d+ passed(?!.*failed)", re.MULTILINE)
+_BROKEN = re.compile(r"^FAILED\b|\b\d+ failed\b|\btests? fail", re.MULTILINE | re.I)
+_ASSERTION = re.compile(
+    r"^(?:E +)?[\w.]*(?:Error|Exception)\b[^\n]*(?<!\.\.\.)\n(?!.*(?:\bcut|truncat|omit|drop|\.\.\.))",
+    re.MULTILINE,
+)
+_STARTS = re.compile(r"(?:from|import|def|class|async def) |@|[A-Za-z_]\w*(?:: \S+)? = |\"\"\"")
+_NUMBERED = re.compile(r"^ *\d+[:|\t ] ?", re.MULTILINE)
+_BETWEEN_FILES = re.compile(r"^(?:```|===|---|###|\[)", re.MULTILINE)
+
+
+class Tests(StrEnum):
+    """What the conversation shows of the visible tests since the newest draft."""
+
+    UNRUN = "unrun"
+    PASS = "pass"
+    LINE = "line"  # failing, the assertion line in sight
+    CUT = "cut"  # failing, no assertion line in sight
+
+
+class Trouble(StrEnum):
+    """What was wrong with the last turn."""
+
+    NONE = "none"
+    EMPTY = "empty"
+    PARSE = "parse"
+    UNKNOWN = "unknown"
+    MISSED = "missed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A conversation as the stand-in understands it. `nth` counts how often it was in this situation before."""
+
+    offer: Offer
+    text: str
+    kata: Kata | None
+    named: bool
+    seen: bool
+    rules: frozenset[int]
+    draft: int | None
+    tests: Tests
+    trouble: Trouble
+    last: tuple[Call, ...]
+    asked_to_run: bool
+    rereads_owed: int
+    looks: int
+    nth: int
+
+    @property
+    def situation(self) -> tuple[object, ...]:
+        """What the draws of a solving step depend on."""
+        return (self.kata and self.kata.title, self.draft, self.tests.value, self.trouble.value, self.nth)
+
+
+def fold(request: Mapping[str, object]) -> Facts:
+    """The facts of one request; nothing but its messages and its tools counts."""
+    messages: Sequence[Message] = request["messages"]  # type: ignore[assignment]
+    heard = [said(message) for message in messages if message["role"] != "assistant"]
+    text = flat(
+        "\n".join([*heard, *(value for m in messages for c in _calls(m) for value in c.arguments.values())])
+    )
+    kata = _kata(heard)
+    draft, tests, last = None, Tests.UNRUN, tuple[Call, ...]()
+    empty, looks, spoken = False, 0, 0
+    situations: list[tuple[object, ...]] = []
+    trouble = Trouble.NONE
+    for place, message in enumerate(messages):
+        if message["role"] == "assistant":
+            last = tuple(_calls(message))
+            empty = not last and not said(message).strip()
+            spoken += 1
+            looks += any(_looks(call) for call in last)
+            trouble = Trouble.NONE
+            for call in last:
+                rung = _written(kata, draft, call)
+                if rung is not None:
+                    draft, tests = (rung if rung >= 0 else None), Tests.UNRUN
+        else:
+            content = said(message)
+            rung = _shown(kata, content)
+            if rung is not None and (rung if rung >= 0 else None) != draft:
+                draft, tests = (rung if rung >= 0 else None), Tests.UNRUN
+            if spoken:
+                tests = _reported(kata, content) or tests
+                trouble = (
+                    Trouble.EMPTY if empty else _troubled(content) if trouble is Trouble.NONE else trouble
+                )
+        if place + 1 == len(messages) or messages[place + 1]["role"] == "assistant":
+            situations.append((draft, tests, trouble))
+    asks = sum(len(ASKED_TO_REREAD.findall(part)) > 0 for part in heard)
+    done = sum(REREAD in said(message) for message in messages if message["role"] == "assistant")
+    return Facts(
+        offer=offered(request.get("tools")),
+        text=text,
+        kata=kata,
+        named=kata is not None and kata.module in text,
+        seen=kata is not None and all(line in text for line in kata.signature),
+        rules=frozenset(number for number, rule in kata.rules.items() if rule in text)
+        if kata
+        else frozenset(),
+        draft=draft,
+        tests=tests if draft is not None else Tests.UNRUN,
+        trouble=trouble,
+        last=last,
+        asked_to_run=any(ASKED_TO_RUN.search(part) for part in heard),
+        rereads_owed=asks - done,
+        looks=looks,
+        nth=situations[:-1].count(situations[-1]),
+    )
+
+
+def _calls(message: Message) -> list[Call]:
+    return list(called(message)) if message["role"] == "assistant" else []
+
+
+def _kata(heard: Sequence[str]) -> Kata | None:
+    """The kata whose title heads a line of what was heard."""
+    for part in heard:
+        for line in part.splitlines():
+            if line.lstrip().startswith("#") and line.strip(" #") in KATAS:
+                return KATAS[line.strip(" #")]
+    return None
+
+
+def _looks(call: Call) -> bool:
+    values = " ".join(call.arguments.values())
+    return not ("<<" in values or "unittest" in values or len(call.arguments) > 1) and "test" not in call.name
+
+
+def _written(kata: Kata | None, draft: int | None, call: Call) -> int | None:
+    """The rung that a call puts into the file, if any."""
+    if kata is None:
+        return None
+    if len(call.arguments) == 3 and draft is not None:  # an edit: path, old, new
+        _, old, new = call.arguments.values()
+        text = kata.ladder[draft]
+        return _shown(kata, text.replace(old, new)) if old and text.count(old) == 1 else None
+    found = [_shown(kata, value) for value in call.arguments.values()]
+    return next((rung for rung in reversed(found) if rung is not None), None)
+
+
+def _shown(kata: Kata | None, text: str) -> int | None:
+    """The rung of the last whole solution that stands in `text`."""
+    if kata is None or not all(line in text for line in kata.signature):
+        return None
+    return _last_rung(kata.title, text)
+
+
+@lru_cache(maxsize=4096)
+def _last_rung(title: str, text: str) -> int | None:
+    rungs, found = KATAS[title].rungs, None
+    for region in _BETWEEN_FILES.split(_NUMBERED.sub("", text) if _NUMBERED.match(text) else text):
+        for statements in _python(region):
+            for tree, rung in rungs.items():
+                size = len(tree)
+                if any(statements[at : at + size] == tree for at in range(len(statements) - size + 1)):
+                    found = rung
+    return found
+
+
+def _python(text: str) -> list[tuple[str, ...]]:
+    """The stretches of `text` that are Python, each as the trees of its statements."""
+    lines, found, start = text.splitlines(), [], 0
+    while start < len(lines):
+        if not _STARTS.match(lines[start]):
+            start += 1
+            continue
+        end = _parseable(lines, start)
+        if end > start:
+            found.append(normal("\n".join(lines[start:end])))
+        start = max(end, start + 1)
+    return found
+
+
+def _parseable(lines: Sequence[str], start: int) -> int:
+    """Where the longest stretch of Python that begins at `start` ends; `start` if there is none."""
+    end = len(lines)
+    while end > start:
+        try:
+            ast.parse("\n".join(lines[start:end]))
+        except SyntaxError as error:
+            end = min(end - 1, start + (error.lineno or 1) - 1)
+        except ValueError:
+            return start
+        else:
+            return end
+    return start
+
+
+def _reported(kata: Kata | None, text: str) -> Tests | None:
+    """What a test report in `text` says, if one stands there."""
+    failing = {name for match in _FAILED.findall(text) for name in match if name}
+    if kata is not None and failing & kata.visible_names:
+        return Tests.LINE if _ASSERTION.search(text) else Tests.CUT
+    if failing or _BROKEN.search(text):
+        return Tests.CUT
+    if "Ran 0 tests" in text or "NO TESTS" in text:
+        return None
+    return Tests.PASS if _PASSED.search(text) else None
+
+
+def _troubled(text: str) -> Trouble:
+    """What a short result complains about."""
+    if len(text) > 600:
+        return Trouble.NONE
+    for pattern, trouble in ((_PARSE, Trouble.PARSE), (_UNKNOWN, Trouble.UNKNOWN), (_MISSED, Trouble.MISSED)):
+        if pattern.search(text):
+            return trouble
+    return Trouble.NONE

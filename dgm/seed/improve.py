@@ -1,0 +1,74 @@
+"""Improve the agent itself: show the model this agent's files and some evidence, let it edit a copy."""
+
+import json
+import os
+from pathlib import Path
+from string import Template
+
+import loop
+from model import Model
+from tools import Toolbox
+
+EVIDENCE_LIMIT = 900  # characters of evidence that are shown, the newest
+HEAD_LINES = 45  # lines of each file that are shown
+ROUNDS = 1  # conversations, each for one change
+PROMPTS = Path(__file__).parent / "prompts"
+
+
+def evidence(directory):
+    """What is known about one earlier rollout: its transcript and its visible tests."""
+    parts = []
+    for rollout in sorted(Path(directory).glob("rollouts/*"))[:1]:
+        for message in json.loads((rollout / "transcript.json").read_text()):
+            parts.append(spoken(message))
+        parts.append("== visible tests ==\n" + (rollout / "visible_tests.txt").read_text())
+    text = "\n".join(parts)
+    if len(text) > EVIDENCE_LIMIT:
+        text = "[evidence cut]\n" + text[-EVIDENCE_LIMIT:]
+    return text
+
+
+def spoken(message):
+    """One message of a transcript on a few lines."""
+    lines = [f"<{message['role']}> {message.get('content') or ''}"]
+    for call in message.get("tool_calls") or []:
+        lines.append(f"  calls {call['function']['name']} {call['function']['arguments']}")
+    return "\n".join(lines)
+
+
+def files(workspace):
+    """The agent's own files, each under a line with its path."""
+    parts = []
+    for path in sorted(Path(workspace).rglob("*")):
+        if path.suffix not in (".py", ".md") or "tests" in path.parts:
+            continue
+        lines = path.read_text().splitlines()
+        note = "\n[file cut]" if len(lines) > HEAD_LINES else ""
+        parts.append(f"=== {path.relative_to(workspace)} ===\n" + "\n".join(lines[:HEAD_LINES]) + note)
+    return "\n".join(parts)
+
+
+def opening(brief, shown, workspace):
+    """The messages that a conversation about the agent starts with."""
+    task = Template((PROMPTS / "improve.md").read_text())
+    text = task.substitute(brief=brief, evidence=shown, files=files(workspace))
+    return [
+        {"role": "system", "content": (PROMPTS / "system.md").read_text()},
+        {"role": "user", "content": text},
+    ]
+
+
+def improve(model, brief, shown, workspace, deadline):
+    for _ in range(ROUNDS):
+        messages = opening(brief, shown, workspace)
+        loop.converse(model, messages, Toolbox(workspace), deadline)
+
+
+def main():
+    brief = Path(os.environ["DGM_INSTRUCTION"]).read_text()
+    shown = evidence(os.environ["DGM_EVIDENCE"])
+    improve(Model(), brief, shown, os.environ["DGM_WORKSPACE"], float(os.environ["DGM_DEADLINE"]) - 5)
+
+
+if __name__ == "__main__":
+    main()
