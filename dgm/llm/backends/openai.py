@@ -1,0 +1,245 @@
+"""Any provider that speaks the chat completions API, called over plain HTTP.
+
+The key is read once, from the environment variable that the config names, by the process that asks the
+provider. It is in the headers of its requests and nowhere else: this object cannot be pickled, does not show
+it, and takes it out of every text that it passes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from dgm.llm.backends.base import Place
+from dgm.llm.errors import (
+    GatewayConfigError,
+    MalformedAnswerError,
+    MissingKeyError,
+    RateLimitedError,
+    RequestRejectedError,
+    StreamCutError,
+    UnknownRoleError,
+    UpstreamDeniedError,
+    UpstreamTimedOutError,
+    UpstreamUnavailableError,
+)
+from dgm.llm.stream import EventSplitter, is_last
+from dgm.llm.wire import Body, error_body
+
+OFFICIAL = "https://api.openai.com/v1"
+
+_ANSWER_BYTES = 16 << 20
+
+_NO_ANSWER = (aiohttp.ClientOSError, aiohttp.ConnectionTimeoutError, aiohttp.ServerDisconnectedError)
+"""No connection, or one that went away before an answer: a kept-alive one does that, and nothing is billed.
+"""
+
+_OUR_FIELDS = frozenset({"max_completion_tokens", "max_tokens", "model", "stream", "stream_options"})
+
+
+class OpenAIBackend:
+    """A provider at `base_url`, which includes `/v1`.
+
+    `models` maps each role to the provider's model name. `parameters` are sent with every request that does
+    not set them itself. `limit_field` is how the provider calls the output limit: by default
+    `max_completion_tokens` for the official address and `max_tokens` for any other. `stall_s` is the longest
+    silence within a stream.
+    """
+
+    def __init__(
+        self,
+        *,
+        models: Mapping[str, str],
+        environ: Mapping[str, str],
+        base_url: str = OFFICIAL,
+        key_variable: str = "OPENAI_API_KEY",
+        limit_field: str | None = None,
+        parameters: Mapping[str, object] | None = None,
+        timeout_s: float = 600.0,
+        stall_s: float = 120.0,
+    ) -> None:
+        address = urlsplit(base_url)
+        if address.scheme not in ("http", "https") or not address.hostname or address.username is not None:
+            raise GatewayConfigError(
+                f"llm.base_url must look like https://host/v1, without user or key, got {base_url!r}"
+            )
+        if limit_field not in (None, "max_completion_tokens", "max_tokens"):
+            raise GatewayConfigError(
+                f"llm.limit_field must be max_completion_tokens or max_tokens, got {limit_field!r}"
+            )
+        self._key = environ.get(key_variable, "").strip()
+        if not self._key and address.hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise MissingKeyError(key_variable, base_url)
+        self._models = dict(models)
+        self._url = base_url.rstrip("/") + "/chat/completions"
+        official = base_url.rstrip("/") == OFFICIAL
+        self._limit_field = limit_field or ("max_completion_tokens" if official else "max_tokens")
+        self._parameters = dict(parameters or {})
+        self._timeout_s = timeout_s
+        self._stall_s = stall_s
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return f"OpenAIBackend({self._url!r}, models={self._models!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an OpenAIBackend holds a key and does not travel; build it on the node that uses it")
+
+    def model(self, role: str) -> str:
+        if role not in self._models:
+            raise UnknownRoleError(role, tuple(self._models))
+        return self._models[role]
+
+    async def open(self) -> None:
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        self._session = aiohttp.ClientSession(
+            headers=headers,
+            connector=aiohttp.TCPConnector(limit=0),  # the gateway bounds the calls in flight
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def complete(self, request: Body, place: Place) -> Body:
+        timeout = aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=10.0)
+        try:
+            async with self._post(self._payload(request, place), timeout) as response:
+                data = await _read(response)
+                if response.status != 200:
+                    raise self._failure(response, data, request)
+        except _NO_ANSWER as error:
+            raise UpstreamUnavailableError(self._clean(f"no answer from {self._url}: {error}")) from error
+        except TimeoutError as error:
+            raise UpstreamTimedOutError(f"no answer within {self._timeout_s:g} s") from error
+        except aiohttp.ClientError as error:
+            raise MalformedAnswerError(self._clean(f"the connection broke: {error!r}")) from error
+        return _parse(data)
+
+    async def stream(self, request: Body, place: Place) -> AsyncGenerator[Body, None]:
+        payload = self._payload(request, place)
+        payload |= {"stream": True, "stream_options": {"include_usage": True}}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=self._stall_s)
+        begun = finished = False
+        try:
+            async with self._post(payload, timeout) as response:
+                if response.status != 200:
+                    raise self._failure(response, await _read(response), request)
+                splitter = EventSplitter(cap_bytes=_ANSWER_BYTES)
+                async for data in response.content.iter_any():
+                    for event in splitter.feed(data):
+                        if event == b"[DONE]":
+                            return
+                        chunk = _parse(event)
+                        if "error" in chunk:
+                            raise StreamCutError(self._clean(f"the stream told an error: {_message(chunk)}"))
+                        begun, finished = True, finished or is_last(chunk)
+                        yield chunk
+        except _NO_ANSWER as error:
+            failure = StreamCutError if begun else UpstreamUnavailableError
+            raise failure(self._clean(f"no answer from {self._url}: {error}")) from error
+        except TimeoutError as error:
+            raise UpstreamTimedOutError(f"the stream was silent for {self._stall_s:g} s") from error
+        except aiohttp.ClientError as error:
+            raise StreamCutError(self._clean(f"the stream broke: {error!r}")) from error
+        if not finished:  # some servers leave [DONE] out
+            raise StreamCutError("the stream ended before its end")
+
+    def _post(self, payload: Body, timeout: aiohttp.ClientTimeout) -> aiohttp.client._RequestContextManager:
+        assert self._session is not None, "open() was not called"
+        return self._session.post(self._url, json=payload, timeout=timeout, allow_redirects=False)
+
+    def _payload(self, request: Body, place: Place) -> Body:
+        payload = {**self._parameters, **request, "model": self.model(place.role)}
+        payload[self._limit_field] = payload.pop("max_completion_tokens")
+        return payload
+
+    def _failure(self, response: aiohttp.ClientResponse, data: bytes, request: Body) -> Exception:
+        """What an answer with a status other than 200 means, and whose fault it is."""
+        status = response.status
+        body = _error(data)
+        told = self._clean(f"{self._url} answered {status}: {_message(body)}")
+        retry_after_s = retry_after(response.headers, datetime.now(UTC))
+        if status == 429:
+            if _detail(body, "code") == "insufficient_quota":
+                return UpstreamDeniedError(told)
+            return RateLimitedError(told, retry_after_s=retry_after_s)
+        if status >= 500 or status in (408, 409, 425):
+            return UpstreamUnavailableError(told, retry_after_s=retry_after_s)
+        if status in (400, 413, 422) and _detail(body, "param") not in _OUR_FIELDS | set(self._parameters):
+            error = error_body(
+                self._clean(_message(body)),
+                kind=str(_detail(body, "type") or "invalid_request_error"),
+                code=_text(_detail(body, "code")),
+                param=_text(_detail(body, "param")),
+            )
+            return RequestRejectedError(status, error)
+        # 401, 403, 404 (no such model), a redirect, a field that we set: not the agent's fault
+        return UpstreamDeniedError(told)
+
+    def _clean(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds or a date)."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name, "")
+        try:
+            return max(0.0, float(value) * unit)
+        except ValueError:
+            continue
+    try:
+        date = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return max(0.0, (date.astimezone(UTC) - now).total_seconds())
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > _ANSWER_BYTES:
+            raise MalformedAnswerError(f"the answer is longer than {_ANSWER_BYTES} bytes")
+    return b"".join(pieces)
+
+
+def _parse(data: bytes) -> Body:
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise MalformedAnswerError(f"the answer is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise MalformedAnswerError("the answer is not a JSON object")
+    return body
+
+
+def _error(data: bytes) -> Body:
+    try:
+        body = json.loads(data)
+    except ValueError:
+        return {"error": {"message": data[:500].decode("utf-8", "replace")}}
+    return body if isinstance(body, dict) else {}
+
+
+def _detail(body: Body, key: str) -> object:
+    error = body.get("error")
+    return error.get(key) if isinstance(error, dict) else None
+
+
+def _message(body: Body) -> str:
+    return str(_detail(body, "message") or body.get("message") or body.get("error") or "no message")[:2000]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

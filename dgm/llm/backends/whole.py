@@ -1,0 +1,104 @@
+"""Backends whose answers are there at once: a stream is the whole answer, cut up."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+
+from dgm.llm.backends.base import Place
+from dgm.llm.backends.rehearsal.reply import Reply
+from dgm.llm.errors import RequestRejectedError
+from dgm.llm.stream import cut_up
+from dgm.llm.wire import Body, canonical, error_body
+
+EPOCH = 946_684_800
+"""2000-01-01, the time at which made-up answers say that they were made: the same in every run."""
+
+
+class WholeAnswers(ABC):
+    """Base of backends that hold no connection. `name` is the model's name for each role."""
+
+    name: str
+
+    def model(self, role: str) -> str:
+        return self.name
+
+    async def open(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+    @abstractmethod
+    async def complete(self, request: Body, place: Place) -> Body: ...
+
+    async def stream(self, request: Body, place: Place) -> AsyncGenerator[Body, None]:
+        for chunk in cut_up(await self.complete(request, place)):
+            yield chunk
+
+
+class RehearsalBackend(WholeAnswers):
+    """The stand-in for a model: a pure function of the conversation and the rollout's sample.
+
+    `latency_s` delays each answer, so that deadlines and parallelism are exercised.
+    """
+
+    name = "rehearsal"
+
+    def __init__(
+        self,
+        reply: Callable[[Mapping[str, object], bytes], Reply],
+        *,
+        latency_s: float = 0.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._reply = reply
+        self._latency_s = latency_s
+        self._sleep = sleep
+
+    async def complete(self, request: Body, place: Place) -> Body:
+        if self._latency_s > 0:
+            await self._sleep(self._latency_s)
+        reply = self._reply({**canonical(request), "model": place.role}, place.sample)
+        return as_completion(reply, place)
+
+
+class ScriptedBackend(WholeAnswers):
+    """Plays the given messages, one per call in order; an agent that asks for more gets a 400."""
+
+    name = "scripted"
+
+    def __init__(self, messages: Sequence[Mapping[str, object]]) -> None:
+        self._messages = tuple(messages)
+
+    async def complete(self, request: Body, place: Place) -> Body:
+        if place.n >= len(self._messages):
+            message = f"The script has only {len(self._messages)} messages."
+            raise RequestRejectedError(
+                400, error_body(message, kind="invalid_request_error", code="script_over")
+            )
+        said = self._messages[place.n]
+        finish = "tool_calls" if said.get("tool_calls") else "stop"
+        reply = Reply(message=said, finish_reason=finish, input_tokens=1, output_tokens=1)
+        return as_completion(reply, place)
+
+
+def as_completion(reply: Reply, place: Place) -> Body:
+    """A reply in the provider's shape. Its id follows from its place alone, so that a run repeats byte for
+    byte.
+    """
+    name = hashlib.sha256(b"%s %d" % (place.sample.hex().encode(), place.n)).hexdigest()[:24]
+    return {
+        "id": f"chatcmpl-{name}",
+        "object": "chat.completion",
+        "created": EPOCH,
+        "model": place.role,
+        "choices": [{"index": 0, "message": dict(reply.message), "finish_reason": reply.finish_reason}],
+        "usage": {
+            "prompt_tokens": reply.input_tokens,
+            "completion_tokens": reply.output_tokens,
+            "total_tokens": reply.input_tokens + reply.output_tokens,
+        },
+    }

@@ -1,0 +1,250 @@
+"""The HTTP side of one rollout: routes, limits on abuse, answers and errors in the provider's shape."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+
+from dgm.llm.errors import (
+    AllowanceSpentError,
+    JournalError,
+    RequestRefusedError,
+    UpstreamFailedError,
+)
+from dgm.llm.journal import Answered
+from dgm.llm.rollout import OpenRollout
+from dgm.llm.stream import DONE, cut_up, event, is_last
+from dgm.llm.wire import Body, ChatRequest, dump, error_body, parse_chat
+
+_FINAL = {"x-should-retry": "false"}
+"""Tells the stock client not to ask again: the gateway has already done what is worth doing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoorLimits:
+    """What one client may take. `idle_s` also bounds the time for a request's head."""
+
+    body_bytes: int = 8 << 20
+    header_fields: int = 64
+    header_bytes: int = 4096
+    connections: int = 64
+    body_s: float = 30.0
+    idle_s: float = 75.0
+    write_s: float = 30.0
+
+
+class Door:
+    """Serves one rollout on one Unix socket."""
+
+    def __init__(self, rollout: OpenRollout, limits: DoorLimits) -> None:
+        self._rollout = rollout
+        self._limits = limits
+        self._server = web.Server(
+            self._handle,
+            request_factory=self._request,
+            access_log=None,
+            max_line_size=limits.header_bytes,
+            max_field_size=limits.header_bytes,
+            max_headers=limits.header_fields,
+            keepalive_timeout=limits.idle_s,
+            lingering_time=0.5,
+            tcp_keepalive=False,
+            auto_decompress=False,
+        )
+        self._listener: asyncio.AbstractServer | None = None
+        self._calls: set[asyncio.Task[object]] = set()
+
+    async def open(self, path: Path) -> None:
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_unix_server(
+            self._protocol, str(path), backlog=self._limits.connections
+        )
+
+    async def close(self) -> None:
+        """Stop listening, cut off the calls on their way, drop the connections."""
+        if self._listener is not None:
+            self._listener.close()
+        for call in self._calls:
+            call.cancel()
+        if self._calls:
+            await asyncio.wait(self._calls)
+        await self._server.shutdown(0.5)
+
+    def _protocol(self) -> asyncio.BaseProtocol:
+        return _TooMany() if len(self._server.connections) >= self._limits.connections else self._server()
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        return web.BaseRequest(
+            message, payload, protocol, writer, task, asyncio.get_running_loop(),
+            client_max_size=self._limits.body_bytes,
+        )  # fmt: skip
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            route = f"{request.method} {request.path}"
+            if route == "GET /v1/models":
+                return _json(self._models())
+            if route != "POST /v1/chat/completions":
+                raise RequestRefusedError(
+                    f"Unknown request: {route}. Here are POST /v1/chat/completions and GET /v1/models.",
+                    code="unknown_url", status=404,
+                )  # fmt: skip
+            return await self._chat(request)
+        except RequestRefusedError as error:
+            self._rollout.refuse()
+            kind = "invalid_request_error"
+            body = error_body(error.message, kind=kind, code=error.code, param=error.param)
+            return _json(body, status=error.status)
+        except AllowanceSpentError as error:
+            self._rollout.refuse()
+            return _json(error_body(str(error), kind="allowance_spent", code="allowance_spent"), status=403)
+        except (UpstreamFailedError, JournalError):
+            return _failed()
+
+    async def _chat(self, request: web.BaseRequest) -> web.StreamResponse:
+        chat = parse_chat(await self._body(request), alias=self._rollout.spec.role)
+        if self._rollout.fault is not None:
+            return _failed()
+        task = asyncio.current_task()
+        assert task is not None
+        self._calls.add(task)
+        try:
+            return await self._answer(request, chat)
+        finally:
+            self._calls.discard(task)
+
+    async def _answer(self, request: web.BaseRequest, chat: ChatRequest) -> web.StreamResponse:
+        call = self._rollout.begin(chat)
+        found = self._rollout.recorded(call)
+        if not chat.stream:
+            return _told(found or await self._rollout.buy(call, None))
+        stream = EventStream(
+            request, self._rollout.spec.role, wants_usage=chat.wants_usage, write_s=self._limits.write_s
+        )
+        if found is None:
+            try:
+                found = await self._rollout.buy(call, stream.send)
+            except (UpstreamFailedError, JournalError, AllowanceSpentError):
+                if not stream.begun:
+                    raise
+                return stream.break_off()
+        elif found.status == 200:
+            for chunk in found.chunks if found.chunks is not None else cut_up(found.body):
+                await stream.send(chunk)
+        if found.status != 200:
+            return _told(found)
+        return await stream.finish()
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            raise RequestRefusedError(
+                "The body must not be compressed.", code="unsupported_encoding", status=415
+            )
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                return await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            message = f"The body is larger than {self._limits.body_bytes} bytes."
+            raise RequestRefusedError(message, code="request_too_large", status=413) from error
+        except TimeoutError as error:
+            message = f"The body did not arrive within {self._limits.body_s:g} s."
+            raise RequestRefusedError(message, code="request_too_slow", status=400) from error
+
+    def _models(self) -> Body:
+        model = {"id": self._rollout.spec.role, "object": "model", "created": 946_684_800, "owned_by": "dgm"}
+        return {"object": "list", "data": [model]}
+
+
+class EventStream:
+    """A streamed answer to one client. Its last chunks are held back until `finish`: by then it is
+    journalled.
+
+    A client that is gone or does not read is no reason to lose an answer that is being paid for: what follows
+    is then dropped, and the call goes on.
+    """
+
+    def __init__(self, request: web.BaseRequest, alias: str, *, wants_usage: bool, write_s: float) -> None:
+        self._request = request
+        self._alias = alias
+        self._wants_usage = wants_usage
+        self._write_s = write_s
+        self._response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-cache",
+                **_FINAL,
+            }
+        )
+        self._held: list[bytes] = []
+        self._gone = False
+        self.begun = False
+
+    async def send(self, chunk: Body) -> None:
+        last = is_last(chunk)
+        if not self._wants_usage and "usage" in chunk:
+            if not chunk.get("choices"):
+                return
+            chunk = {key: value for key, value in chunk.items() if key != "usage"}
+        data = event(chunk | {"model": self._alias})
+        if last or self._held:
+            self._held.append(data)
+        else:
+            await self._write([data])
+
+    async def finish(self) -> web.StreamResponse:
+        await self._write([*self._held, DONE])
+        return self._response
+
+    def break_off(self) -> web.StreamResponse:
+        """End without an end: the client sees that the answer is not whole."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+        return self._response
+
+    async def _write(self, events: Iterable[bytes]) -> None:
+        if self._gone:
+            return
+        try:
+            async with asyncio.timeout(self._write_s):
+                if not self.begun:
+                    self.begun = True
+                    await self._response.prepare(self._request)
+                await self._response.write(b"".join(events))
+        except (ConnectionError, TimeoutError):
+            self._gone = True
+            self.break_off()
+
+
+class _TooMany(asyncio.Protocol):
+    """Hangs up: the client already has as many connections as it may."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+def _told(answered: Answered) -> web.Response:
+    return _json(answered.body, status=answered.status)
+
+
+def _failed() -> web.Response:
+    message = "The provider failed; this is not your fault and asking again does not help."
+    return _json(error_body(message, kind="server_error", code="upstream_failed"), status=502)
+
+
+def _json(body: Body, *, status: int = 200) -> web.Response:
+    headers = _FINAL if status != 200 else None
+    return web.Response(body=dump(body), status=status, content_type="application/json", headers=headers)

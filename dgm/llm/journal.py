@@ -1,0 +1,171 @@
+"""The journal of one decision: each answered call on disk before the agent sees the answer.
+
+One JSON line per call: `{"check": <first 16 digits of the SHA-256 of the rest>, "call": {...}}`, appended and
+fsynced. When a later try asks the same at the same place, the answer is taken from here and nothing is
+bought. From the first place where a request differs, what was recorded belongs to another conversation: a
+line `{"cut": n}` says so, and only calls that come after it count for places from `n` on. A torn last line is
+cut off; damage anywhere else is an error, since money was paid for what stood there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from dgm.llm.errors import JournalError
+from dgm.llm.values import Tokens
+from dgm.llm.wire import Body
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """One answered call. `request` is the canonical digest; `chunks` is set if the answer was a stream."""
+
+    n: int
+    rollout: str
+    request: str
+    status: int
+    body: Body
+    chunks: list[Body] | None = None
+    model: str
+    tokens: Tokens
+    cost_microusd: int
+    estimated: bool = False
+
+
+class Journal:
+    """One decision's journal, open for one rollout. `append` may be called from any thread."""
+
+    def __init__(self, path: Path, descriptor: int, size: int, lines: list[Answered | int]) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._size = size
+        self._lock = threading.Lock()
+        self._answers = lines
+        self._places: dict[int, Answered] = {}
+        self._used: set[int] = set()
+        self._cut: int | None = None
+        for line in lines:
+            if isinstance(line, int):
+                self._places = {n: a for n, a in self._places.items() if n < line}
+            else:
+                self._places[line.n] = line
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open or create a journal; what it holds is read at once. Raises `JournalError`."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JournalError(f"cannot open the journal {path}: {error}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            data = path.read_bytes()
+            lines, whole = _parse(path, data)
+            if whole < len(data):
+                os.ftruncate(descriptor, whole)
+            if not data:
+                _sync_directory(path.parent)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise JournalError(f"the journal {path} is in use by another rollout") from error
+        except (OSError, JournalError) as error:
+            os.close(descriptor)
+            raise JournalError(str(error)) from error
+        return cls(path, descriptor, whole, lines)
+
+    def find(self, n: int, request: str) -> Answered | None:
+        """The answer for place `n`, if this request was recorded there; otherwise the rest is forgotten."""
+        found = self._places.get(n)
+        if found is None:
+            return None
+        if found.request == request:
+            self._used.add(n)
+            return found
+        self._places = {k: a for k, a in self._places.items() if k < n}
+        self._cut = n if self._cut is None else min(self._cut, n)
+        return None
+
+    def append(self, answered: Answered) -> None:
+        """Record a call; durable when it returns. A write that fails leaves the journal as it was."""
+        with self._lock:
+            lines = b"" if self._cut is None else _line({"cut": self._cut})
+            lines += _line({**asdict(answered), "tokens": asdict(answered.tokens)})
+            try:
+                written = os.write(self._descriptor, lines)
+                if written < len(lines):
+                    raise OSError(f"wrote {written} of {len(lines)} bytes")
+                os.fsync(self._descriptor)
+            except OSError as error:
+                os.ftruncate(self._descriptor, self._size)
+                raise JournalError(f"cannot write the journal {self.path}: {error}") from error
+            self._size += len(lines)
+            self._cut = None
+
+    def unused(self, rollout: str) -> list[Answered]:
+        """Calls paid under this rollout's id before the journal was opened, and not asked for again."""
+        used = {id(self._places[n]) for n in self._used}
+        return [
+            a for a in self._answers if isinstance(a, Answered) and a.rollout == rollout and id(a) not in used
+        ]
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def read_journal(path: Path) -> tuple[Answered, ...]:
+    """Every call in a journal, forgotten conversations included: what the decision has cost so far."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return ()
+    lines, _ = _parse(path, data)
+    return tuple(line for line in lines if isinstance(line, Answered))
+
+
+def _line(call: Mapping[str, object]) -> bytes:
+    check = _check(call)
+    return json.dumps({"check": check, "call": call}, separators=(",", ":")).encode() + b"\n"
+
+
+def _check(call: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(call, separators=(",", ":")).encode()).hexdigest()[:16]
+
+
+def _parse(path: Path, data: bytes) -> tuple[list[Answered | int], int]:
+    """The lines, and how many bytes of the file are whole lines."""
+    lines: list[Answered | int] = []
+    whole = 0
+    for number, line in enumerate(data.splitlines(keepends=True), start=1):
+        try:
+            if not line.endswith(b"\n"):
+                raise ValueError("no end of line")
+            entry = json.loads(line)
+            call = entry["call"]
+            if entry["check"] != _check(call):
+                raise ValueError("its checksum is wrong")
+            lines.append(
+                call["cut"] if "cut" in call else Answered(**{**call, "tokens": Tokens(**call["tokens"])})
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            if whole + len(line) == len(data):
+                break
+            raise JournalError(f"line {number} of the journal {path} is damaged: {error}") from error
+        whole += len(line)
+    return lines, whole
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
