@@ -12,7 +12,9 @@ from dgm.llm.journal import read_journal as read_journal
 from dgm.llm.prices import Price as Price
 from dgm.llm.prices import PriceTable as PriceTable
 from dgm.llm.rollout import Retries as Retries
+from dgm.llm.transcript import packed as packed
 from dgm.llm.transcript import transcript as transcript
+from dgm.llm.transcript import unpacked as unpacked
 from dgm.llm.values import Allowance as Allowance
 from dgm.llm.values import CallRecord as CallRecord
 from dgm.llm.values import Exchange as Exchange

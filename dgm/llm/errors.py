@@ -38,7 +38,7 @@ class MissingKeyError(GatewayConfigError):
     def __init__(self, variable: str, base_url: str) -> None:
         super().__init__(
             f"no key for {base_url}: the environment variable {variable} is not set; set it, name another "
-            f"one in llm.key_variable, or use llm=rehearsal, which needs none"
+            f"one in llm.key_env, or use llm=rehearsal, which needs none"
         )
         self.variable = variable
 
@@ -46,8 +46,8 @@ class MissingKeyError(GatewayConfigError):
 class UnknownPriceError(GatewayConfigError):
     def __init__(self, model: str) -> None:
         super().__init__(
-            f"money is capped and the price of model {model!r} is unknown; set llm.prices.{model}.input and "
-            f"llm.prices.{model}.output (dollars per million tokens), or set no cap on money"
+            f"money is capped and the price of model {model!r} is unknown; set llm.price.{model}.input and "
+            f"llm.price.{model}.output (dollars per million tokens), or set no cap on money"
         )
         self.model = model
 

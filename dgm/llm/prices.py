@@ -30,19 +30,19 @@ class Price:
         """From `{input, cached, output}` in dollars per million tokens; `cached` is as `input` if absent."""
         unknown = set(entry) - {"input", "cached", "output", "made_up"}
         if unknown:
-            raise GatewayConfigError(f"llm.prices.{model} has unknown keys {sorted(unknown)}")
+            raise GatewayConfigError(f"llm.price.{model} has unknown keys {sorted(unknown)}")
         dollars = {key: entry.get(key, entry.get("input")) for key in ("input", "cached", "output")}
         if "output" not in entry:
-            raise GatewayConfigError(f"llm.prices.{model}.output must be set, in dollars per million tokens")
+            raise GatewayConfigError(f"llm.price.{model}.output must be set, in dollars per million tokens")
         nano = {}
         for key, value in dollars.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
                 raise GatewayConfigError(
-                    f"llm.prices.{model}.{key} must be dollars per million tokens, at least 0, got {value!r}"
+                    f"llm.price.{model}.{key} must be dollars per million tokens, at least 0, got {value!r}"
                 )
             nano[key] = round(value * 1000)
         if nano["cached"] > nano["input"]:
-            raise GatewayConfigError(f"llm.prices.{model}.cached must not be above llm.prices.{model}.input")
+            raise GatewayConfigError(f"llm.price.{model}.cached must not be above llm.price.{model}.input")
         return cls(**nano, made_up=entry.get("made_up") is True)
 
     def cost_microusd(self, tokens: Tokens) -> int:

@@ -337,7 +337,9 @@ class OpenRollout:
         log.error("rollout %s failed by the machine: %s", self.spec.id, why)
 
     def _record(self, call: Call, answered: Answered, *, journal: bool) -> None:
-        exchange = Exchange(n=call.n, request=call.chat.raw, response=dump(answered.body))
+        exchange = Exchange(
+            n=call.n, request=call.chat.raw, response=dump(answered.body), status=answered.status
+        )
         record = self._call_record(
             call.n, answered, self._around.clock() - call.started, journal=journal, of=exchange
         )

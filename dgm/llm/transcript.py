@@ -1,4 +1,4 @@
-"""What a rollout said to the model and heard from it."""
+"""What a rollout said to the model and heard from it: as the archive keeps it, and as a conversation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,38 @@ from collections.abc import Sequence
 from dgm.llm.values import Exchange
 
 Message = dict[str, object]
+
+
+def packed(exchanges: Sequence[Exchange]) -> bytes:
+    """Every exchange as a line `{"n": ..., "status": ..., "request": "<text>", "response": "<text>"}`.
+
+    The bodies are kept as texts, so that they come back byte for byte whatever they are.
+    """
+    lines = (
+        json.dumps(
+            {
+                "n": exchange.n,
+                "status": exchange.status,
+                "request": exchange.request.decode("utf-8", "surrogateescape"),
+                "response": exchange.response.decode("utf-8", "surrogateescape"),
+            }
+        )
+        for exchange in exchanges
+    )
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def unpacked(data: bytes) -> tuple[Exchange, ...]:
+    """The exchanges that `packed` packed."""
+    return tuple(
+        Exchange(
+            n=line["n"],
+            status=line["status"],
+            request=line["request"].encode("utf-8", "surrogateescape"),
+            response=line["response"].encode("utf-8", "surrogateescape"),
+        )
+        for line in map(json.loads, data.splitlines())
+    )
 
 
 def transcript(exchanges: Sequence[Exchange]) -> list[Message]:
@@ -28,5 +60,5 @@ def _messages(exchange: Exchange) -> list[Message]:
     request = json.loads(exchange.request)
     response = json.loads(exchange.response)
     messages = [dict(message) for message in request["messages"]]
-    messages.extend(choice["message"] for choice in response.get("choices", []) if "message" in choice)
+    messages.extend(choice["message"] for choice in response.get("choices", []))
     return messages

@@ -112,13 +112,12 @@ class CallRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """The JSON of one call as it was received from and handed to the agent; a stream put together as one
-    answer.
-    """
+    """The JSON of one call as it came from and went to the agent; a stream put together as one answer."""
 
     n: int
     request: bytes
     response: bytes
+    status: int = 200
 
 
 @dataclass(frozen=True, kw_only=True)

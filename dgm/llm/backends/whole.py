@@ -86,9 +86,11 @@ class ScriptedBackend(WholeAnswers):
 
 
 def as_completion(reply: Reply, place: Place) -> Body:
-    """A reply in the provider's shape. Its id follows from its place alone, so that a run repeats byte for
-    byte.
+    """A reply in the provider's shape; at least one token of input, as at any provider.
+
+    Its id follows from its place alone, so that a run repeats byte for byte.
     """
+    input_tokens = max(1, reply.input_tokens)
     name = hashlib.sha256(b"%s %d" % (place.sample.hex().encode(), place.n)).hexdigest()[:24]
     return {
         "id": f"chatcmpl-{name}",
@@ -97,8 +99,8 @@ def as_completion(reply: Reply, place: Place) -> Body:
         "model": place.role,
         "choices": [{"index": 0, "message": dict(reply.message), "finish_reason": reply.finish_reason}],
         "usage": {
-            "prompt_tokens": reply.input_tokens,
+            "prompt_tokens": input_tokens,
             "completion_tokens": reply.output_tokens,
-            "total_tokens": reply.input_tokens + reply.output_tokens,
+            "total_tokens": input_tokens + reply.output_tokens,
         },
     }
