@@ -1,0 +1,64 @@
+"""Large texts of a run (transcripts, logs, answers), named by the SHA-256 of their content, zstd on disk.
+
+A blob is at `<first two digits>/<all digits>.zst`. Writing one that is there already does nothing; two
+processes that write the same blob at the same time both succeed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import zstandard
+
+from .disk import make_directory, write_durably
+from .errors import CorruptArchiveError, UnknownBlobError
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Blobs:
+    """The blobs under one directory. Holds no open file, so it may be used from anywhere that sees the
+    directory."""
+
+    def __init__(self, directory: str | Path) -> None:
+        self._directory = Path(directory)
+
+    def put(self, content: bytes) -> str:
+        """Keep `content` and return its digest; durable when this returns."""
+        digest = hashlib.sha256(content).hexdigest()
+        path = self._path(digest)
+        if not path.exists():
+            make_directory(path.parent)
+            write_durably(path, zstandard.ZstdCompressor(level=3, write_checksum=False).compress(content))
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The content named `digest`, compared with its name before it is returned."""
+        path = self._path(digest)
+        try:
+            packed = path.read_bytes()
+        except FileNotFoundError:
+            raise UnknownBlobError(f"no blob {digest} in {self._directory}") from None
+        try:
+            content = zstandard.ZstdDecompressor().decompress(packed)
+        except zstandard.ZstdError as error:
+            raise CorruptArchiveError(f"not a whole zstd frame ({error})", path=path) from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise CorruptArchiveError("the content does not have the hash that it is named by", path=path)
+        return content
+
+    def has(self, digest: str) -> bool:
+        return self._path(digest).exists()
+
+    def __iter__(self) -> Iterator[str]:
+        """The digests of all blobs, in order."""
+        for path in sorted(self._directory.glob("[0-9a-f][0-9a-f]/*.zst")):
+            yield path.stem
+
+    def _path(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise UnknownBlobError(f"a blob is named by 64 hexadecimal digits, got {digest!r}")
+        return self._directory / digest[:2] / f"{digest}.zst"

@@ -1,0 +1,168 @@
+"""Agents as commits of one bare git repository. The only file that imports GitPython.
+
+An agent is a whole tree. Its commit has its parent agent as first parent and context parents after it, a
+fixed author and a date that depends on a sequence number alone, so the same agent has the same id in any
+repository. Objects are written as loose object files under temporary names, fsynced and renamed, objects
+before the commit and the commit before its ref; there is never a work tree, an index or a hook. Git itself
+only reads, and sees no configuration but the repository's own, so nobody's `~/.gitconfig` or environment
+changes what an archive holds.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from os import devnull
+from pathlib import Path
+
+from .disk import make_directory, write_durably
+from .errors import CorruptArchiveError, UnknownAgentError
+from .patches import patch_between
+from .records import AgentId
+from .trees import DIRECTORY, git_object, object_name, tree_entries, tree_objects
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_AUTHOR = "dgm <dgm@localhost>"
+_AGENT_ID = re.compile(r"[0-9a-f]{40}")
+_CONFIG = """\
+[core]
+\trepositoryformatversion = 0
+\tfilemode = false
+\tbare = true
+\tfsync = all
+\tlogAllRefUpdates = false
+[gc]
+\tauto = 0
+"""
+
+
+class GitStore:
+    """The agents' code of one run, at `<run>/code.git`. One writer at a time; call `close` or use `with`."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path).absolute()
+        if not (self._path / "HEAD").is_file():
+            raise CorruptArchiveError("no git repository here", path=self._path)
+        import git  # here, because importing it runs git, and a job that only hashes trees may have none
+
+        self._git = git.Git(str(self._path))
+        self._git.update_environment(
+            GIT_DIR=str(self._path),
+            GIT_COMMON_DIR=str(self._path),
+            GIT_OBJECT_DIRECTORY=str(self._path / "objects"),
+            GIT_ALTERNATE_OBJECT_DIRECTORIES="",
+            GIT_CONFIG_NOSYSTEM="1",
+            GIT_CONFIG_SYSTEM=devnull,
+            GIT_CONFIG_GLOBAL=devnull,
+            GIT_CONFIG_COUNT="0",
+            GIT_CONFIG_PARAMETERS="",
+            GIT_NO_REPLACE_OBJECTS="1",
+        )
+        self._durable: set[str] = set()
+
+    @classmethod
+    def create(cls, path: str | Path) -> GitStore:
+        """Make an empty repository at `path`, durably."""
+        path = Path(path)
+        for directory in ("objects/info", "objects/pack", "refs/heads", "refs/agents"):
+            make_directory(path / directory)
+        write_durably(path / "config", _CONFIG.encode())
+        write_durably(path / "HEAD", b"ref: refs/heads/main\n")
+        return cls(path)
+
+    def commit(
+        self, files: Mapping[str, bytes], *, parents: Sequence[AgentId] = (), message: str, seq: int
+    ) -> AgentId:
+        """Keep `files` as an agent and return its id; durable when this returns.
+
+        `parents` are the parent agent first, then the context parents. `seq` dates the commit: 2000-01-01 UTC
+        plus so many seconds. The same arguments give the same id, in any repository, and may be written
+        again.
+        """
+        for parent in parents:
+            self._require(parent)
+        tree, objects = tree_objects(files)
+        seconds = int((_EPOCH + timedelta(seconds=seq)).timestamp())
+        stamp = f"{_AUTHOR} {seconds} +0000"
+        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        lines += [f"author {stamp}", f"committer {stamp}", "", message.rstrip("\n") + "\n"]
+        id, object = git_object("commit", "\n".join(lines).encode())
+        for name, content in [*objects.items(), (id, object)]:
+            self._write(name, content)
+        ref = self._path / "refs" / "agents" / id
+        if not ref.exists():
+            write_durably(ref, f"{id}\n".encode())
+        return id
+
+    def files(self, id: AgentId) -> dict[str, bytes]:
+        """The tree of agent `id`: relative POSIX path -> content, in path order."""
+        return dict(sorted(self._walk(self.tree(id), "")))
+
+    def tree(self, id: AgentId) -> str:
+        """The hash of the tree of agent `id`; equal to `tree_hash` of its files."""
+        self._require(id)
+        header = self._read(id, "commit").split(b"\n", 1)[0].decode()
+        return header.removeprefix("tree ")
+
+    def patch(self, a: AgentId, b: AgentId) -> str:
+        """What leads from agent `a` to agent `b`, as a unified diff; changed binary files are only named."""
+        return patch_between(self.files(a), self.files(b))
+
+    def agents(self) -> tuple[AgentId, ...]:
+        """The ids of all agents here, in the order of their ids."""
+        names = {path.name for path in (self._path / "refs" / "agents").iterdir()}
+        packed = self._path / "packed-refs"
+        if packed.exists():
+            found = re.findall(r"^[0-9a-f]{40} refs/agents/(\S+)$", packed.read_text(), re.MULTILINE)
+            names.update(found)
+        return tuple(sorted(name for name in names if _AGENT_ID.fullmatch(name)))
+
+    def __contains__(self, id: object) -> bool:
+        if not isinstance(id, str) or not _AGENT_ID.fullmatch(id):
+            return False
+        return (self._path / "refs" / "agents" / id).exists() or id in self.agents()
+
+    def close(self) -> None:
+        """End the git process that reads objects. A later read starts another one."""
+        self._git.clear_cache()
+
+    def __enter__(self) -> GitStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _require(self, id: AgentId) -> None:
+        if id not in self:
+            raise UnknownAgentError(f"no agent {id!r} in {self._path}")
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Write a loose object. A file under its final name was fsynced before it got it, so it is whole."""
+        path = self._path / "objects" / name[:2] / name[2:]
+        if name not in self._durable and not path.exists():
+            make_directory(path.parent)
+            write_durably(path, zlib.compress(content, 1))
+        self._durable.add(name)
+
+    def _read(self, name: str, type: str) -> bytes:
+        try:
+            _, found, _, content = self._git.get_object_data(name)
+        except (ValueError, OSError) as error:
+            self._git.clear_cache()
+            raise CorruptArchiveError(
+                f"git object {name} cannot be read ({error})", path=self._path
+            ) from error
+        kind = found.decode() if isinstance(found, bytes) else found
+        if kind != type or object_name(type, content) != name:
+            raise CorruptArchiveError(f"git object {name} is not the {type} it should be", path=self._path)
+        return content
+
+    def _walk(self, tree: str, prefix: str) -> Iterator[tuple[str, bytes]]:
+        for mode, name, leaf in tree_entries(self._read(tree, "tree")):
+            path = f"{prefix}{leaf}"
+            if mode == DIRECTORY:
+                yield from self._walk(name, f"{path}/")
+            else:
+                yield path, self._read(name, "blob")
