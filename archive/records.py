@@ -1,15 +1,16 @@
 """Rows of the archive: frozen values, one class per table.
 
-Money is integer micro-dollars, times are UTC datetimes with zone, durations are float seconds. A row belongs to
-exactly one entry of the log and carries that entry's number `seq`; decisions and results share one count.
+Money is integer micro-dollars, times are UTC datetimes with zone, durations are float seconds. A row belongs
+to exactly one entry of the log and carries that entry's number `seq`; decisions and results share one count.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 AgentId = str
@@ -20,6 +21,8 @@ TaskId = str
 
 Json = Mapping[str, object]
 """A JSON object that the archive keeps without reading it."""
+
+_INT64_MAX = (1 << 63) - 1
 
 
 class Split(StrEnum):
@@ -89,6 +92,10 @@ class Usage:
     reasoning_tokens: int = 0
     cost_microusd: int = 0
 
+    def __post_init__(self) -> None:
+        _check_counts(self, "calls", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+        _check_counts(self, "cost_microusd")
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             calls=self.calls + other.calls,
@@ -119,6 +126,9 @@ class GateVerdict:
     detail: str = ""
     seconds: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check_durations(self, "seconds")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
@@ -141,6 +151,18 @@ class Decision:
     saw: Json = field(default_factory=dict)
     runners_up: tuple[Json, ...] = ()
 
+    def __post_init__(self) -> None:
+        _check_counts(self, "seq", "repeat")
+        _check_names(self, "agent", "policy")
+        if (self.kind is DecisionKind.EVALUATE) != (self.task is not None):
+            raise ValueError(
+                f"a decision names a task exactly when it evaluates, got {self.kind}: {self.task!r}"
+            )
+        if (self.kind is DecisionKind.EVALUATE) != (self.split is not None):
+            raise ValueError(
+                f"a decision names a split exactly when it evaluates, got {self.kind}: {self.split!r}"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
@@ -155,6 +177,14 @@ class Agent:
     tree: str
     patch_bytes: int = 0
     patch_files: int = 0
+
+    def __post_init__(self) -> None:
+        _check_counts(self, "seq", "depth", "patch_bytes", "patch_files")
+        _check_names(self, "id", "tree")
+        if (self.parent is None) != (self.depth == 0):
+            raise ValueError(
+                f"depth is 0 exactly for a seed, got depth {self.depth} and parent {self.parent!r}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,14 +220,25 @@ class Expansion:
     digests: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _check_counts(self, "seq", "decision", "parent_evaluations", "parent_depth")
+        _check_counts(self, "attempt", least=1)
+        _check_names(self, "id", "parent", "operator")
+        _check_durations(self, "queued_s", "seconds")
+        _check_utc(self, "started")
+        if (self.outcome is ExpansionOutcome.CHILD) != (self.child is not None):
+            raise ValueError(
+                f"an expansion has a child exactly when it ended so, got {self.outcome}: {self.child!r}"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """The result of one try of one agent on one task.
 
-    `score` lies in [0, 1] and is None exactly when the outcome is `void`. `answer`, `transcript` and `log` are
-    digests of blobs; `tests` are the hidden tests' results. `replaces` names the evaluation that a re-grade
-    stands for. `digests` name the task, the tests, the answer and the images or runtime.
+    `score` lies in [0, 1] and is None exactly when the outcome is `void`. `answer`, `transcript` and `log`
+    are digests of blobs; `tests` are the hidden tests' results. `replaces` names the evaluation that a
+    re-grade stands for. `digests` name the task, the tests, the answer and the images or runtime.
     """
 
     id: str
@@ -226,6 +267,21 @@ class Evaluation:
     flags: tuple[str, ...] = ()
     replaces: str | None = None
 
+    def __post_init__(self) -> None:
+        _check_counts(self, "seq", "decision", "repeat")
+        _check_counts(self, "attempt", least=1)
+        _check_names(self, "id", "agent", "task")
+        _check_durations(self, "queued_s", "solve_s", "grade_s")
+        _check_utc(self, "started")
+        if (self.outcome is Outcome.VOID) != (self.score is None):
+            raise ValueError(f"score is None exactly when void, got {self.score} with outcome {self.outcome}")
+        if self.score is not None and not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"score must lie in [0, 1], got {self.score}")
+        if self.score and self.outcome is not Outcome.RESOLVED:
+            raise ValueError(
+                f"only a resolved evaluation scores above 0, got {self.score} for {self.outcome}"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
@@ -248,10 +304,17 @@ class Call:
     response: str
     estimated: bool = False
 
+    def __post_init__(self) -> None:
+        _check_counts(self, "seq", "n", "status", "input_tokens", "cached_tokens", "output_tokens")
+        _check_counts(self, "reasoning_tokens", "cost_microusd")
+        _check_names(self, "rollout")
+        _check_durations(self, "latency_s")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One change of a live run: budget, workers, pause, resume, a note of the operator, or a resume itself."""
+    """One change of a live run: budget, workers, pause, resume, a note of the operator, or a resume
+    itself."""
 
     seq: int
     kind: str
@@ -259,16 +322,43 @@ class Change:
     after: str
     at: datetime
 
+    def __post_init__(self) -> None:
+        _check_counts(self, "seq")
+        _check_names(self, "kind")
+        _check_utc(self, "at")
+
 
 Row = Decision | Agent | Expansion | Evaluation | Call | Change
+
+ROW_TYPES: Mapping[str, type[Row]] = {
+    "decisions": Decision,
+    "expansions": Expansion,
+    "agents": Agent,
+    "evaluations": Evaluation,
+    "calls": Call,
+    "changes": Change,
+}
+"""Table name -> row class, in the order in which the rows of one entry are told."""
+
+TABLE_OF: Mapping[type[Row], str] = {row_type: table for table, row_type in ROW_TYPES.items()}
+
+_RANK = {row_type: rank for rank, row_type in enumerate(ROW_TYPES.values())}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What one line of the log holds: rows that became true together, all with the same `seq`."""
+    """What one line of the log holds: rows that became true together, all with the same `seq`.
+
+    The rows stand in the order of their tables (`ROW_TYPES`), rows of one table as they were given, whatever
+    order they came in: a fold over live entries and one over entries read back see the same.
+    """
 
     seq: int
     rows: tuple[Row, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.rows) > 1:
+            object.__setattr__(self, "rows", tuple(sorted(self.rows, key=lambda row: _RANK[type(row)])))
 
 
 def job_id(run_id: str, seq: int, kind: str, attempt: int) -> str:
@@ -278,3 +368,27 @@ def job_id(run_id: str, seq: int, kind: str, attempt: int) -> str:
     """
     text = f"{run_id}\n{seq}\n{kind}\n{attempt}".encode()
     return hashlib.sha256(text).hexdigest()[:32]
+
+
+def _check_counts(row: object, *names: str, least: int = 0) -> None:
+    for name in names:
+        if not least <= getattr(row, name) <= _INT64_MAX:
+            raise ValueError(f"{name} must be at least {least} and fit 64 bits, got {getattr(row, name)}")
+
+
+def _check_names(row: object, *names: str) -> None:
+    for name in names:
+        if not getattr(row, name):
+            raise ValueError(f"{name} must not be empty")
+
+
+def _check_durations(row: object, *names: str) -> None:
+    for name in names:
+        if not 0.0 <= getattr(row, name) < math.inf:
+            raise ValueError(f"{name} must be seconds, finite and not negative, got {getattr(row, name)}")
+
+
+def _check_utc(row: object, name: str) -> None:
+    at: datetime = getattr(row, name)
+    if at.utcoffset() != timedelta(0):
+        raise ValueError(f"{name} must be a UTC time with its zone, got {at!r}; use datetime.now(UTC)")

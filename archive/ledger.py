@@ -1,0 +1,199 @@
+"""What an archive must remember to refuse a wrong entry: ids, open decisions, counts. No row is kept whole
+but those."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+from .errors import (
+    AlreadyRecordedError,
+    EntryError,
+    UnknownAgentError,
+    UnknownDecisionError,
+    UnknownEvaluationError,
+    WrongSeqError,
+)
+from .records import (
+    ROW_TYPES,
+    TABLE_OF,
+    Agent,
+    AgentId,
+    Call,
+    Decision,
+    DecisionKind,
+    Evaluation,
+    Expansion,
+    Row,
+)
+
+_About = tuple[DecisionKind, AgentId, str | None]
+
+
+class _State(IntEnum):
+    """Of each number: is it a decision, and has it a counted result?"""
+
+    NO_DECISION = 0
+    OPEN = 1
+    DONE = 2
+
+
+class Ledger:
+    """`check` refuses what must not be recorded, `record` takes note of what was."""
+
+    def __init__(self) -> None:
+        self.rows_by_table: Counter[str] = Counter(dict.fromkeys(ROW_TYPES, 0))
+        self._states = bytearray()
+        self._open: dict[int, _About] = {}
+        self._depths: dict[AgentId, int] = {}
+        self._expansions: set[str] = set()
+        self._evaluations: set[str] = set()
+        self._rollouts: set[str] = set()
+
+    @property
+    def next_seq(self) -> int:
+        return len(self._states)
+
+    def check(self, rows: Sequence[Row]) -> None:
+        """Raise an `EntryError` unless `rows`, in the order of their tables, may become the next entry."""
+        if not rows:
+            raise EntryError("an entry has at least one row, got none")
+        self._check_ids(rows)
+        for row in rows:
+            if row.seq != self.next_seq:
+                raise WrongSeqError(f"the next entry is number {self.next_seq}, got a row with seq {row.seq}")
+        new = {row.id: row.depth for row in rows if isinstance(row, Agent)}
+        for row in rows:
+            match row:
+                case Decision():
+                    self._check_agents([row.agent, *row.context_parents], new)
+                case Expansion():
+                    self._check_result(row, (DecisionKind.EXPAND, row.parent, None))
+                    self._check_agents([row.child] if row.child else [], new)
+                case Agent():
+                    self._check_agent(row, new)
+                case Evaluation() if row.replaces is None:
+                    self._check_result(row, (DecisionKind.EVALUATE, row.agent, row.task))
+                case Evaluation():
+                    self._check_regrade(row)
+
+    def record(self, rows: Iterable[Row]) -> None:
+        """Take note of an entry that was checked and written."""
+        state = _State.NO_DECISION
+        for row in rows:
+            self.rows_by_table[TABLE_OF[type(row)]] += 1
+            match row:
+                case Decision():
+                    state = _State.OPEN
+                    self._open[row.seq] = (row.kind, row.agent, row.task)
+                case Agent():
+                    self._depths[row.id] = row.depth
+                case Expansion():
+                    self._expansions.add(row.id)
+                    self._close(row)
+                case Evaluation():
+                    self._evaluations.add(row.id)
+                    self._close(row)
+                case Call():
+                    self._rollouts.add(row.rollout)
+        self._states.append(state)
+
+    def restore(
+        self,
+        entries: int,
+        *,
+        rows_by_table: dict[str, int],
+        decisions: Iterable[tuple[int, _About]],
+        agents: Iterable[tuple[AgentId, int]],
+        expansions: Iterable[tuple[str, int, bool]],
+        evaluations: Iterable[tuple[str, int, bool]],
+        rollouts: Iterable[str],
+    ) -> None:
+        """Take note of many recorded entries at once, from columns.
+
+        Decisions are (seq, (kind, agent, task)), agents (id, depth), results (id, decision, counted).
+        """
+        self.rows_by_table.update(rows_by_table)
+        self._states.extend(bytes(entries))
+        for seq, about in decisions:
+            self._states[seq] = _State.OPEN
+            self._open[seq] = about
+        self._depths.update(agents)
+        for ids, results in ((self._expansions, expansions), (self._evaluations, evaluations)):
+            for id, decision, counted in results:
+                ids.add(id)
+                if counted:
+                    self._states[decision] = _State.DONE
+                    self._open.pop(decision, None)
+        self._rollouts.update(rollouts)
+
+    def _check_ids(self, rows: Sequence[Row]) -> None:
+        seen: set[tuple[str, str]] = set()
+        for row in rows:
+            match row:
+                case Agent(id=id):
+                    what, known = "agent", id in self._depths
+                case Expansion(id=id):
+                    what, known = "expansion", id in self._expansions
+                case Evaluation(id=id):
+                    what, known = "evaluation", id in self._evaluations
+                case Call():
+                    id, what, known = f"{row.rollout} {row.n}", "call", row.rollout in self._rollouts
+                case _:
+                    continue
+            if known or (what, id) in seen:
+                raise AlreadyRecordedError(
+                    f"{what} {id} is recorded already; it is recorded once and never changes"
+                )
+            seen.add((what, id))
+
+    def _check_agents(self, ids: Iterable[AgentId], new: dict[AgentId, int]) -> None:
+        for id in ids:
+            if id not in self._depths and id not in new:
+                raise UnknownAgentError(f"no agent {id!r} in this run; record it before naming it")
+
+    def _check_agent(self, agent: Agent, new: dict[AgentId, int]) -> None:
+        if agent.parent is not None:
+            self._check_agents([agent.parent, *agent.context_parents], new)
+            depth = new.get(agent.parent, self._depths.get(agent.parent, 0)) + 1
+            if agent.depth != depth:
+                raise EntryError(
+                    f"agent {agent.id} must have depth {depth}, one more than its parent, got {agent.depth}"
+                )
+
+    def _check_result(self, result: Expansion | Evaluation, about: _About) -> None:
+        state = self._state(result.decision)
+        if state is _State.NO_DECISION:
+            raise UnknownDecisionError(
+                f"result {result.id} names decision {result.decision}, which nobody made"
+            )
+        if state is _State.DONE:
+            raise AlreadyRecordedError(
+                f"decision {result.decision} has its result already, got {result.id}; "
+                "only a re-grade may follow"
+            )
+        if self._open[result.decision] != about:
+            decided = self._open[result.decision]
+            raise EntryError(
+                f"decision {result.decision} is about {decided}, but result {result.id} is about {about}"
+            )
+
+    def _check_regrade(self, evaluation: Evaluation) -> None:
+        if evaluation.replaces not in self._evaluations:
+            raise UnknownEvaluationError(
+                f"evaluation {evaluation.id} replaces {evaluation.replaces}, which is not recorded"
+            )
+        if self._state(evaluation.decision) is _State.NO_DECISION:
+            raise UnknownDecisionError(
+                f"result {evaluation.id} names decision {evaluation.decision}, which nobody made"
+            )
+        self._check_agents([evaluation.agent], {})
+
+    def _state(self, decision: int) -> _State:
+        return _State(self._states[decision]) if decision < len(self._states) else _State.NO_DECISION
+
+    def _close(self, result: Expansion | Evaluation) -> None:
+        if result.outcome.counted:
+            self._states[result.decision] = _State.DONE
+            self._open.pop(result.decision, None)

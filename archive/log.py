@@ -1,0 +1,188 @@
+"""The write-ahead log: segments of checksummed JSON lines.
+
+A segment `log/<number of its first entry>.jsonl` begins with a header line, then holds one line per entry:
+
+    {"format_version":1,"first":4096,"sealed":{"decisions":2048,...},"crc32":"..."}
+    {"seq":4096,"rows":{"evaluations":[{...}],"calls":[{...},{...}]},"crc32":"..."}
+
+`crc32` is the checksum of the line's bytes before `,"crc32"`. The header says how many rows of each table
+were in all entries before the segment, so a part that went missing is noticed. A segment gets its name with
+its header on disk; there is always exactly one that is open, the last, and what a closed one holds never
+changes.
+
+A crash may leave a torn end in the open segment: bytes after the last newline, or a last line of which whole
+disk sectors are still zero. No append has returned for it, so readers ignore it and the writer cuts it off.
+Any other line that does not fit its checksum is damage and is reported with its file and line, never skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .codec import PlainRow
+from .disk import write_durably
+from .errors import CorruptArchiveError, NotWritableError, WriteFailedError, write_failed
+
+FORMAT_VERSION = 1
+"""Version of everything in a run's directory. A release reads this version and no other."""
+
+_SUFFIX = len(b',"crc32":"00000000"}')
+_SECTOR = 512
+
+PlainEntry = tuple[int, dict[str, list[PlainRow]]]
+"""An entry as the log holds it: number, then table -> rows."""
+
+
+def encode_line(value: Mapping[str, Any]) -> bytes:
+    """A line with its checksum and newline."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return b'%s,"crc32":"%08x"}\n' % (text[:-1], zlib.crc32(text[:-1]))
+
+
+def decode_line(line: bytes) -> dict[str, Any]:
+    """What a line without its newline holds; `ValueError` if it is not what was written."""
+    body, suffix = line[:-_SUFFIX], line[-_SUFFIX:]
+    if suffix != b',"crc32":"%08x"}' % zlib.crc32(body):
+        raise ValueError("the line does not have the checksum that it was written with")
+    value: dict[str, Any] = json.loads(body + b"}")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """What a segment file held when it was read. `end` is the offset after its last whole line, in bytes."""
+
+    path: Path
+    first: int
+    sealed: Mapping[str, int]
+    entries: Sequence[PlainEntry]
+    end: int
+
+    @property
+    def next_seq(self) -> int:
+        return self.first + len(self.entries)
+
+
+def segment_path(directory: Path, first: int) -> Path:
+    return directory / f"{first:012d}.jsonl"
+
+
+def segment_paths(directory: Path) -> list[Path]:
+    """The segments of a run, oldest first."""
+    return sorted(directory.glob("[0-9]*.jsonl"))
+
+
+def create_segment(directory: Path, first: int, sealed: Mapping[str, int]) -> Path:
+    """Make an empty segment, durable under its name when this returns."""
+    path = segment_path(directory, first)
+    write_durably(
+        path, encode_line({"format_version": FORMAT_VERSION, "first": first, "sealed": dict(sealed)})
+    )
+    return path
+
+
+def read_segment(path: Path, *, is_open: bool) -> Segment:
+    """Read a segment; only the open one may have a torn end."""
+    content = path.read_bytes()
+    lines = content.split(b"\n")
+    tail = lines.pop()
+    end = len(content) - len(tail)
+    if tail and not is_open:
+        raise CorruptArchiveError("a closed segment ends in a torn line", path=path, line=len(lines) + 1)
+    if tail and _fits(tail[:-1]):
+        raise CorruptArchiveError("the newline after this line was changed", path=path, line=len(lines) + 1)
+    if is_open and not tail and len(lines) > 1 and bytes(_SECTOR) in lines[-1]:
+        end -= len(lines.pop()) + 1
+    if not lines:
+        raise CorruptArchiveError("the segment has no header; it was emptied or cut short", path=path)
+    header = _decoded(path, 1, lines[0])
+    first, sealed = header.get("first"), header.get("sealed")
+    if not isinstance(first, int) or not isinstance(sealed, dict) or segment_path(path.parent, first) != path:
+        raise CorruptArchiveError(f"the header names entry {first!r}, unlike the file", path=path, line=1)
+    entries = [
+        _entry(path, number, line, first + number - 2) for number, line in enumerate(lines[1:], start=2)
+    ]
+    return Segment(path=path, first=first, sealed=sealed, entries=entries, end=end)
+
+
+def _entry(path: Path, number: int, line: bytes, seq: int) -> PlainEntry:
+    value = _decoded(path, number, line)
+    if value.get("seq") != seq:
+        raise CorruptArchiveError(f"expected entry {seq}, found {value.get('seq')!r}", path=path, line=number)
+    return seq, value["rows"]
+
+
+def _decoded(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        return decode_line(line)
+    except ValueError as error:
+        raise CorruptArchiveError(str(error), path=path, line=number) from error
+
+
+def _fits(line: bytes) -> bool:
+    try:
+        decode_line(line)
+    except ValueError:
+        return False
+    return True
+
+
+class SegmentWriter:
+    """Appends lines to the open segment, each durable when `append` returns."""
+
+    def __init__(self, segment: Segment) -> None:
+        """Go on where `segment` ends; what is torn after it is cut off."""
+        self.path = segment.path
+        self.first = segment.first
+        self._mark = (segment.end, len(segment.entries))
+        self._unusable = ""
+        self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        if os.fstat(self._fd).st_size > segment.end:
+            self._cut_back()
+
+    @property
+    def lines(self) -> int:
+        """Entries in this segment."""
+        return self._mark[1]
+
+    @property
+    def next_seq(self) -> int:
+        return self.first + self.lines
+
+    def append(self, line: bytes) -> None:
+        """Write `line` and wait until it is on disk. If that fails, the segment is what it was before."""
+        end, lines = self._mark
+        if self._unusable:
+            raise WriteFailedError(f"{self.path}: {self._unusable}; open the run again")
+        status = os.fstat(self._fd)
+        if status.st_size != end or status.st_nlink == 0:
+            self._unusable = "somebody else changed the log"
+            raise NotWritableError(f"{self.path}: {self._unusable}; open the run again")
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(self._fd, line[written:])
+            os.fsync(self._fd)
+        except OSError as error:
+            self._cut_back()
+            raise write_failed(f"entry {self.next_seq} to {self.path}", error) from error
+        except BaseException:
+            self._cut_back()
+            raise
+        self._mark = (end + len(line), lines + 1)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _cut_back(self) -> None:
+        try:
+            os.ftruncate(self._fd, self._mark[0])
+            os.fsync(self._fd)
+        except OSError as error:
+            self._unusable = f"a failed append could not be cut off ({error.strerror})"

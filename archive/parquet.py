@@ -1,0 +1,97 @@
+"""Sealed parts: `<table>/part-<first seq>-<last seq>.parquet`.
+
+Sealing turns one closed segment of the log into one part per table that has rows in it, then deletes the
+segment. The segment is the truth until it is gone: readers ignore parts of a segment that is still there, and
+sealing again after a crash writes the same files over again. Parts are never rewritten afterwards.
+
+`<table>/schema.parquet` has no rows; it lets a glob over a table work before anything is sealed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .codec import PlainRow
+from .disk import make_directory, replacing, sync_directory
+from .errors import CorruptArchiveError, write_failed
+from .log import Segment
+from .records import ROW_TYPES
+from .schema import SCHEMAS, check_version, to_arrow
+
+_NAME = re.compile(r"part-(\d{12})-(\d{12})\.parquet")
+
+
+@dataclass(frozen=True, order=True)
+class Part:
+    """One part of one table: the rows of entries `first` to `last`."""
+
+    first: int
+    last: int
+    path: Path
+
+
+def create_tables(run: Path) -> None:
+    """Make the tables' directories, each with its file without rows."""
+    for table, schema in SCHEMAS.items():
+        make_directory(run / table)
+        _write(run / table / "schema.parquet", schema.empty_table())
+
+
+def list_parts(run: Path) -> dict[str, list[Part]]:
+    """The parts of each table in order."""
+    parts: dict[str, list[Part]] = {}
+    for table in ROW_TYPES:
+        found = ((_NAME.fullmatch(path.name), path) for path in (run / table).glob("part-*.parquet"))
+        parts[table] = sorted(Part(int(m[1]), int(m[2]), path) for m, path in found if m)
+    return parts
+
+
+def seal(run: Path, segment: Segment) -> None:
+    """Write the parts of a closed segment, then delete it. May be done again after a crash at any point."""
+    if segment.entries:
+        for table, rows in rows_by_table(segment).items():
+            name = f"part-{segment.first:012d}-{segment.next_seq - 1:012d}.parquet"
+            _write(run / table / name, to_arrow(table, rows))
+    try:
+        segment.path.unlink()
+        sync_directory(segment.path.parent)
+    except OSError as error:
+        raise write_failed(str(segment.path), error) from error
+
+
+def rows_by_table(segment: Segment) -> Mapping[str, Sequence[PlainRow]]:
+    """The rows of a segment, of those tables that have some."""
+    collected: dict[str, list[PlainRow]] = {}
+    for _, tables in segment.entries:
+        for table, rows in tables.items():
+            collected.setdefault(table, []).extend(rows)
+    return {table: collected[table] for table in ROW_TYPES if table in collected}
+
+
+def count_rows(part: Part) -> int:
+    """How many rows a part has, from its footer."""
+    try:
+        return int(pq.read_metadata(part.path).num_rows)
+    except (pa.ArrowInvalid, pa.ArrowIOError) as error:
+        raise CorruptArchiveError(f"not a whole Parquet file ({error})", path=part.path) from error
+
+
+def read_part(table: str, part: Part, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of a part, page checksums verified; all columns or those named."""
+    try:
+        with pq.ParquetFile(part.path, page_checksum_verification=True) as file:
+            check_version(file.schema_arrow, str(part.path))
+            return file.read(columns=None if columns is None else list(columns))
+    except (pa.ArrowInvalid, pa.ArrowIOError) as error:
+        raise CorruptArchiveError(f"cannot be read as part of {table} ({error})", path=part.path) from error
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)

@@ -1,0 +1,148 @@
+"""Tables for people: a run on disk as Arrow tables, and what one asks of them first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.special import betaincinv
+
+from .blobs import Blobs
+from .errors import NotWritableError
+from .gitstore import GitStore
+from .info import RunInfo, read_info
+from .lineage import Lineage
+from .records import Agent, AgentId, Entry, Outcome, Row, Split
+from .schema import from_arrow
+from .snapshot import Snapshot
+
+
+def open_run(path: str | Path) -> RunReader:
+    """Open a run for reading, as it is now, whether a driver is writing it or not."""
+    return RunReader(Path(path).absolute())
+
+
+class RunReader:
+    """A run as it was when this was made. Also an `Archive`, one that nobody can append to."""
+
+    def __init__(self, path: Path) -> None:
+        """For `open_run`."""
+        self.path = path
+        self.info: RunInfo = read_info(path)
+        self._snapshot = Snapshot(path)
+        self.blobs = Blobs(path / "blobs")
+
+    @cached_property
+    def code(self) -> GitStore:
+        return GitStore(self.path / "code.git")
+
+    @property
+    def next_seq(self) -> int:
+        return self._snapshot.next_seq
+
+    def append(self, *rows: Row) -> int:
+        raise NotWritableError(f"{self.path} was opened for reading; use resume_run to write")
+
+    def entries(self, since: int = 0) -> Iterator[Entry]:
+        return self._snapshot.entries(since)
+
+    def close(self) -> None:
+        if "code" in self.__dict__:
+            self.code.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def decisions(self) -> pa.Table:
+        return self._snapshot.table("decisions")
+
+    @cached_property
+    def expansions(self) -> pa.Table:
+        return self._snapshot.table("expansions")
+
+    @cached_property
+    def agents(self) -> pa.Table:
+        return self._snapshot.table("agents")
+
+    @cached_property
+    def evaluations(self) -> pa.Table:
+        return self._snapshot.table("evaluations")
+
+    @cached_property
+    def calls(self) -> pa.Table:
+        return self._snapshot.table("calls")
+
+    @cached_property
+    def changes(self) -> pa.Table:
+        return self._snapshot.table("changes")
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """The tree of all agents."""
+        return Lineage(row for row in from_arrow("agents", self.agents) if isinstance(row, Agent))
+
+    def counted_evaluations(self) -> pa.Table:
+        """The evaluations that are evidence: no voids, and of an evaluation and its re-grades only the
+        last."""
+        return fold_regrades(self.evaluations)
+
+    def leaderboard(self, split: Split = Split.SEARCH, mass: float = 0.95) -> pa.Table:
+        """One row per agent, best mean first: counts on `split`, mean and central interval of Beta(1 + r, 1 +
+        u)."""
+        return leaderboard(self.lineage, self.counted_evaluations(), split=split, mass=mass)
+
+
+def fold_regrades(evaluations: pa.Table) -> pa.Table:
+    """Drop voids, and of an evaluation and the re-grades that stand for it keep the last."""
+    counted = evaluations.filter(pc.not_equal(evaluations["outcome"].cast(pa.string()), Outcome.VOID.value))
+    regrades = counted.filter(pc.is_valid(counted["replaces"])).select(["id", "replaces"]).to_pydict()
+    first_of: dict[str, str] = {}
+    last_of: dict[str, str] = {}
+    for id, replaced in zip(regrades["id"], regrades["replaces"], strict=True):
+        first_of[id] = first_of.get(replaced, replaced)
+        last_of[first_of[id]] = id
+    stale = (first_of.keys() | last_of.keys()) - set(last_of.values())
+    return counted.filter(pc.invert(pc.is_in(counted["id"], pa.array(sorted(stale), pa.string()))))
+
+
+def leaderboard(lineage: Lineage, evaluations: pa.Table, *, split: Split, mass: float) -> pa.Table:
+    """See `RunReader.leaderboard`; `evaluations` are counted ones."""
+    if not 0.0 < mass < 1.0:
+        raise ValueError(f"mass must lie between 0 and 1, got {mass}")
+    of_split = evaluations.filter(pc.equal(evaluations["split"].cast(pa.string()), split.value))
+    won: Counter[AgentId] = Counter()
+    lost: Counter[AgentId] = Counter()
+    outcomes = of_split["outcome"].cast(pa.string()).to_pylist()
+    for agent, outcome in zip(of_split["agent"].to_pylist(), outcomes, strict=True):
+        (won if outcome == Outcome.RESOLVED.value else lost)[agent] += 1
+    agents = sorted(lineage, key=lambda a: (-(1 + won[a.id]) / (2 + won[a.id] + lost[a.id]), a.seq))
+    a = [1.0 + won[agent.id] for agent in agents]
+    b = [1.0 + lost[agent.id] for agent in agents]
+    tail = (1.0 - mass) / 2
+    return pa.table(
+        {
+            "agent": pa.array([agent.id for agent in agents], pa.string()),
+            "parent": pa.array([agent.parent for agent in agents], pa.string()),
+            "depth": pa.array([agent.depth for agent in agents], pa.int64()),
+            "children": pa.array([len(lineage.children(agent.id)) for agent in agents], pa.int64()),
+            "resolved": pa.array([won[agent.id] for agent in agents], pa.int64()),
+            "unresolved": pa.array([lost[agent.id] for agent in agents], pa.int64()),
+            "mean": pa.array([x / (x + y) for x, y in zip(a, b, strict=True)], pa.float64()),
+            "low": pa.array([float(betaincinv(x, y, tail)) for x, y in zip(a, b, strict=True)], pa.float64()),
+            "high": pa.array(
+                [float(betaincinv(x, y, 1 - tail)) for x, y in zip(a, b, strict=True)], pa.float64()
+            ),
+        }
+    )

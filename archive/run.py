@@ -1,0 +1,256 @@
+"""The directory of one run, and the one driver who writes it.
+
+    runs/<name>/run.json            what was fixed at creation
+                lock                flock of the driver
+                log/                write-ahead log (archive.log)
+                decisions/ ...      one directory of Parquet parts per table (archive.parquet)
+                blobs/ code.git/    transcripts and agents, durable before the line that names them
+
+A run is created under a hidden name beside its place and renamed when it is whole, so a crash leaves all of
+it or nothing. It is locked from before that, so nobody else can open it in between.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from .blobs import Blobs
+from .codec import PlainRow, encode
+from .disk import make_directory, sync_directory
+from .errors import NotWritableError, RunExistsError, WriteFailedError, write_failed
+from .gitstore import GitStore
+from .info import RunInfo, read_info, write_info
+from .ledger import Ledger
+from .lock import RunLock
+from .log import SegmentWriter, create_segment, encode_line, read_segment, segment_paths
+from .parquet import create_tables, seal
+from .records import ROW_TYPES, DecisionKind, Entry, ExpansionOutcome, Outcome, Row
+from .snapshot import Snapshot
+
+Clock = Callable[[], float]
+"""Seconds that only grow; where they start does not matter."""
+
+SEGMENT_LINES = 4096
+SEGMENT_SECONDS = 600.0
+
+
+def create_run(
+    path: str | Path,
+    info: RunInfo,
+    *,
+    clock: Clock = time.monotonic,
+    segment_lines: int = SEGMENT_LINES,
+    segment_seconds: float = SEGMENT_SECONDS,
+) -> Run:
+    """Make the directory of a new run and open it for writing. A crash leaves a whole run or nothing."""
+    path = Path(path).absolute()
+    _refuse_existing(path)
+    make_directory(path.parent)
+    _remove_leftovers(path)
+    try:
+        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new"))
+    except OSError as error:
+        raise write_failed(str(path), error) from error
+    lock = None
+    try:
+        lock = RunLock(new / "lock")
+        new.chmod(0o755)
+        for directory in ("log", "blobs"):
+            make_directory(new / directory)
+        create_tables(new)
+        GitStore.create(new / "code.git").close()
+        create_segment(new / "log", 0, dict.fromkeys(ROW_TYPES, 0))
+        write_info(new, info)
+        sync_directory(new)
+        _place(new, path)
+    except BaseException:
+        if lock is not None:
+            lock.close()
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    return Run(path, lock, clock=clock, segment_lines=segment_lines, segment_seconds=segment_seconds)
+
+
+def resume_run(
+    path: str | Path,
+    *,
+    clock: Clock = time.monotonic,
+    segment_lines: int = SEGMENT_LINES,
+    segment_seconds: float = SEGMENT_SECONDS,
+) -> Run:
+    """Open an existing run for writing, at the point where its last driver left it, however that ended."""
+    path = Path(path).absolute()
+    read_info(path)
+    lock = RunLock(path / "lock")
+    try:
+        return Run(path, lock, clock=clock, segment_lines=segment_lines, segment_seconds=segment_seconds)
+    except BaseException:
+        lock.close()
+        raise
+
+
+class Run:
+    """A run that this process writes: an `Archive` on disk, with its `blobs` and `code`. Use with `with`."""
+
+    def __init__(
+        self, path: Path, lock: RunLock, *, clock: Clock, segment_lines: int, segment_seconds: float
+    ) -> None:
+        """For `create_run` and `resume_run`, which take the lock."""
+        self.path = path
+        self.info = read_info(path)
+        self._lock = lock
+        self._clock = clock
+        self._segment_lines = segment_lines
+        self._segment_seconds = segment_seconds
+        self._closed = False
+        _remove_temporary_files(path)
+        self._seal_closed()
+        snapshot = Snapshot(path)
+        self._ledger = _ledger_of(snapshot)
+        self._writer = SegmentWriter(snapshot.open_segment)
+        self._began: float | None = None
+        self.blobs = Blobs(path / "blobs")
+        self.code = GitStore(path / "code.git")
+
+    @property
+    def next_seq(self) -> int:
+        return self._ledger.next_seq
+
+    def append(self, *rows: Row) -> int:
+        if self._closed:
+            raise NotWritableError(f"{self.path} is closed")
+        if self._writer.next_seq != self._ledger.next_seq:
+            raise WriteFailedError(f"an append to {self.path} was interrupted; open the run again")
+        entry = Entry(self.next_seq, rows)
+        line = _line(entry)
+        self._ledger.check(entry.rows)
+        self._roll_if_due()
+        self._writer.append(line)
+        self._ledger.record(entry.rows)
+        return entry.seq
+
+    def entries(self, since: int = 0) -> Iterator[Entry]:
+        return Snapshot(self.path).entries(since)
+
+    def close(self) -> None:
+        """Seal what is in the log and let go of the run. If the disk is full, it stays in the log: nothing is
+        lost."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._writer.lines:
+                self._roll()
+        finally:
+            self._writer.close()
+            self.code.close()
+            self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _roll_if_due(self) -> None:
+        if self._began is None:
+            self._began = self._clock()
+        old = self._clock() - self._began >= self._segment_seconds
+        if self._writer.lines and (old or self._writer.lines >= self._segment_lines):
+            self._roll()
+            self._began = self._clock()
+
+    def _roll(self) -> None:
+        """Open a new segment, then seal the old one. A failure in between is made good by the next seal."""
+        path = create_segment(self.path / "log", self.next_seq, self._ledger.rows_by_table)
+        self._writer.close()
+        self._writer = SegmentWriter(read_segment(path, is_open=True))
+        self._seal_closed()
+
+    def _seal_closed(self) -> None:
+        for path in segment_paths(self.path / "log")[:-1]:
+            seal(self.path, read_segment(path, is_open=False))
+
+
+def _line(entry: Entry) -> bytes:
+    tables: dict[str, list[PlainRow]] = {}
+    for row in entry.rows:
+        table, plain = encode(row)
+        tables.setdefault(table, []).append(plain)
+    return encode_line({"seq": entry.seq, "rows": tables})
+
+
+def _ledger_of(snapshot: Snapshot) -> Ledger:
+    """The ledger of everything in `snapshot`, from columns, without making rows."""
+
+    def columns(table: str, *names: str) -> Iterator[tuple[Any, ...]]:
+        data = snapshot.table(table, names)
+        return zip(*(column.to_pylist() for column in data.columns), strict=True)
+
+    def results(table: str, void: str) -> Iterator[tuple[str, int, bool]]:
+        for id, decision, outcome in columns(table, "id", "decision", "outcome"):
+            yield id, decision, outcome != void
+
+    ledger = Ledger()
+    ledger.restore(
+        snapshot.next_seq,
+        rows_by_table=snapshot.row_counts(),
+        decisions=(
+            (seq, (DecisionKind(kind), agent, task))
+            for seq, kind, agent, task in columns("decisions", "seq", "kind", "agent", "task")
+        ),
+        agents=((id, depth) for id, depth in columns("agents", "id", "depth")),
+        expansions=results("expansions", ExpansionOutcome.VOID),
+        evaluations=results("evaluations", Outcome.VOID),
+        rollouts=(rollout for (rollout,) in columns("calls", "rollout")),
+    )
+    return ledger
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise RunExistsError(f"{path} exists; resume it if it is a run, or choose another name")
+
+
+def _place(new: Path, path: Path) -> None:
+    try:
+        new.rename(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        _refuse_existing(path)
+        raise write_failed(str(path), error) from error
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what creations of this run that were killed left behind; one that is still going on is left
+    alone."""
+    for left in path.parent.glob(f".{path.name}.*.new"):
+        try:
+            fd = os.open(left / "lock", os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
+
+
+def _remove_temporary_files(run: Path) -> None:
+    """What a crash left under temporary names in the log and the tables; we hold the lock, so nobody writes
+    them."""
+    for directory in ("log", *ROW_TYPES):
+        for path in (run / directory).glob(".*.tmp"):
+            path.unlink()

@@ -1,0 +1,246 @@
+"""Arrow schemas of the tables, and rows to and from Arrow without loss.
+
+Every field carries a `description` and, where it measures something, a `unit` in its metadata; every schema
+carries the format version. Vocabularies are dictionary-encoded, times are microseconds in UTC, JSON columns
+are text. The columns of `Usage` stand beside the others instead of in a struct, since people sum them all the
+time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from .codec import Plain, PlainRow, decode, to_json
+from .errors import CorruptArchiveError
+from .log import FORMAT_VERSION
+from .records import Row, Usage
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_USAGE = tuple(field.name for field in fields(Usage))
+
+TEXT = pa.string()
+WORD = pa.dictionary(pa.int32(), pa.string())
+COUNT = pa.int64()
+NUMBER = pa.float64()
+FLAG = pa.bool_()
+TIME = pa.timestamp("us", tz="UTC")
+TEXTS = pa.list_(pa.string())
+TEXT_MAP = pa.map_(pa.string(), pa.string())
+GATES = pa.list_(
+    pa.struct(
+        [
+            pa.field("gate", TEXT, nullable=False),
+            pa.field("passed", FLAG, nullable=False),
+            pa.field("detail", TEXT, nullable=False),
+            pa.field("seconds", NUMBER, nullable=False, metadata={"unit": "s"}),
+        ]
+    )
+)
+TESTS = pa.list_(
+    pa.struct([pa.field("name", TEXT, nullable=False), pa.field("status", TEXT, nullable=False)])
+)
+
+
+def _field(name: str, type: pa.DataType, description: str, *, unit: str = "", null: bool = False) -> pa.Field:
+    metadata = {"description": description} | ({"unit": unit} if unit else {})
+    return pa.field(name, type, nullable=null, metadata=metadata)
+
+
+def _json_field(name: str, description: str) -> pa.Field:
+    return pa.field(name, TEXT, nullable=False, metadata={"description": description, "format": "json"})
+
+
+def _schema(table: str, *columns: pa.Field | Sequence[pa.Field]) -> pa.Schema:
+    flat = [field for item in columns for field in ([item] if isinstance(item, pa.Field) else item)]
+    metadata = {"dgm.table": table, "dgm.format_version": str(FORMAT_VERSION)}
+    return pa.schema(flat, metadata=metadata)
+
+
+_SEQ = _field("seq", COUNT, "number of the entry that this row belongs to")
+_RESULT = (
+    _field("id", TEXT, "name of the job, its rollout and this result"),
+    _SEQ,
+    _field("decision", COUNT, "seq of the decision that this is a result of"),
+    _field("attempt", COUNT, "try, from 1; void tries are made again"),
+)
+_TOKENS = (
+    _field("input_tokens", COUNT, "tokens sent to the model, cached ones included", unit="tokens"),
+    _field("cached_tokens", COUNT, "tokens sent that the provider had cached", unit="tokens"),
+    _field("output_tokens", COUNT, "tokens that the model wrote, reasoning included", unit="tokens"),
+    _field("reasoning_tokens", COUNT, "tokens of hidden reasoning", unit="tokens"),
+    _field("cost_microusd", COUNT, "price", unit="micro-dollars"),
+)
+_USAGE_COLUMNS = (_field("calls", COUNT, "model calls"), *_TOKENS)
+_RUNTIME = (
+    _field("started", TIME, "when the job began", unit="us since 1970-01-01 UTC"),
+    _field("sandbox", WORD, "sandbox level that the job ran in"),
+    _field("digests", TEXT_MAP, "hashes of what the result depends on: task, tests, images, runtime"),
+    _field("flags", TEXTS, "what a reader should know about this row"),
+)
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "decisions": _schema(
+        "decisions",
+        _SEQ,
+        _field("kind", WORD, "expand or evaluate"),
+        _field("agent", TEXT, "agent that is expanded or evaluated"),
+        _field("policy", WORD, "name of the policy that decided"),
+        _field("policy_version", COUNT, "version of the policy's behaviour"),
+        _field("task", TEXT, "task to evaluate on; null when expanding", null=True),
+        _field("split", WORD, "split of the task; null when expanding", null=True),
+        _field("repeat", COUNT, "which repeat of this agent on this task, from 0"),
+        _field("context_parents", TEXTS, "agents whose code the expansion may look at"),
+        _field("operator", WORD, "what the expansion asks for; null when evaluating", null=True),
+        _json_field("saw", "what the policy looked at"),
+        _json_field("runners_up", "what it did not choose, with values"),
+    ),
+    "expansions": _schema(
+        "expansions",
+        _RESULT,
+        _field("parent", TEXT, "agent that rewrote a copy of itself"),
+        _field("context_parents", TEXTS, "agents whose code it could look at"),
+        _field("operator", WORD, "what it was asked for"),
+        _field("outcome", WORD, "how it ended; only child makes an agent"),
+        _field("child", TEXT, "the agent that was made; null otherwise", null=True),
+        _field("gates", GATES, "what each gate said of the child, in order"),
+        _field("brief", TEXT, "blob: what the parent was told", null=True),
+        _field("transcript", TEXT, "blob: the conversation with the model", null=True),
+        _field("log", TEXT, "blob: what the job printed", null=True),
+        _field("patch", TEXT, "blob: what changed, as a unified diff", null=True),
+        _field("detail", TEXT, "one line on the outcome, for people"),
+        _USAGE_COLUMNS,
+        _field("parent_evaluations", COUNT, "counted evaluations of the parent when this was decided"),
+        _field("parent_depth", COUNT, "depth of the parent"),
+        _field("queued_s", NUMBER, "time from decision to start", unit="s"),
+        _field("seconds", NUMBER, "time that the job took", unit="s"),
+        _RUNTIME,
+    ),
+    "agents": _schema(
+        "agents",
+        _field("id", TEXT, "the agent: its commit in code.git"),
+        _SEQ,
+        _field("parent", TEXT, "agent that it descends from; null for a seed", null=True),
+        _field("context_parents", TEXTS, "further parents of the commit"),
+        _field("expansion", TEXT, "id of the expansion that made it; null for a seed", null=True),
+        _field("depth", COUNT, "steps from the seed"),
+        _field("tree", TEXT, "git hash of its tree: equal for equal code"),
+        _field("patch_bytes", COUNT, "size of the diff to its parent", unit="bytes"),
+        _field("patch_files", COUNT, "files that differ from its parent"),
+    ),
+    "evaluations": _schema(
+        "evaluations",
+        _RESULT,
+        _field("agent", TEXT, "agent that was evaluated"),
+        _field("task", TEXT, "task that it worked on"),
+        _field("split", WORD, "split of the task: only search steers"),
+        _field("repeat", COUNT, "which repeat of this agent on this task, from 0"),
+        _field("outcome", WORD, "how it ended; void is no evidence"),
+        _field("score", NUMBER, "from 0 to 1; null exactly when void", null=True),
+        _field("tests", TESTS, "hidden tests with passed, failed, error or skipped"),
+        _field("tier", WORD, "how it was graded"),
+        _field("answer", TEXT, "blob: what the agent left in its workspace", null=True),
+        _field("transcript", TEXT, "blob: the conversation with the model", null=True),
+        _field("log", TEXT, "blob: what job and grader printed", null=True),
+        _field("detail", TEXT, "one line on the outcome, for people"),
+        _USAGE_COLUMNS,
+        _field("queued_s", NUMBER, "time from decision to start", unit="s"),
+        _field("solve_s", NUMBER, "time that the agent worked", unit="s"),
+        _field("grade_s", NUMBER, "time that grading took", unit="s"),
+        _RUNTIME,
+        _field("replaces", TEXT, "id of the evaluation that this re-grade stands for", null=True),
+    ),
+    "calls": _schema(
+        "calls",
+        _field("rollout", TEXT, "id of the result that the call was made for"),
+        _SEQ,
+        _field("n", COUNT, "place of the call in its rollout"),
+        _field("model", WORD, "model that answered"),
+        _field("role", WORD, "what the agent wanted: solve or improve"),
+        _field("status", COUNT, "HTTP status of the answer"),
+        _TOKENS,
+        _field("latency_s", NUMBER, "time until the answer was there", unit="s"),
+        _field("journal", FLAG, "answered from the journal, so not paid again"),
+        _field("request", TEXT, "hash of the request"),
+        _field("response", TEXT, "hash of the answer"),
+        _field("estimated", FLAG, "tokens were estimated, the provider named none"),
+    ),
+    "changes": _schema(
+        "changes",
+        _SEQ,
+        _field("kind", WORD, "what was changed: a configuration key, pause, resume, note"),
+        _field("before", TEXT, "value before"),
+        _field("after", TEXT, "value after"),
+        _field("at", TIME, "when", unit="us since 1970-01-01 UTC"),
+    ),
+}
+"""Table name -> schema."""
+
+
+def to_arrow(table: str, rows: Sequence[PlainRow]) -> pa.Table:
+    """Plain rows as an Arrow table with exactly the schema of `table`."""
+    schema = SCHEMAS[table]
+    return pa.Table.from_arrays([_to_column(field, rows) for field in schema], schema=schema)
+
+
+def from_arrow(table: str, data: pa.Table) -> list[Row]:
+    """The rows that `data` holds. Columns that `table` does not have are left out, missing ones take their
+    default."""
+    names = [field.name for field in SCHEMAS[table] if field.name in data.column_names]
+    columns = {name: _from_column(SCHEMAS[table].field(name), data.column(name)) for name in names}
+    if "calls" in columns and table != "calls":
+        usages = zip(*(columns.pop(name) for name in _USAGE), strict=True)
+        columns["usage"] = [dict(zip(_USAGE, usage, strict=True)) for usage in usages]
+    keys = list(columns)
+    return [decode(table, dict(zip(keys, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+
+def check_version(schema: pa.Schema, where: str) -> None:
+    """Raise `CorruptArchiveError` unless `schema` says that it is of our format version."""
+    version = (schema.metadata or {}).get(b"dgm.format_version", b"none").decode()
+    if version != str(FORMAT_VERSION):
+        raise CorruptArchiveError(
+            f"a part of format version {version} in a run of {FORMAT_VERSION}", path=where
+        )
+
+
+def _to_column(field: pa.Field, rows: Iterable[PlainRow]) -> pa.Array:
+    name = field.name
+    values: list[Any] = [_cell(row, name) for row in rows]
+    if _is_json(field):
+        return pa.array([to_json(value) for value in values], TEXT)
+    if pa.types.is_timestamp(field.type):
+        return pa.array(values, TEXT).cast(TIME)
+    if pa.types.is_map(field.type):
+        return pa.array([sorted(value.items()) for value in values], field.type)
+    return pa.array(values, field.type)
+
+
+def _cell(row: PlainRow, name: str) -> Plain:
+    usage = row.get("usage")
+    return usage[name] if isinstance(usage, dict) and name in _USAGE else row[name]
+
+
+def _from_column(field: pa.Field, column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_timestamp(field.type):
+        return [_EPOCH + timedelta(microseconds=us) for us in column.cast(pa.int64()).to_pylist()]
+    values: list[Any] = column.cast(TEXT).to_pylist() if _is_word(field.type) else column.to_pylist()
+    convert: Callable[[Any], Any] | None = None
+    if _is_json(field):
+        convert = json.loads
+    elif pa.types.is_map(field.type):
+        convert = dict
+    return values if convert is None else [convert(value) for value in values]
+
+
+def _is_json(field: pa.Field) -> bool:
+    return (field.metadata or {}).get(b"format") == b"json"
+
+
+def _is_word(type: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(type))

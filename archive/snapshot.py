@@ -1,0 +1,128 @@
+"""One consistent look at a run's directory: which parts count, what the log holds beyond them.
+
+Taken without a lock, beside a driver that appends and seals: the names in the directory are compared before
+and after the log was read, and looked at again if they changed. Every entry is found in exactly one place,
+and one that is missing is an error, never a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from .codec import PlainRow, decode
+from .errors import CorruptArchiveError
+from .log import Segment, read_segment, segment_paths
+from .parquet import count_rows, list_parts, read_part, rows_by_table
+from .records import ROW_TYPES, Entry, Row
+from .schema import SCHEMAS, from_arrow, to_arrow
+
+_LOOKS = 100
+
+
+class Snapshot:
+    """The entries of a run when this was made. Parts stay, so reading them later still shows the same."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.segments = _read_log(run)
+        if not self.segments:
+            raise CorruptArchiveError("the log has no segment, there must always be one", path=run / "log")
+        live = {segment.first for segment in self.segments}
+        self.parts = {
+            table: [part for part in parts if part.first not in live]
+            for table, parts in list_parts(run).items()
+        }
+        self._check_whole()
+
+    @property
+    def next_seq(self) -> int:
+        return self.segments[-1].next_seq
+
+    @property
+    def open_segment(self) -> Segment:
+        return self.segments[-1]
+
+    @property
+    def ranges(self) -> Sequence[tuple[int, int]]:
+        """First and last entry of each sealed segment, in order."""
+        return sorted({(part.first, part.last) for parts in self.parts.values() for part in parts})
+
+    def entries(self, since: int = 0) -> Iterator[Entry]:
+        """The entries from number `since` on, sealed ones first."""
+        for first, last in self.ranges:
+            if last >= since:
+                for entry in self._sealed_entries(first, last):
+                    if entry.seq >= since:
+                        yield entry
+        for segment in self.segments:
+            for seq, tables in segment.entries[max(0, since - segment.first) :]:
+                yield Entry(seq, tuple(decode(table, row) for table, rows in tables.items() for row in rows))
+
+    def table(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows of a table: parts and what is not sealed yet, as one."""
+        schema = SCHEMAS[table]
+        wanted = (
+            schema
+            if columns is None
+            else pa.schema([schema.field(name) for name in columns], schema.metadata)
+        )
+        tail = to_arrow(table, self._tail_rows(table)).select(wanted.names)
+        pieces = [read_part(table, part, columns).select(wanted.names) for part in self.parts[table]]
+        data = pa.concat_tables([piece.replace_schema_metadata(schema.metadata) for piece in [*pieces, tail]])
+        return data.unify_dictionaries()
+
+    def rows_before(self, segment: Segment) -> dict[str, int]:
+        """How many rows of each table are in entries before `segment`."""
+        return {table: segment.sealed.get(table, 0) for table in ROW_TYPES}
+
+    def row_counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        last = self.open_segment
+        inside = rows_by_table(last)
+        return {table: n + len(inside.get(table, ())) for table, n in self.rows_before(last).items()}
+
+    def _tail_rows(self, table: str) -> list[PlainRow]:
+        return [row for segment in self.segments for row in rows_by_table(segment).get(table, ())]
+
+    def _sealed_entries(self, first: int, last: int) -> Iterator[Entry]:
+        rows: list[list[Row]] = [[] for _ in range(first, last + 1)]
+        for table in ROW_TYPES:
+            for part in self.parts[table]:
+                if part.first == first:
+                    for row in from_arrow(table, read_part(table, part)):
+                        rows[row.seq - first].append(row)
+        for place, together in enumerate(rows):
+            yield Entry(first + place, tuple(together))
+
+    def _check_whole(self) -> None:
+        """Raise `CorruptArchiveError` unless every number is in one place and no part has gone missing."""
+        expected = 0
+        spans = [*self.ranges, *((segment.first, segment.next_seq - 1) for segment in self.segments)]
+        for first, last in spans:
+            if first != expected:
+                raise CorruptArchiveError(
+                    f"expected entry {expected} next, found entries from {first}", path=self.run
+                )
+            expected = last + 1
+        for table, count in self.rows_before(self.segments[0]).items():
+            found = sum(count_rows(part) for part in self.parts[table])
+            if found != count:
+                problem = (
+                    f"expected {count} sealed rows of {table}, found {found}; a part is missing or foreign"
+                )
+                raise CorruptArchiveError(problem, path=self.run / table)
+
+
+def _read_log(run: Path) -> list[Segment]:
+    for _ in range(_LOOKS):
+        before = (paths := segment_paths(run / "log"), list_parts(run))
+        try:
+            segments = [read_segment(path, is_open=path == paths[-1]) for path in paths]
+        except FileNotFoundError:
+            continue
+        if (segment_paths(run / "log"), list_parts(run)) == before:
+            return segments
+    raise CorruptArchiveError(f"the directory changed during each of {_LOOKS} looks", path=run)
