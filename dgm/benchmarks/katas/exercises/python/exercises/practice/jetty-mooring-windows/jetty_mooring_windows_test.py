@@ -30,9 +30,7 @@ class JettyMooringWindowsTest(unittest.TestCase):
 
     def test_no_rinsing_after_a_low_tide(self) -> None:
         self.assertEqual(free_windows((0, 100), [], [(20, 30)], 5, 1), [(0, 20), (30, 100)])
-        self.assertEqual(
-            free_windows((0, 100), [(10, 20)], [(60, 70)], 5, 1), [(0, 10), (25, 60), (70, 100)]
-        )
+        self.assertEqual(free_windows((0, 100), [(10, 20)], [(60, 70)], 5, 1), [(0, 10), (25, 60), (70, 100)])
 
     def test_low_tide_and_booking_together(self) -> None:
         self.assertEqual(free_windows((0, 100), [(20, 30)], [(25, 32)], 5, 1), [(0, 20), (35, 100)])
@@ -42,7 +40,9 @@ class JettyMooringWindowsTest(unittest.TestCase):
     def test_least_length(self) -> None:
         self.assertEqual(free_windows((0, 100), [(20, 30), (49, 80)], [], 0, 20), [(0, 20), (80, 100)])
         self.assertEqual(free_windows((0, 100), [(20, 30), (49, 80)], [], 0, 21), [])
-        self.assertEqual(free_windows((0, 100), [(20, 30), (49, 80)], [], 0, 19), [(0, 20), (30, 49), (80, 100)])
+        self.assertEqual(
+            free_windows((0, 100), [(20, 30), (49, 80)], [], 0, 19), [(0, 20), (30, 49), (80, 100)]
+        )
 
     def test_input_stays_as_it_was(self) -> None:
         bookings, tides = [(50, 60), (10, 40)], [(70, 80)]

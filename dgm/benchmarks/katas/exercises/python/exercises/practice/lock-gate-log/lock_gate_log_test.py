@@ -58,7 +58,9 @@ class LockGateLogTest(unittest.TestCase):
     def test_berths(self) -> None:
         lock = BargeLock(2)
         lock.turn("lower")
-        self.assertEqual([lock.enter(name, "lower") for name in ("Olga", "Nils", "Ebba")], [True, True, False])
+        self.assertEqual(
+            [lock.enter(name, "lower") for name in ("Olga", "Nils", "Ebba")], [True, True, False]
+        )
         lock = filled(1, "Olga")
         self.assertEqual(lock.enter("Nils", "upper"), False)
         self.assertEqual(lock.leave(), "Olga")

@@ -56,7 +56,13 @@ class MulePassInnsTest(unittest.TestCase):
         self.assertEqual(quickest_way(paths, set(), "Ried", "Tal"), (5, ["Ried", "Tal"]))
         paths = [("Tal", "Ried", 5), ("Alm", "Ried", 3), ("Tal", "Alm", 2)]
         self.assertEqual(quickest_way(paths, set(), "Ried", "Tal"), (5, ["Ried", "Tal"]))
-        paths = [("Bach", "Ried", 1), ("Alm", "Bach", 1), ("Tal", "Alm", 1), ("Zaun", "Ried", 2), ("Tal", "Zaun", 1)]
+        paths = [
+            ("Bach", "Ried", 1),
+            ("Alm", "Bach", 1),
+            ("Tal", "Alm", 1),
+            ("Zaun", "Ried", 2),
+            ("Tal", "Zaun", 1),
+        ]
         self.assertEqual(quickest_way(paths, set(), "Ried", "Tal"), (3, ["Ried", "Zaun", "Tal"]))
 
     def test_input_stays_as_it_was(self) -> None:
