@@ -1,0 +1,46 @@
+class NoUmbrellaError(Exception):
+    """No umbrella stands ready."""
+
+
+class BarredError(Exception):
+    """The person may not borrow."""
+
+
+class LoanDesk:
+    """A desk with umbrellas numbered from 1, all ready at first."""
+
+    def __init__(self, umbrellas: int) -> None:
+        self._dry_from: dict[int, int | None] = dict.fromkeys(range(1, umbrellas + 1))
+        self._loans: dict[str, tuple[int, int]] = {}  # person -> (umbrella, day)
+        self._owed: dict[str, int] = {}
+        self._barred: set[str] = set()
+
+    def lend(self, person: str, day: int) -> int:
+        """The number of the umbrella that the person now holds."""
+        if person in self._barred:
+            raise BarredError(person)
+        if person not in self._loans:
+            ready = [n for n, dry in self._dry_from.items() if dry is None or dry <= day]
+            if not ready:
+                raise NoUmbrellaError(f"no umbrella for {person}")
+            self._loans[person] = (min(ready), day)
+            del self._dry_from[min(ready)]
+        return self._loans[person][0]
+
+    def bring(self, person: str, day: int) -> int:
+        """The fee for the loan that ends."""
+        umbrella, since = self._loans.pop(person)
+        self._dry_from[umbrella] = day + 2
+        days = day - since
+        fee = max(0, days - 3) + max(0, days - 7)
+        self._owed[person] = self._owed.get(person, 0) + fee
+        if self._owed[person] > 5:
+            self._barred.add(person)
+        return fee
+
+    def pay(self, person: str, amount: int) -> int:
+        """What the person owes after paying."""
+        self._owed[person] = max(0, self._owed.get(person, 0) - amount)
+        if self._owed[person] == 0:
+            self._barred.discard(person)
+        return self._owed[person]
