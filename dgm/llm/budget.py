@@ -20,7 +20,8 @@ SHORTEST_ANSWER = 16
 """Tokens; a call that may not even answer this much (or the less that it asked for) is not worth buying."""
 
 MESSAGE_OVERHEAD = 16
-"""Tokens; at most what a provider's chat template adds around one message."""
+FRAME_OVERHEAD = 256
+"""Tokens; at most what a provider's chat template adds around one message, and around all of them."""
 
 IMAGE_TOKENS = 8192
 """Tokens; at most what one inline image counts for."""
@@ -123,7 +124,7 @@ class InputBounds:
         self._told: dict[bytes, int] = {}
 
     def bound(self, request: Mapping[str, object]) -> int:
-        total = 0
+        total = FRAME_OVERHEAD
         for prefix, size in _prefixes(request):
             total = self._told.get(prefix, total + size)
         return total

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from dgm.llm.backends.base import Backend, Place
-from dgm.llm.budget import Hold, InputBounds, Ledger, read_usage
+from dgm.llm.budget import FRAME_OVERHEAD, Hold, InputBounds, Ledger, read_usage
 from dgm.llm.errors import (
     AllowanceSpentError,
     JournalError,
@@ -216,7 +216,7 @@ class OpenRollout:
     async def _hold(self, call: Call) -> None:
         """Put the call's maximum aside; wait for calls in flight if it fits only once they have settled."""
         chat, ledger = call.chat, self._ledger
-        size = self._bounds.bound(chat.forward) if ledger.capped else len(chat.raw)
+        size = self._bounds.bound(chat.forward) if ledger.capped else len(chat.raw) + FRAME_OVERHEAD
         wanted = min(chat.output_limit or self._around.output_tokens, self._around.output_tokens)
         while True:
             call.hold = ledger.hold(input_tokens=size, output_tokens=wanted, price=self._price)

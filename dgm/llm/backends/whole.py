@@ -6,12 +6,15 @@ import asyncio
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dgm.llm.backends.base import Place
-from dgm.llm.backends.rehearsal.reply import Reply
 from dgm.llm.errors import RequestRejectedError
 from dgm.llm.stream import cut_up
 from dgm.llm.wire import Body, canonical, error_body
+
+if TYPE_CHECKING:  # importing the stand-in reads all of its data, which a run with a provider has no use for
+    from dgm.llm.backends.rehearsal.reply import Reply
 
 EPOCH = 946_684_800
 """2000-01-01, the time at which made-up answers say that they were made: the same in every run."""
@@ -75,32 +78,34 @@ class ScriptedBackend(WholeAnswers):
 
     async def complete(self, request: Body, place: Place) -> Body:
         if place.n >= len(self._messages):
-            message = f"The script has only {len(self._messages)} messages."
+            over = f"The script has only {len(self._messages)} messages."
             raise RequestRejectedError(
-                400, error_body(message, kind="invalid_request_error", code="script_over")
+                400, error_body(over, kind="invalid_request_error", code="script_over")
             )
-        said = self._messages[place.n]
-        finish = "tool_calls" if said.get("tool_calls") else "stop"
-        reply = Reply(message=said, finish_reason=finish, input_tokens=1, output_tokens=1)
-        return as_completion(reply, place)
+        message = self._messages[place.n]
+        return _completion(place, message, "tool_calls" if message.get("tool_calls") else "stop", 1, 1)
 
 
 def as_completion(reply: Reply, place: Place) -> Body:
-    """A reply in the provider's shape; at least one token of input, as at any provider.
+    """A reply in the provider's shape; at least one token of input, as at any provider."""
+    tokens = max(1, reply.input_tokens), reply.output_tokens
+    return _completion(place, reply.message, reply.finish_reason, *tokens)
 
-    Its id follows from its place alone, so that a run repeats byte for byte.
-    """
-    input_tokens = max(1, reply.input_tokens)
-    name = hashlib.sha256(b"%s %d" % (place.sample.hex().encode(), place.n)).hexdigest()[:24]
+
+def _completion(
+    place: Place, message: Mapping[str, object], finish_reason: str, input_tokens: int, output_tokens: int
+) -> Body:
+    # the id follows from the place alone, so that a run repeats byte for byte
+    name = hashlib.sha256(f"{place.sample.hex()} {place.n}".encode()).hexdigest()[:24]
     return {
         "id": f"chatcmpl-{name}",
         "object": "chat.completion",
         "created": EPOCH,
         "model": place.role,
-        "choices": [{"index": 0, "message": dict(reply.message), "finish_reason": reply.finish_reason}],
+        "choices": [{"index": 0, "message": dict(message), "finish_reason": finish_reason}],
         "usage": {
             "prompt_tokens": input_tokens,
-            "completion_tokens": reply.output_tokens,
-            "total_tokens": input_tokens + reply.output_tokens,
+            "completion_tokens": output_tokens,
+            "total_tokens": input_tokens + output_tokens,
         },
     }
