@@ -37,7 +37,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a box may use. `seconds` is wall clock of one command, enforced from outside by killing the box."""
+    """What a box may use. `seconds` is one command's wall clock, enforced by killing the box from outside."""
 
     seconds: float = 120.0
     memory_bytes: int = 1024 * MIB
@@ -106,7 +106,7 @@ class Box(Protocol):
         area: str = "workspace",
         seconds: float | None = None,
     ) -> ExecResult:
-        """Run one command as the untrusted user, in the directory of `area`, with `env` and nothing of the host's.
+        """Run one command as the untrusted user in the directory of `area`, with `env`, nothing of the host.
 
         `python3` is on the path and imports `openai`. When it returns, nothing that the command started is
         promised to be alive, and nothing is promised to be dead until `close`.
@@ -120,7 +120,7 @@ class Box(Protocol):
         env: Mapping[str, str] | None = None,
         seconds: float | None = None,
     ) -> ExecResult:
-        """Run a trusted command (sees private areas) against an untrusted one (does not), joined by a byte channel.
+        """Run a trusted command, which sees private areas, and an untrusted one, joined by a byte channel.
 
         Both find the channel, a connected stream, as file descriptor 3. Neither can signal, trace or read the
         other. Gives the trusted command's result; the untrusted one's output is dropped and it is killed
@@ -128,7 +128,7 @@ class Box(Protocol):
         """
 
     def get(self) -> Files:
-        """The workspace's regular files, re-packed. Raises `SubmissionRejectedError` when it breaks the rules."""
+        """The workspace's regular files, re-packed; `SubmissionRejectedError` when it breaks the rules."""
 
     def close(self) -> None: ...
 
@@ -147,7 +147,7 @@ class Sandbox(Protocol):
 
     @property
     def digests(self) -> Mapping[str, str]:
-        """What the boxes are made of, for every row: image digests or the runtime's, self-test, weaknesses."""
+        """What the boxes are made of, for every row: digests of images or runtime, weaknesses."""
 
     def open(self, spec: BoxSpec) -> Box: ...
 

@@ -1,12 +1,12 @@
 """Errors of the sandbox.
 
 SandboxError
-├── SandboxUnavailableError       the engine or the machine failed: no evidence about what ran, worth trying again
+├── SandboxUnavailableError       the machine failed: no evidence about what ran, worth another try
 │   └── ImageMissingError         an image has to be built first; carries `image`
 ├── WeakerSandboxError            the strongest level that works here is weaker than the caller accepts
-├── SubmissionRejectedError       what came out breaks the transfer rules: evidence; carries `path` and `reason`
+├── SubmissionRejectedError       what came out breaks the rules: evidence; carries `path`, `reason`
 ├── InvalidSpecError              the caller asked for a box that cannot be: a bug on our side
-└── BoxEndedError                 the box was closed, or killed at its deadline or memory limit, before this call
+└── BoxEndedError                 the box was closed, or killed at a limit, before this call
 """
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: PTH - plain calls, so that what is refused is the system call itself
 """Runs inside a box as the untrusted user and tries what a box must refuse. Standard library only.
 
 probe.py HOST_FILE PROCESSES DISK_BYTES        prints {check: [holds, what was seen]} as JSON

@@ -1,4 +1,3 @@
-# ruff: noqa: SIM105 - `contextlib` is not worth its import here
 """The door, seen from inside: a loopback port whose bytes go to the gateway's Unix socket.
 
 Runs inside the box, in a Python that may hold little more than `socket` and `threading`: no other import, no

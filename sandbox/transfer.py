@@ -101,7 +101,7 @@ def name_fault(name: str) -> str | None:
 
 
 def canonical(name: str) -> str:
-    """Two names with the same canonical form are one file somewhere, so a submission holds only one of them."""
+    """Names with the same canonical form are one file somewhere: a submission holds only one of them."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -137,7 +137,7 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def repack(members: Iterable[Member], caps: Caps) -> dict[str, bytes]:
-    """The regular files among `members` under checked names, sorted. The first broken rule rejects everything."""
+    """The regular files among `members` under checked names. The first broken rule rejects everything."""
     kept: dict[str, bytes] = {}
     seen: dict[str, str] = {}
     total = 0
@@ -249,7 +249,7 @@ def _decimal(field: bytes) -> int:
 
 
 def _pax(data: bytes) -> dict[bytes, bytes]:
-    """Records `length key=value newline`. Of the keys only the path and the size matter; unknown ones are refused."""
+    """Records `length key=value newline`. Only path and size matter; unknown keys are refused."""
     found: dict[bytes, bytes] = {}
     while data:
         digits, space, _ = data.partition(b" ")

@@ -79,7 +79,7 @@ class BubblewrapSandbox:
         self._runtime = runtime(cache)
         if os.geteuid() == 0 and not readable_by_others(self._runtime.directory):
             raise SandboxUnavailableError(
-                f"{self._runtime.directory} cannot be read by an unprivileged user; choose another cache directory"
+                f"{self._runtime.directory} is closed to unprivileged users; choose another cache directory"
             )
         self._base = _base_arguments(self._tool, self._runtime)
         self._uids = _Uids() if os.geteuid() == 0 else None
@@ -301,8 +301,9 @@ class _Run:
         uid = self._box.uid
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=passed, env={}, cwd="/",
-                start_new_session=True, user=uid, group=uid, extra_groups=None if uid is None else [],
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=passed, env={},
+                cwd="/", start_new_session=True,
+                user=uid, group=uid, extra_groups=None if uid is None else [],
             )  # fmt: skip
         except (OSError, ValueError) as error:
             raise SandboxUnavailableError(f"bwrap could not be started: {error}") from error
@@ -339,7 +340,7 @@ class _Run:
 
 
 class _Uids:
-    """Unprivileged uids, one for each open box of this process. Random, so that other processes rarely pick the same."""
+    """Unprivileged uids, one for each open box. Random, so that other processes rarely pick the same."""
 
     def __init__(self) -> None:
         self._used: set[int] = set()
@@ -359,7 +360,7 @@ class _Uids:
 
 
 def _base_arguments(tool: Tool, made: Runtime) -> list[str]:
-    """What every box sees: programs, our runtime, a minimal /etc, /proc and /dev, and two small scratch places."""
+    """What every box sees: programs, our runtime, a minimal /etc, /proc and /dev, two scratch places."""
     given = [tool.path, "--unshare-all", "--unshare-user"]
     if tool.can_disable_userns:
         given.append("--disable-userns")
@@ -384,7 +385,7 @@ def _base_arguments(tool: Tool, made: Runtime) -> list[str]:
         str(made.venv),
         "/opt/dgm",
         "--ro-bind",
-        str(made.directory / "boot"),
+        str(made.boot),
         "/opt/dgm/boot",
     ]
     given += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]

@@ -1,4 +1,3 @@
-# ruff: noqa: PTH, SIM105, SIM115 - pathlib and contextlib would triple what it costs to start this file
 """The first process of a local box: runs one command inside, then tells how it ended. Standard library only.
 
     init.py OPTION=VALUE ... -- COMMAND ...
@@ -97,7 +96,7 @@ def unpack(frames: Iterable[Frame], root: bytes) -> None:
 
 
 def pack(root: str, max_files: int, max_bytes: int) -> Iterator[bytes]:
-    """Frames of `root`/workspace. Something that cannot or may not be read ends its directory with a SPOILED frame."""
+    """Frames of `root`/workspace. What cannot or may not be read ends its directory with a SPOILED frame."""
     left = [max_files, max_bytes]
     workspace = os.path.join(os.fsencode(root), b"workspace")
     yield frame(DIRECTORY, b"workspace", mode=0o755)
@@ -160,7 +159,7 @@ def read(path: bytes, mode: int, size: int) -> bytes:
 
 
 def start(command: list[str], options: dict[str, str], libc: ctypes.CDLL) -> int:
-    """Fork and execute. The child is in its own session, with its limits set and no descriptor but 0, 1, 2 (and 3)."""
+    """Fork and execute: a session of its own, limits set, no descriptors but 0, 1, 2 (and the channel)."""
     pid = os.fork()
     if pid:
         return pid
@@ -228,7 +227,7 @@ def kill_all_in_namespace() -> None:
 
 
 def kill_descendants() -> None:
-    """The bare process level: orphans come to us, so killing our children until none is left ends them all."""
+    """The bare process level: orphans come to us, so killing children until none is left ends them all."""
     while children := [
         int(name) for name in os.listdir("/proc") if name.isdigit() and parent_of(name) == os.getpid()
     ]:
@@ -273,7 +272,7 @@ def main(arguments: list[str]) -> None:
 
     if "relay" in options:
         sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-        import relay
+        import relay  # type: ignore[import-not-found]  # lies beside this file inside
 
         path, port = options["relay"].rsplit(":", 1)
         listener = relay.listen(int(port))

@@ -1,4 +1,4 @@
-"""The bare process level: tidy timeouts, output caps and an empty environment for code that is already trusted.
+"""The bare process level: tidy timeouts, output caps, an empty environment, for code already trusted.
 
 It isolates nothing: a command sees the user's files and network. It is there so that the project's own
 scripted agents run where neither an engine nor bubblewrap is to be had. Each box is a temporary directory;
@@ -181,7 +181,7 @@ class ProcessBox:
             self._relay = subprocess.Popen(
                 [
                     self._runtime.host_interpreter,
-                    *("-I", "-S", str(self._runtime.directory / "boot" / "relay.pyc")),
+                    *("-I", "-S", str(self._runtime.boot / "relay.pyc")),
                     *(str(door.resolve() / "gateway.sock"), f"fd:{listener.fileno()}"),
                 ],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={},
@@ -222,7 +222,7 @@ class _Run:
         if channel is not None:
             passed.append(channel.fileno())
             options["channel"] = str(channel.fileno())
-        command = [box.runtime.host_interpreter, "-I", "-S", str(box.runtime.directory / "boot" / "init.pyc")]
+        command = [box.runtime.host_interpreter, "-I", "-S", str(box.runtime.boot / "init.pyc")]
         command += [*(f"{key}={value}" for key, value in options.items()), "--", *argv]
         output = subprocess.DEVNULL if silent else subprocess.PIPE
         try:
@@ -247,7 +247,7 @@ class _Run:
         return watch(self._process, captures, deadline=deadline, end=self._ask)
 
     def _ask(self) -> None:
-        """The init kills its descendants when it is asked to end; killed itself, it would leave those that fled its session."""
+        """Asked to end, the init kills its descendants; killed, it leaves those that fled its session."""
         kill_group(self._process, signal.SIGTERM)
 
     def _end(self) -> None:

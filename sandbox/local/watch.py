@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -42,7 +43,7 @@ class Capture:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What an init told: whether the command was started, how it ended, and the frames of the tree that follow."""
+    """What an init told: whether the command was started, how it ended, the frames of the tree."""
 
     ready: bool
     ending: str | None
@@ -72,7 +73,7 @@ def watch(
     deadline: float,
     end: Callable[[], None],
 ) -> bool:
-    """Drain the descriptors of `captures` until all are closed and the process is gone; True when the clock did it.
+    """Drain `captures` until all are closed and the process is gone; True when the clock did it.
 
     `deadline` is on the monotonic clock. `end` must make the process and everything below it go away soon.
     """
@@ -103,7 +104,7 @@ def watch(
 
 
 def rlimits(limits: Limits) -> dict[str, str]:
-    """Limits of each process. Not the address space: threads and mappings reserve far more of it than they use."""
+    """Limits of each process. Not the address space: threads reserve far more of it than they use."""
     return {
         "data": str(limits.memory_bytes),
         "fsize": str(limits.file_bytes),
@@ -114,12 +115,10 @@ def rlimits(limits: Limits) -> dict[str, str]:
 
 
 def kill_group(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGKILL) -> None:
-    """Signal the process group that the process leads. Only before it was waited for: afterwards the id may be another's."""
+    """Signal the group that the process leads, unless it was waited for: then the id may be another's."""
     if process.returncode is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def read_report(data: bytes | bytearray) -> Report:
