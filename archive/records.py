@@ -75,6 +75,8 @@ class DecisionKind(StrEnum):
 
 
 class TestStatus(StrEnum):
+    __test__ = False  # not a pytest class
+
     PASSED = "passed"
     FAILED = "failed"
     ERROR = "error"

@@ -76,7 +76,7 @@ def create_run(
             lock.close()
         shutil.rmtree(new, ignore_errors=True)
         raise
-    return Run(path, lock, clock=clock, segment_lines=segment_lines, segment_seconds=segment_seconds)
+    return _locked_run(path, lock, clock, segment_lines, segment_seconds)
 
 
 def resume_run(
@@ -89,12 +89,7 @@ def resume_run(
     """Open an existing run for writing, at the point where its last driver left it, however that ended."""
     path = Path(path).absolute()
     read_info(path)
-    lock = RunLock(path / "lock")
-    try:
-        return Run(path, lock, clock=clock, segment_lines=segment_lines, segment_seconds=segment_seconds)
-    except BaseException:
-        lock.close()
-        raise
+    return _locked_run(path, RunLock(path / "lock"), clock, segment_lines, segment_seconds)
 
 
 class Run:
@@ -149,6 +144,7 @@ class Run:
         try:
             if self._writer.lines:
                 self._roll()
+            self._seal_closed()
         finally:
             self._writer.close()
             self.code.close()
@@ -180,6 +176,14 @@ class Run:
     def _seal_closed(self) -> None:
         for path in segment_paths(self.path / "log")[:-1]:
             seal(self.path, read_segment(path, is_open=False))
+
+
+def _locked_run(path: Path, lock: RunLock, clock: Clock, segment_lines: int, segment_seconds: float) -> Run:
+    try:
+        return Run(path, lock, clock=clock, segment_lines=segment_lines, segment_seconds=segment_seconds)
+    except BaseException:
+        lock.close()
+        raise
 
 
 def _line(entry: Entry) -> bytes:

@@ -30,21 +30,20 @@ COUNT = pa.int64()
 NUMBER = pa.float64()
 FLAG = pa.bool_()
 TIME = pa.timestamp("us", tz="UTC")
-TEXTS = pa.list_(pa.string())
-TEXT_MAP = pa.map_(pa.string(), pa.string())
-GATES = pa.list_(
-    pa.struct(
-        [
-            pa.field("gate", TEXT, nullable=False),
-            pa.field("passed", FLAG, nullable=False),
-            pa.field("detail", TEXT, nullable=False),
-            pa.field("seconds", NUMBER, nullable=False, metadata={"unit": "s"}),
-        ]
-    )
-)
-TESTS = pa.list_(
-    pa.struct([pa.field("name", TEXT, nullable=False), pa.field("status", TEXT, nullable=False)])
-)
+TEXT_MAP = pa.map_(TEXT, TEXT)
+
+
+def _list(of: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", of, nullable=False))  # the name that Parquet gives to it
+
+
+def _struct(**columns: pa.DataType) -> pa.DataType:
+    return pa.struct([pa.field(name, type, nullable=False) for name, type in columns.items()])
+
+
+TEXTS = _list(TEXT)
+GATES = _list(_struct(gate=TEXT, passed=FLAG, detail=TEXT, seconds=NUMBER))
+TESTS = _list(_struct(name=TEXT, status=TEXT))
 
 
 def _field(name: str, type: pa.DataType, description: str, *, unit: str = "", null: bool = False) -> pa.Field:
