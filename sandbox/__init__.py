@@ -11,7 +11,10 @@ from sandbox.errors import (
     SubmissionRejectedError,
     WeakerSandboxError,
 )
+from sandbox.reports import Status, TestReport
 from sandbox.selftest import Check, self_test
+from sandbox.testspec import Framework, TestSpec, Tier, files_digest
+from sandbox.verify import Verdict, grade
 
 __all__ = [
     "MIB",
@@ -22,6 +25,7 @@ __all__ = [
     "Check",
     "ExecResult",
     "Files",
+    "Framework",
     "ImageMissingError",
     "InvalidSpecError",
     "Level",
@@ -29,8 +33,15 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "SandboxUnavailableError",
+    "Status",
     "SubmissionRejectedError",
+    "TestReport",
+    "TestSpec",
+    "Tier",
+    "Verdict",
     "WeakerSandboxError",
+    "files_digest",
+    "grade",
     "open_sandbox",
     "self_test",
 ]
