@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import hydra
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from hydra.errors import HydraException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-FREE_ON_RESUME = ("budget", "workers", "display", "runs_dir", "name", "stop")
+FREE_ON_RESUME = ("budget", "workers", "display", "runs_dir", "name")
 """Top-level keys that are no part of what a run *is*: they may differ when a run goes on."""
+
+Plain = Mapping[str, Any]
+"""A resolved configuration as plain JSON values."""
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run: what was expected, what came, what to do."""
 
 
 @dataclass
@@ -78,7 +89,7 @@ class PolyglotConfig:
 class RehearsalConfig:
     """The stand-in for a model: offline, free, deterministic. Its results say nothing about real models."""
 
-    _target_: str = "dgm.llm.backends.RehearsalBackend"
+    _target_: str = "dgm.llm.upstreams.Rehearsal"
     name: str = "rehearsal"
     latency_s: float = 0.0
 
@@ -87,11 +98,14 @@ class RehearsalConfig:
 class OpenAIConfig:
     """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key; the key itself is never stored."""
 
-    _target_: str = "dgm.llm.backends.OpenAIBackend"
+    _target_: str = "dgm.llm.upstreams.OpenAI"
     name: str = "openai"
     base_url: str = "https://api.openai.com/v1"
     key_env: str = "OPENAI_API_KEY"
     models: dict[str, str] = field(default_factory=lambda: {"solve": "gpt-5-mini", "improve": "gpt-5-mini"})
+    limit_field: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    price: dict[str, dict[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
 
 
@@ -99,7 +113,7 @@ class OpenAIConfig:
 class ReplayConfig:
     """The recorded answers of an earlier run; `run` is its directory."""
 
-    _target_: str = "dgm.llm.backends.ReplayBackend"
+    _target_: str = "dgm.llm.upstreams.Replay"
     name: str = "replay"
     run: str = MISSING
 
@@ -200,10 +214,6 @@ def register() -> None:
         store.store(group=group, name=name, node=node)
 
 
-Plain = Mapping[str, Any]
-"""A resolved configuration as plain JSON values."""
-
-
 def identity(config: Plain) -> dict[str, Any]:
     """The part of a resolved configuration that says which run this is: without paths, budget, workers, display."""
     return {key: value for key, value in config.items() if key not in FREE_ON_RESUME}
@@ -222,6 +232,51 @@ def differences(before: object, after: object, prefix: str = "") -> list[str]:
         return [
             line
             for key in keys
-            for line in differences(before.get(key), after.get(key), f"{prefix}.{key}" if prefix else str(key))
+            for line in differences(
+                before.get(key), after.get(key), f"{prefix}.{key}" if prefix else str(key)
+            )
         ]
     return [] if before == after else [f"{prefix}: {before!r} -> {after!r}"]
+
+
+def plain(config: DictConfig) -> Plain:
+    """The configuration with everything resolved. Raises ConfigError naming a key that has no value."""
+    try:
+        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(str(error).splitlines()[0]) from error
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def build(config: Plain, group: str, **arguments: object) -> Any:
+    """The object that a group's `_target_` stands for. Raises ConfigError when it cannot be made."""
+    try:
+        return hydra.utils.instantiate(config[group], **arguments, _convert_="all")
+    except HydraException as error:
+        cause = error.__cause__ or error
+        raise ConfigError(f"{group}: {cause}") from error
+
+
+def compose_and_run(arguments: Sequence[str], task: Callable[[Plain], int]) -> int:
+    """Let Hydra compose the configuration from `arguments` and call `task` with it, once per job of a multirun.
+
+    Gives the largest status that a task gave. Hydra's own flags (`--cfg job`, `-m`, `--config-dir`, ...) work.
+    """
+    register()
+    statuses = [0]
+
+    def job(config: DictConfig) -> None:
+        try:
+            statuses.append(task(plain(config)))
+        except ConfigError as error:
+            print(f"dgm: {error}", file=sys.stderr)  # noqa: T201 - the command line's own output
+            statuses.append(2)
+
+    before = sys.argv
+    sys.argv = ["dgm run", *arguments]
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://configs", config_name="config")(job)()
+    finally:
+        sys.argv = before
+    return max(statuses)

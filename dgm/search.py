@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from numpy.random import Generator, SeedSequence, default_rng
+from numpy.random import Generator, default_rng
 
 from archive import Archive, Decision, DecisionKind, Evaluation, Expansion, Row, Split, TaskId
 from dgm.jobs import Job, Result
 from dgm.policies import Evaluate, Expand, Policy, View, Wait
+from dgm.streams import Purpose, stream
 from dgm.tree import Tree
 from dgm.workers import Pool
 
@@ -84,11 +85,6 @@ class Display(Protocol):
     def show(self, tree: Tree, settings: Settings, running: int) -> None: ...
 
     def note(self, row: Row) -> None: ...
-
-
-def stream(seed: int, seq: int, purpose: int) -> SeedSequence:
-    """The random stream of one decision: purpose 0 decides, 1 is the job's, 2 the model's sampling."""
-    return SeedSequence(seed, spawn_key=(seq, purpose))
 
 
 class Search(Generic[Belief]):
@@ -189,7 +185,7 @@ class Search(Generic[Belief]):
             expansions_budget=self._settings.expansions,
             expansions_started=self._tree.expansions_started,
         )
-        generator: Generator = default_rng(stream(self._settings.seed, seq, 0))
+        generator: Generator = default_rng(stream(self._settings.seed, seq, Purpose.DECIDE))
         action = self._policy.decide(self._belief, view, generator)
         match action:
             case Wait():
@@ -266,5 +262,3 @@ class Search(Generic[Belief]):
                 f"paused: {sum(self._recent)} of the last {RECENT} results were void, which is never the agents' "
                 f"doing; last reason: {result.detail or 'none given'}. Mend it and run the same command to go on."
             )
-
-

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from archive import AgentId, ExpansionOutcome, GateVerdict, Outcome, Split, TestResult
 from dgm.benchmarks import Task
-from dgm.llm import Allowance, CallRecord, Exchange, RolloutRecord, RolloutSpec
-from sandbox import Files, Sandbox
-from pathlib import Path
+from dgm.gates import Gates
+from dgm.jobs.manifest import Manifest
+from dgm.llm import Allowance, RolloutRecord, RolloutSpec
+from sandbox import Files, Limits, Sandbox
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,21 +40,22 @@ class EvaluateJob:
     attempt: int
     agent: AgentId
     tree: Files
+    manifest: Manifest
     task: Task
     split: Split
     repeat: int
     sample: bytes
+    seconds: float
     allowance: Allowance
     journal: Path | None
-    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExpandJob:
     """One child of `parent`: `improver`'s code rewrites a copy of `tree`.
 
-    `improver` is the parent's own tree (or the seed's, for the control without self-improvement). `manifest` is the
-    seed's `agent.toml`, the one that gates go by. `known` are the tree hashes of every agent so far.
+    `improver` is the parent's own tree (or the seed's, for the control without self-improvement). `manifest` and the
+    `frozen` files are the seed's. `known` are the tree hashes of every agent so far.
     """
 
     id: str
@@ -61,7 +64,9 @@ class ExpandJob:
     parent: AgentId
     tree: Files
     improver: Files
-    manifest: bytes
+    manifest: Manifest
+    frozen: Files
+    gates: Gates
     operator: str
     brief: str
     evidence: tuple[Evidence, ...]
@@ -70,8 +75,6 @@ class ExpandJob:
     seconds: float
     allowance: Allowance
     journal: Path | None
-    parent_evaluations: int
-    parent_depth: int
 
 
 Job = EvaluateJob | ExpandJob
@@ -79,7 +82,10 @@ Job = EvaluateJob | ExpandJob
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateResult:
-    """How one try of an evaluation ended. `answer` is the workspace that the agent left, None if there was none."""
+    """How one try of an evaluation ended.
+
+    `answer` is the workspace that the agent left, None if there was none. `record` is what went through its door.
+    """
 
     id: str
     decision: int
@@ -89,9 +95,8 @@ class EvaluateResult:
     tests: tuple[TestResult, ...] = ()
     tier: str = ""
     answer: Files | None = None
-    transcript: bytes = b""
+    record: RolloutRecord | None = None
     log: bytes = b""
-    calls: tuple[CallRecord, ...] = ()
     started: datetime
     queued_s: float = 0.0
     solve_s: float = 0.0
@@ -114,9 +119,8 @@ class ExpandResult:
     gates: tuple[GateVerdict, ...] = ()
     brief: bytes = b""
     patch: bytes = b""
-    transcript: bytes = b""
+    record: RolloutRecord | None = None
     log: bytes = b""
-    calls: tuple[CallRecord, ...] = ()
     started: datetime
     queued_s: float = 0.0
     seconds: float = 0.0
@@ -142,3 +146,4 @@ class NodeServices:
 
     sandbox: Sandbox
     doors: Doors
+    limits: Limits

@@ -5,17 +5,21 @@ A job mostly waits for a sandbox, which is a process of its own, so threads are 
 
 from __future__ import annotations
 
+import os
 import queue
 from collections.abc import Callable
 from threading import Thread
 
-from dgm.jobs import Job, Result, voided
+from dgm.jobs import Job, NodeServices, Result, voided
+from dgm.jobs.services import NodeSettings, doors, open_box_maker, open_gateway, work
 
 
 class LocalPool:
     """A fixed number of daemon threads that call `work`; see `dgm.workers.base.Pool`."""
 
-    def __init__(self, work: Callable[[Job], Result], slots: int, *, release: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, work: Callable[[Job], Result], slots: int, *, release: Callable[[], None] | None = None
+    ) -> None:
         if slots < 1:
             raise ValueError(f"workers.slots must be at least 1, got {slots}")
         self._work = work
@@ -60,3 +64,17 @@ class LocalPool:
             except Exception as error:  # noqa: BLE001 - the worker boundary: anything becomes a recorded outcome
                 result = voided(job, error)
             self._results.put(result)
+
+
+def start_local(settings: NodeSettings, *, slots: int) -> LocalPool:
+    """A pool in this process, with this node's own gateway and sandbox; 0 slots: one per core."""
+    count = slots or os.cpu_count() or 1
+    sandbox = open_box_maker(settings)
+    gateway = open_gateway(settings, os.environ)
+    services = NodeServices(sandbox, doors(gateway, settings.level), settings.limits)
+
+    def release() -> None:
+        gateway.stop()
+        sandbox.close()
+
+    return LocalPool(lambda job: work(job, services), count, release=release)

@@ -1,0 +1,5 @@
+"""Gates: what a child must pass."""
+
+from dgm.gates.gates import Gates
+
+__all__ = ["Gates"]

@@ -1,0 +1,109 @@
+"""Which models answer, as settings that travel: the backend itself is made on the node that uses it.
+
+A backend may hold a key and open connections, so it never leaves its process; an upstream holds neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from dgm.llm.backends import Backend, OpenAIBackend, Recorded, RehearsalBackend, ReplayBackend
+from dgm.llm.prices import PriceTable
+from dgm.llm.recordings import recorded_calls
+
+
+class Upstream(Protocol):
+    """`real` says that model-written code that was not rehearsed may come of it: only the strongest sandbox will do."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def real(self) -> bool: ...
+
+    def backend(self, environ: Mapping[str, str]) -> Backend:
+        """The backend, on this node. Raises GatewayConfigError, MissingKeyError or an ArchiveError."""
+
+    def prices(self) -> PriceTable: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """The deterministic stand-in; `latency_s` delays each answer by so many seconds."""
+
+    name: str = "rehearsal"
+    latency_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.latency_s < 0:
+            raise ValueError(f"llm.latency_s must not be negative, got {self.latency_s}")
+
+    @property
+    def real(self) -> bool:
+        return False
+
+    def backend(self, environ: Mapping[str, str]) -> Backend:
+        from dgm.llm.backends.rehearsal import reply  # here, because it reads all the katas
+
+        return RehearsalBackend(reply, latency_s=self.latency_s)
+
+    def prices(self) -> PriceTable:
+        return PriceTable.packaged()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenAI:
+    """A provider that speaks chat completions at `base_url`; `key_env` names the variable that holds the key.
+
+    `models` maps the roles `solve` and `improve` to the provider's model names, `prices` a model's name to dollars
+    per million tokens (`input`, `cached`, `output`).
+    """
+
+    name: str = "openai"
+    base_url: str
+    key_env: str = "OPENAI_API_KEY"
+    models: Mapping[str, str]
+    limit_field: str | None = None
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    price: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    timeout_s: float = 600.0
+
+    @property
+    def real(self) -> bool:
+        return True
+
+    def backend(self, environ: Mapping[str, str]) -> Backend:
+        return OpenAIBackend(
+            models=self.models,
+            environ=environ,
+            base_url=self.base_url,
+            key_variable=self.key_env,
+            limit_field=self.limit_field,
+            parameters=self.parameters,
+            timeout_s=self.timeout_s,
+        )
+
+    def prices(self) -> PriceTable:
+        return PriceTable.packaged(self.price)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """The recorded answers of the run in the directory `run`."""
+
+    name: str = "replay"
+    run: str
+
+    @property
+    def real(self) -> bool:
+        return recorded_calls(Path(self.run)).real
+
+    def backend(self, environ: Mapping[str, str]) -> Backend:
+        calls: Mapping[tuple[int, int], Recorded] = recorded_calls(Path(self.run))
+        return ReplayBackend(calls)
+
+    def prices(self) -> PriceTable:
+        return PriceTable.packaged()

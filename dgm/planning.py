@@ -1,0 +1,281 @@
+"""Between the search loop and the jobs: decisions become jobs, results become rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from numpy.random import default_rng
+
+from archive import (
+    Agent,
+    AgentId,
+    Blobs,
+    Call,
+    Decision,
+    DecisionKind,
+    Evaluation,
+    Expansion,
+    ExpansionOutcome,
+    GitStore,
+    Outcome,
+    Row,
+    TaskId,
+    Usage,
+    job_id,
+    tree_hash,
+)
+from dgm.benchmarks import Task
+from dgm.gates import Gates
+from dgm.jobs import EvaluateJob, EvaluateResult, Evidence, ExpandJob, ExpandResult, Job, Result
+from dgm.jobs.files import packed_files, unpacked_files
+from dgm.jobs.manifest import MANIFEST, Manifest
+from dgm.llm import Allowance, RolloutRecord
+from dgm.llm.recordings import packed
+from dgm.operators import Operator
+from dgm.policies import Expand
+from dgm.streams import Purpose, stream
+from sandbox import Files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What every job of a run shares. Times are seconds of wall clock for one rollout."""
+
+    run_id: str
+    seed: int
+    tasks: Mapping[TaskId, Task]
+    manifest: Manifest
+    seed_tree: Files
+    improve_with_seed: bool
+    operator: Operator
+    gates: Gates
+    allowance: Allowance
+    solve_s: float
+    improve_s: float
+    journals: Path | None
+
+
+class RunPlanner:
+    """Plans the jobs of one run from its code, its blobs and the rows folded so far."""
+
+    def __init__(self, plan: Plan, code: GitStore, blobs: Blobs) -> None:
+        self._plan = plan
+        self._code = code
+        self._blobs = blobs
+        self._evaluations: dict[AgentId, list[Evaluation]] = defaultdict(list)
+        self._agents: dict[AgentId, Agent] = {}
+
+    def observe(self, row: Row) -> None:
+        if isinstance(row, Agent):
+            self._agents[row.id] = row
+        elif isinstance(row, Evaluation):
+            self._evaluations[row.agent].append(row)
+
+    def operator(self, action: Expand) -> str:
+        return self._plan.operator.name
+
+    def job(self, decision: Decision, attempt: int) -> Job:
+        return (
+            self._expand(decision, attempt)
+            if decision.kind is DecisionKind.EXPAND
+            else self._evaluate(decision, attempt)
+        )
+
+    def rows(self, result: Result, decision: Decision, seq: int) -> tuple[Row, ...]:
+        if isinstance(result, EvaluateResult):
+            return self._evaluation_rows(result, decision, seq)
+        return self._expansion_rows(result, decision, seq)
+
+    def _evaluate(self, decision: Decision, attempt: int) -> EvaluateJob:
+        plan = self._plan
+        if decision.task is None or decision.split is None:
+            raise ValueError(f"decision {decision.seq} evaluates no task")
+        task = plan.tasks[decision.task]
+        return EvaluateJob(
+            id=job_id(plan.run_id, decision.seq, decision.kind, attempt),
+            decision=decision.seq,
+            attempt=attempt,
+            agent=decision.agent,
+            tree=self._code.files(decision.agent),
+            manifest=plan.manifest,
+            task=task,
+            split=decision.split,
+            repeat=decision.repeat,
+            sample=self._sample(decision.seq),
+            seconds=min(plan.solve_s, task.seconds),
+            allowance=plan.allowance,
+            journal=self._journal(decision.seq),
+        )
+
+    def _expand(self, decision: Decision, attempt: int) -> ExpandJob:
+        plan = self._plan
+        tree = self._code.files(decision.agent)
+        known = tuple(self._earlier(decision.agent, decision.seq))
+        brief = plan.operator.brief(
+            known, plan.tasks, default_rng(stream(plan.seed, decision.seq, Purpose.JOB))
+        )
+        return ExpandJob(
+            id=job_id(plan.run_id, decision.seq, decision.kind, attempt),
+            decision=decision.seq,
+            attempt=attempt,
+            parent=decision.agent,
+            tree=tree,
+            improver=plan.seed_tree if plan.improve_with_seed else tree,
+            manifest=plan.manifest,
+            frozen={MANIFEST: plan.seed_tree[MANIFEST]},
+            gates=plan.gates,
+            operator=plan.operator.name,
+            brief=brief.text,
+            evidence=tuple(self._evidence(row) for row in brief.evaluations),
+            known=frozenset(agent.tree for agent in self._agents.values()),
+            sample=self._sample(decision.seq),
+            seconds=plan.improve_s,
+            allowance=plan.allowance,
+            journal=self._journal(decision.seq),
+        )
+
+    def _earlier(self, agent: AgentId, seq: int) -> list[Evaluation]:
+        return [row for row in self._evaluations[agent] if row.seq < seq]
+
+    def _evidence(self, row: Evaluation) -> Evidence:
+        return Evidence(
+            task=self._plan.tasks[row.task],
+            outcome=row.outcome,
+            answer={} if row.answer is None else unpacked_files(self._blobs.get(row.answer)),
+            transcript=b"" if row.transcript is None else self._blobs.get(row.transcript),
+        )
+
+    def _sample(self, seq: int) -> bytes:
+        return stream(self._plan.seed, seq, Purpose.SAMPLE).generate_state(4).astype("<u4").tobytes()
+
+    def _journal(self, seq: int) -> Path | None:
+        return None if self._plan.journals is None else self._plan.journals / f"{seq:08d}.jsonl"
+
+    def _transcript(self, record: RolloutRecord | None) -> str | None:
+        return None if record is None else self._blob(packed(record))
+
+    def _blob(self, content: bytes) -> str | None:
+        return self._blobs.put(content) if content else None
+
+    def _evaluation_rows(self, result: EvaluateResult, decision: Decision, seq: int) -> tuple[Row, ...]:
+        if decision.task is None or decision.split is None:
+            raise ValueError(f"decision {decision.seq} evaluates no task")
+        evaluation = Evaluation(
+            id=result.id,
+            seq=seq,
+            decision=decision.seq,
+            attempt=result.attempt,
+            agent=decision.agent,
+            task=decision.task,
+            split=decision.split,
+            repeat=decision.repeat,
+            outcome=result.outcome,
+            score=None if result.outcome is Outcome.VOID else float(result.outcome is Outcome.RESOLVED),
+            tests=result.tests,
+            tier=result.tier,
+            answer=None if result.answer is None else self._blobs.put(packed_files(result.answer)),
+            transcript=self._transcript(result.record),
+            log=self._blob(result.log),
+            detail=result.detail,
+            usage=Usage() if result.record is None else result.record.usage,
+            queued_s=result.queued_s,
+            solve_s=result.solve_s,
+            grade_s=result.grade_s,
+            started=result.started,
+            sandbox=result.sandbox,
+            digests=result.digests,
+            flags=result.flags,
+        )
+        return (evaluation, *_calls(seq, result.record))
+
+    def _expansion_rows(self, result: ExpandResult, decision: Decision, seq: int) -> tuple[Row, ...]:
+        parent = self._agents[decision.agent]
+        outcome, detail, child = result.outcome, result.detail, None
+        if result.child is not None:
+            tree = tree_hash(result.child)
+            if any(agent.tree == tree for agent in self._agents.values()):
+                outcome, detail = ExpansionOutcome.DUPLICATE, "an agent with this tree was made meanwhile"
+            else:
+                child = self._child(result, result.child, tree, decision, parent, seq)
+        expansion = Expansion(
+            id=result.id,
+            seq=seq,
+            decision=decision.seq,
+            attempt=result.attempt,
+            parent=decision.agent,
+            context_parents=decision.context_parents,
+            operator=decision.operator or "",
+            outcome=outcome,
+            child=None if child is None else child.id,
+            gates=result.gates,
+            brief=self._blob(result.brief),
+            transcript=self._transcript(result.record),
+            log=self._blob(result.log),
+            patch=self._blob(result.patch),
+            detail=detail,
+            usage=Usage() if result.record is None else result.record.usage,
+            parent_evaluations=sum(
+                row.outcome.counted for row in self._earlier(decision.agent, decision.seq)
+            ),
+            parent_depth=parent.depth,
+            queued_s=result.queued_s,
+            seconds=result.seconds,
+            started=result.started,
+            sandbox=result.sandbox,
+            digests=result.digests,
+            flags=result.flags,
+        )
+        calls = _calls(seq, result.record)
+        return (expansion, *calls) if child is None else (expansion, child, *calls)
+
+    def _child(
+        self, result: ExpandResult, files: Files, tree: str, decision: Decision, parent: Agent, seq: int
+    ) -> Agent:
+        parents = (decision.agent, *decision.context_parents)
+        before = self._code.files(decision.agent)
+        agent = self._code.commit(
+            files,
+            parents=parents,
+            message=f"Child of {decision.agent}\n\nDecision {decision.seq}",
+            seq=decision.seq,
+        )
+        return Agent(
+            id=agent,
+            seq=seq,
+            parent=decision.agent,
+            context_parents=decision.context_parents,
+            expansion=result.id,
+            depth=parent.depth + 1,
+            tree=tree,
+            patch_bytes=len(result.patch),
+            patch_files=sum(before.get(path) != files.get(path) for path in {*before, *files}),
+        )
+
+
+def _calls(seq: int, record: RolloutRecord | None) -> tuple[Call, ...]:
+    if record is None:
+        return ()
+    return tuple(
+        Call(
+            rollout=record.id,
+            seq=seq,
+            n=call.n,
+            model=call.model,
+            role=call.role,
+            status=call.status,
+            input_tokens=call.tokens.input,
+            cached_tokens=call.tokens.cached,
+            output_tokens=call.tokens.output,
+            reasoning_tokens=call.tokens.reasoning,
+            cost_microusd=call.cost_microusd,
+            latency_s=call.latency_s,
+            journal=call.journal,
+            request=call.request,
+            response=call.response,
+            estimated=call.estimated,
+        )
+        for call in record.calls
+    )

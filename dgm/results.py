@@ -1,0 +1,80 @@
+"""What a run found, as pure functions of its rows: the best-belief agent, its score on `test` against the seed's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from archive import AgentId, Evaluation, Outcome, Row, Split, TaskId
+from dgm.cmp import Beta, Counts, posterior
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One agent on the test split: `counts` over all repeats, `by_task` the mean per task in [0, 1]."""
+
+    agent: AgentId
+    counts: Counts
+    by_task: Mapping[TaskId, float]
+
+    @property
+    def belief(self) -> Beta:
+        return posterior(self.counts)
+
+    @property
+    def mean(self) -> float:
+        """Mean over the tasks of the mean over each task's repeats; 0 without a counted evaluation."""
+        return float(np.mean(list(self.by_task.values()))) if self.by_task else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """How much better one agent is than another on the tasks that both met: mean difference and 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+    tasks: int
+
+
+def latest(rows: Iterable[Row]) -> list[Evaluation]:
+    """Counted evaluations, each re-graded one as its last grading says, in the order of the first gradings."""
+    by_id: dict[str, Evaluation] = {}
+    origin: dict[str, str] = {}
+    for row in rows:
+        if not isinstance(row, Evaluation):
+            continue
+        first = row.id if row.replaces is None else origin.get(row.replaces, row.replaces)
+        origin[row.id] = first
+        by_id[first] = row
+    return [row for row in by_id.values() if row.outcome.counted]
+
+
+def score(evaluations: Sequence[Evaluation], agent: AgentId, split: Split = Split.TEST) -> Score:
+    """The score of `agent` on `split`."""
+    outcomes: dict[TaskId, list[bool]] = defaultdict(list)
+    for row in evaluations:
+        if row.agent == agent and row.split is split:
+            outcomes[row.task].append(row.outcome is Outcome.RESOLVED)
+    flat = [value for values in outcomes.values() for value in values]
+    return Score(
+        agent=agent,
+        counts=Counts(sum(flat), len(flat) - sum(flat)),
+        by_task={task: float(np.mean(values)) for task, values in sorted(outcomes.items())},
+    )
+
+
+def gain(better: Score, base: Score) -> Gain:
+    """Paired difference over common tasks; the interval is a percentile bootstrap over tasks with a fixed stream."""
+    tasks = sorted(better.by_task.keys() & base.by_task.keys())
+    if not tasks:
+        return Gain(mean=0.0, low=0.0, high=0.0, tasks=0)
+    differences = np.array([better.by_task[task] - base.by_task[task] for task in tasks])
+    picks = np.random.default_rng(0).integers(len(tasks), size=(RESAMPLES, len(tasks)))
+    low, high = np.quantile(differences[picks].mean(axis=1), [0.025, 0.975])
+    return Gain(mean=float(differences.mean()), low=float(low), high=float(high), tasks=len(tasks))

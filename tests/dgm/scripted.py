@@ -1,0 +1,190 @@
+"""Searches over simulated jobs: outcomes are a function of the decision, nothing is run.
+
+Run as a program, it is a driver that can be killed: `python -m tests.dgm.scripted RUN SEED EVALUATIONS DELAY_S`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from archive import Agent, ExpansionOutcome, Outcome, Row, Run, RunInfo, Split, create_run, resume_run
+from dgm.benchmarks import Task
+from dgm.gates import Gates
+from dgm.jobs import EvaluateResult, ExpandJob, ExpandResult, Job, Result
+from dgm.jobs.manifest import MANIFEST, parse_manifest
+from dgm.llm import Allowance
+from dgm.operators import SingleFailure
+from dgm.planning import Plan, RunPlanner
+from dgm.policies import Huxley, Policy, Uniform
+from dgm.search import Search, Settings
+from dgm.tree import Tree
+from dgm.workers import LocalPool
+from sandbox import TestSpec
+
+SEED_TREE = {
+    MANIFEST: b'[agent]\nname = "s"\nsolve = ["s"]\nimprove = ["i"]\ncheck = ["c"]\n',
+    "skill.txt": b"40",
+}
+POLICIES: dict[str, Policy[None]] = {"huxley": Huxley(), "uniform": Uniform()}
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def a_task(name: str) -> Task:
+    spec = TestSpec(solution_files=("a.py",), test_files={"t.py": b""}, run=("t.py",), modules=("a",))
+    return Task(
+        id=name, instruction="do", files={"a.py": b""}, test=spec, reference={"a.py": b"x"}, digest="0" * 64
+    )
+
+
+SEARCH = tuple(f"made-up/s{n:02}" for n in range(24))
+TEST = tuple(f"made-up/t{n:02}" for n in range(6))
+TASKS = {name: a_task(name) for name in (*SEARCH, *TEST)}
+
+
+def chance(*parts: object) -> float:
+    """A number in [0, 1) that depends on `parts` alone."""
+    return int(hashlib.sha256(repr(parts).encode()).hexdigest()[:12], 16) / 16**12
+
+
+@dataclass(frozen=True)
+class Script:
+    """How simulated jobs end; `delay_s` makes each take about so long, `void` is the share that the machine fails."""
+
+    seed: int = 0
+    delay_s: float = 0.0
+    void: float = 0.0
+
+    def __call__(self, job: Job) -> Result:
+        if self.delay_s:
+            time.sleep(self.delay_s * 2 * chance(self.seed, job.decision, "time"))
+        void = chance(self.seed, job.decision, job.attempt, "void") < self.void
+        if isinstance(job, ExpandJob):
+            return self._expand(job, void)
+        skill = int(job.tree["skill.txt"]) / 100
+        outcome = (
+            Outcome.RESOLVED
+            if chance(self.seed, job.agent, job.task.id, job.repeat) < skill
+            else Outcome.UNRESOLVED
+        )
+        return EvaluateResult(
+            id=job.id,
+            decision=job.decision,
+            attempt=job.attempt,
+            outcome=Outcome.VOID if void else outcome,
+            answer=None if void else {"a.py": f"{job.id}\n".encode()},
+            started=THEN,
+        )
+
+    def _expand(self, job: ExpandJob, void: bool) -> ExpandResult:
+        outcome, child = ExpansionOutcome.CHILD, None
+        if void:
+            outcome = ExpansionOutcome.VOID
+        elif chance(self.seed, job.decision, "child") < 0.15:
+            outcome = ExpansionOutcome.NO_CHANGE
+        else:
+            step = round(30 * (chance(self.seed, job.decision, "step") - 0.4))
+            skill = min(95, max(5, int(job.tree["skill.txt"]) + step))
+            child = {**job.tree, "skill.txt": str(skill).encode(), "mark.txt": str(job.decision).encode()}
+        return ExpandResult(
+            id=job.id,
+            decision=job.decision,
+            attempt=job.attempt,
+            outcome=outcome,
+            child=child,
+            brief=job.brief.encode(),
+            started=THEN,
+        )
+
+
+class Quiet:
+    """Shows nothing and remembers the rows."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def show(self, tree: Tree, settings: Settings, running: int) -> None:
+        return None
+
+    def note(self, row: Row) -> None:
+        self.rows.append(row)
+
+
+@dataclass
+class Driver:
+    """One driver on one run; `search` goes on wherever the run stands."""
+
+    path: Path
+    seed: int = 0
+    policy: str = "huxley"
+    evaluations: int = 60
+    slots: int = 1
+    work: Callable[[Job], Result] = field(default_factory=Script)
+    stops: Callable[[], int] = lambda: 0
+
+    def open(self) -> Run:
+        if self.path.exists():
+            return resume_run(self.path)
+        splits = {Split.SEARCH: SEARCH, Split.TEST: TEST}
+        return create_run(
+            self.path, RunInfo(id="f" * 32, seed=self.seed, config={"made_up": True}, splits=splits)
+        )
+
+    def search(self, stops: Callable[[], int] = lambda: 0) -> Tree:
+        with self.open() as run:
+            if run.next_seq == 0:
+                seed = run.code.commit(SEED_TREE, parents=(), message="Seed agent", seq=0)
+                run.append(Agent(id=seed, seq=0, parent=None, depth=0, tree=run.code.tree(seed)))
+            pool = LocalPool(self.work, self.slots)
+            try:
+                return Search(
+                    archive=run,
+                    policy=POLICIES[self.policy],
+                    pool=pool,
+                    planner=RunPlanner(self.plan(run), run.code, run.blobs),
+                    tree=Tree(SEARCH),
+                    tests=TEST,
+                    settings=self.settings(),
+                    display=Quiet(),
+                    clock=time.monotonic,
+                    stops=stops,
+                ).run()
+            finally:
+                pool.close()
+
+    def settings(self) -> Settings:
+        return Settings(
+            seed=self.seed,
+            evaluations=self.evaluations,
+            expansions=int(2 * self.evaluations**0.6),
+            retry_s=0.01,
+            grace_s=1.0,
+        )
+
+    def plan(self, run: Run) -> Plan:
+        return Plan(
+            run_id=run.info.id,
+            seed=self.seed,
+            tasks=TASKS,
+            manifest=parse_manifest(SEED_TREE[MANIFEST]),
+            seed_tree=SEED_TREE,
+            improve_with_seed=False,
+            operator=SingleFailure(),
+            gates=Gates(),
+            allowance=Allowance(),
+            solve_s=10.0,
+            improve_s=10.0,
+            journals=None,
+        )
+
+
+if __name__ == "__main__":
+    run, seed, evaluations, delay = sys.argv[1:]
+    work = Script(int(seed), float(delay))
+    print("ready", flush=True)  # noqa: T201 - the parent waits for it before it kills
+    Driver(Path(run), int(seed), evaluations=int(evaluations), slots=4, work=work).search()

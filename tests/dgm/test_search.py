@@ -1,0 +1,188 @@
+"""The search loop over simulated jobs: it ends, repeats byte for byte, survives kills and says when it stops."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from archive import Decision, Evaluation, Expansion, Outcome, Row, Split, open_run
+from dgm.jobs import Job, Result
+from dgm.search import RunPausedError, StoppedError
+from tests.dgm.scripted import TEST, Driver, Script
+
+ROOT = Path(__file__).parents[2]
+
+
+def rows(path: Path) -> list[Row]:
+    with open_run(path) as run:
+        return [row for entry in run.entries() for row in entry.rows]
+
+
+def bytes_of(path: Path) -> dict[str, bytes]:
+    """Every file of a run that is not git's own bookkeeping."""
+    return {
+        file.relative_to(path).as_posix(): file.read_bytes()
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and file.name != "lock"
+    }
+
+
+def check(path: Path, evaluations: int) -> None:
+    """Nothing lost, nothing doubled: each decision has one counted result, and the final test is whole."""
+    found = rows(path)
+    decisions = {row.seq: row for row in found if isinstance(row, Decision)}
+    results = [row for row in found if isinstance(row, Evaluation | Expansion)]
+    counted = Counter(row.decision for row in results if row.outcome.counted)
+    assert set(counted.values()) <= {1}
+    tried = Counter(row.decision for row in results)
+    assert all(counted[seq] == 1 or tried[seq] == 3 for seq in decisions)
+    assert [row.seq for row in found] == sorted(row.seq for row in found)
+    search = [row for row in results if isinstance(row, Evaluation) and row.split is Split.SEARCH]
+    assert sum(row.outcome.counted for row in search) == evaluations
+    assert len({(row.agent, row.task) for row in search}) == len({row.decision for row in search})
+    final = [row for row in results if isinstance(row, Evaluation) and row.split is Split.TEST]
+    assert {row.task for row in final} == set(TEST)
+
+
+@pytest.mark.parametrize("policy", ["huxley", "uniform"])
+def test_a_search_ends_with_its_budget_used(tmp_path: Path, policy: str) -> None:
+    driver = Driver(tmp_path / "run", policy=policy, slots=3, work=Script(void=0.1))
+    tree = driver.search()
+    check(driver.path, 60)
+    assert 8 <= len(tree) <= 60**0.6 + 3
+    assert not tree.open
+
+
+def test_a_finished_search_has_nothing_more_to_do(tmp_path: Path) -> None:
+    driver = Driver(tmp_path / "run")
+    driver.search()
+    before = bytes_of(driver.path)
+    driver.search()
+    assert {name: data for name, data in bytes_of(driver.path).items() if not name.startswith("log/")} == {
+        name: data for name, data in before.items() if not name.startswith("log/")
+    }
+
+
+def test_a_larger_budget_goes_on(tmp_path: Path) -> None:
+    driver = Driver(tmp_path / "run", evaluations=30)
+    driver.search()
+    replace(driver, evaluations=60).search()
+    check(driver.path, 60)
+
+
+def test_one_worker_and_one_seed_give_the_same_run_byte_for_byte(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Driver(tmp_path / name, seed=7).search()
+    assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
+    Driver(tmp_path / "c", seed=8, work=Script(7)).search()
+    assert rows(tmp_path / "c") != rows(tmp_path / "a")
+
+
+def test_stopping_and_going_on_gives_the_decisions_of_an_unbroken_run(tmp_path: Path) -> None:
+    """With one worker a run that was stopped again and again is the run that never was."""
+    Driver(tmp_path / "whole", seed=3).search()
+    stopped = 0
+    for turn in range(100):
+        started: list[Job] = []
+
+        def work(job: Job, started: list[Job] = started) -> Result:
+            started.append(job)
+            return Script()(job)
+
+        driver = Driver(tmp_path / "broken", seed=3, work=work)
+        limit = 4 + turn % 5
+        try:
+            driver.search(stops=lambda limit=limit, started=started: int(len(started) >= limit))
+            break
+        except StoppedError:
+            stopped += 1
+    assert stopped > 5
+    assert rows(tmp_path / "broken") == rows(tmp_path / "whole")
+
+
+def test_a_void_is_tried_again_with_the_same_decision(tmp_path: Path) -> None:
+    driver = Driver(tmp_path / "run", slots=2, work=Script(void=0.25))
+    driver.search()
+    tries = [row for row in rows(driver.path) if isinstance(row, Evaluation | Expansion)]
+    again = [row for row in tries if row.attempt > 1]
+    assert again
+    assert {row.attempt for row in tries} <= {1, 2, 3}
+    assert len({row.id for row in tries}) == len(tries)
+    void = [row for row in tries if isinstance(row, Evaluation) and row.outcome is Outcome.VOID]
+    assert all(row.score is None for row in void)
+
+
+def test_a_broken_machine_pauses_the_run_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    driver = Driver(tmp_path / "run", slots=2, work=Script(void=1.0))
+    with pytest.raises(RunPausedError, match="of the last 10 results were void"):
+        driver.search()
+    replace(driver, work=Script()).search()
+    counted = [r for r in rows(driver.path) if isinstance(r, Evaluation) and r.split is Split.SEARCH]
+    assert sum(row.outcome.counted for row in counted) == 60
+
+
+def test_a_worker_that_raises_is_a_void_result(tmp_path: Path) -> None:
+    calls = []
+
+    def work(job: Job) -> Result:
+        calls.append(job.id)
+        if len(calls) == 3:
+            raise OSError("the engine went away")
+        return Script()(job)
+
+    driver = Driver(tmp_path / "run", work=work)
+    driver.search()
+    void = [
+        row
+        for row in rows(driver.path)
+        if isinstance(row, Evaluation | Expansion) and not row.outcome.counted
+    ]
+    assert [row.detail for row in void] == ["OSError: the engine went away"]
+    check(driver.path, 60)
+
+
+def test_a_second_stop_leaves_at_once(tmp_path: Path) -> None:
+    driver = Driver(tmp_path / "run", slots=2, work=Script(delay_s=30.0))
+    began = time.monotonic()
+    with pytest.raises(StoppedError, match="stopped with 2 decisions open"):
+        driver.search(stops=lambda: 2 if time.monotonic() - began > 0.3 else 0)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_driver_killed_anywhere_goes_on(tmp_path: Path, seed: int) -> None:
+    _kill_and_go_on(tmp_path / "run", seed, evaluations=40)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(3, 40))
+def test_a_driver_killed_anywhere_goes_on_many_times(tmp_path: Path, seed: int) -> None:
+    _kill_and_go_on(tmp_path / "run", seed, evaluations=80)
+
+
+def _kill_and_go_on(path: Path, seed: int, evaluations: int) -> None:
+    dice = random.Random(seed)
+    command = [sys.executable, "-m", "tests.dgm.scripted", str(path), str(seed), str(evaluations), "0.02"]
+    kills = 0
+    while True:
+        driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert driver.stdout is not None
+        driver.stdout.readline()  # it is about to open the run
+        try:
+            _, errors = driver.communicate(timeout=dice.random() * 0.5)
+        except subprocess.TimeoutExpired:
+            driver.kill()
+            driver.communicate()
+            kills += 1
+            continue
+        assert driver.returncode == 0, errors.decode()
+        break
+    assert kills > 0
+    check(path, evaluations)

@@ -1,0 +1,171 @@
+"""The incremental view against a plain recomputation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archive import (
+    Agent,
+    Decision,
+    DecisionKind,
+    Evaluation,
+    Expansion,
+    ExpansionOutcome,
+    Lineage,
+    Outcome,
+    Row,
+    Split,
+)
+from archive.testing import an_evaluation, an_expansion
+from dgm.cmp import Counts, clade_counts
+from dgm.tree import MAX_ATTEMPTS, Tree
+
+TASKS = tuple(f"katas/t{n}" for n in range(6))
+
+
+def name(n: int) -> str:
+    return f"{n:040x}"
+
+
+def seed() -> Agent:
+    return Agent(id=name(0), seq=0, parent=None, depth=0, tree=name(0))
+
+
+def child(n: int, parent: int, depth: int) -> Agent:
+    return Agent(id=name(n), seq=n, parent=name(parent), depth=depth, tree=name(n))
+
+
+def evaluate(seq: int, agent: int, task: str, split: Split = Split.SEARCH) -> Decision:
+    return Decision(
+        seq=seq,
+        kind=DecisionKind.EVALUATE,
+        agent=name(agent),
+        task=task,
+        split=split,
+        policy="p",
+        policy_version=1,
+    )
+
+
+def evaluated(
+    decision: Decision, outcome: Outcome, attempt: int = 1, replaces: str | None = None
+) -> Evaluation:
+    assert decision.task is not None
+    assert decision.split is not None
+    return replace(
+        an_evaluation(),
+        id=f"{decision.seq:030x}{attempt:02x}"
+        if replaces is None
+        else f"{decision.seq:030x}{90 + attempt:02x}",
+        seq=1000 + decision.seq,
+        decision=decision.seq,
+        attempt=attempt,
+        agent=decision.agent,
+        task=decision.task,
+        split=decision.split,
+        outcome=outcome,
+        score=None if outcome is Outcome.VOID else float(outcome is Outcome.RESOLVED),
+        replaces=replaces,
+    )
+
+
+def fold(*rows: Row) -> Tree:
+    tree = Tree(TASKS)
+    for row in rows:
+        tree.observe(row)
+    return tree
+
+
+@given(
+    st.lists(st.integers(0, 10**6), max_size=8),
+    st.lists(
+        st.tuples(st.integers(0, 10**6), st.integers(0, 5), st.sampled_from(list(Outcome))), max_size=40
+    ),
+)
+def test_counts_equal_a_recomputation(shapes: list[int], results: list[tuple[int, int, Outcome]]) -> None:
+    agents = [seed()]
+    for n, shape in enumerate(shapes, start=1):
+        parent = shape % n
+        agents.append(child(n, parent, agents[parent].depth + 1))
+    own = {agent.id: Counts() for agent in agents}
+    rows: list[Row] = list(agents)
+    for seq, (who, task, outcome) in enumerate(results, start=100):
+        decision = evaluate(seq, who % len(agents), TASKS[task])
+        rows += [decision, evaluated(decision, outcome)]
+        if outcome.counted:
+            success = outcome is Outcome.RESOLVED
+            own[decision.agent] += Counts(int(success), int(not success))
+    tree, lineage = fold(*rows), Lineage(agents)
+    for agent in agents:
+        i = tree.index(agent.id)
+        assert tree.counts(agent.id) == own[agent.id]
+        assert Counts(int(tree.clade_resolved[i]), int(tree.clade_unresolved[i])) == clade_counts(
+            lineage, own, agent.id
+        )
+    assert len(tree) == len(agents)
+
+
+def test_what_is_decided_is_in_flight_until_it_has_a_result() -> None:
+    first, second = evaluate(1, 0, TASKS[0]), evaluate(2, 0, TASKS[1])
+    expand = Decision(seq=3, kind=DecisionKind.EXPAND, agent=name(0), policy="p", policy_version=1)
+    tree = fold(seed(), first, second, expand)
+    assert sorted(tree.open) == [1, 2, 3]
+    assert (tree.evaluating[0], tree.expanding[0], tree.used[0]) == (2, 1, 2)
+    assert tree.unused_tasks(0) == TASKS[2:]
+    tree.observe(evaluated(first, Outcome.RESOLVED))
+    made = an_expansion(50, decision=3, parent=name(0), outcome=ExpansionOutcome.NO_CHANGE)
+    tree.observe(made)
+    assert sorted(tree.open) == [2]
+    assert (tree.evaluating[0], tree.expanding[0]) == (1, 0)
+    assert (tree.evaluations_started, tree.expansions_started) == (2, 1)
+
+
+def test_void_is_no_evidence_and_is_tried_again_until_the_task_is_set_aside() -> None:
+    decision = evaluate(1, 0, TASKS[0])
+    tree = fold(seed(), decision)
+    for attempt in range(1, MAX_ATTEMPTS):
+        tree.observe(evaluated(decision, Outcome.VOID, attempt))
+        assert tree.open[1].attempts == attempt
+        assert tree.evaluations_started == 1
+    tree.observe(evaluated(decision, Outcome.VOID, MAX_ATTEMPTS))
+    assert not tree.open
+    assert tree.evaluations_started == 0
+    assert tree.counts(name(0)) == Counts()
+    assert TASKS[0] not in tree.unused_tasks(0)
+
+
+def test_an_expansion_of_the_machine_s_fault_gives_its_place_back() -> None:
+    decision = Decision(seq=1, kind=DecisionKind.EXPAND, agent=name(0), policy="p", policy_version=1)
+    tree = fold(seed(), decision)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        row: Expansion = an_expansion(
+            attempt + 1, decision=1, attempt=attempt, parent=name(0), outcome=ExpansionOutcome.VOID
+        )
+        tree.observe(row)
+    assert (tree.expansions_in_flight, tree.expansions_started) == (0, 0)
+
+
+def test_only_the_search_split_steers() -> None:
+    decision = evaluate(1, 0, "katas/other", Split.TEST)
+    tree = fold(seed(), decision, evaluated(decision, Outcome.RESOLVED))
+    assert tree.counts(name(0)) == Counts()
+    assert (tree.evaluations_started, tree.used[0]) == (0, 0)
+
+
+def test_a_regrade_takes_the_place_of_what_it_replaces() -> None:
+    decision = evaluate(1, 1, TASKS[0])
+    before = evaluated(decision, Outcome.RESOLVED)
+    again = evaluated(decision, Outcome.UNRESOLVED, replaces=before.id)
+    tree = fold(seed(), child(1, 0, 1), decision, before, again)
+    assert tree.counts(name(1)) == Counts(0, 1)
+    assert (tree.clade_resolved[0], tree.clade_unresolved[0]) == (0, 1)
+
+
+def test_views_cannot_be_written() -> None:
+    tree = fold(seed())
+    assert not tree.resolved.flags.writeable
+    assert tree.clade_resolved.dtype == np.int64

@@ -1,0 +1,135 @@
+"""Which rooms exist, which way imports point, and which file alone touches an SDK."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = ("archive", "sandbox", "dgm")
+PLAIN = {"seed", "exercises"}
+"""Directories of files that are data to us."""
+
+MAY_IMPORT = {
+    "archive": set(),
+    "sandbox": set(),
+    "dgm.cmp": {"archive"},
+    "dgm.tree": {"archive", "dgm.cmp"},
+    "dgm.streams": set(),
+    "dgm.prompts": set(),
+    "dgm.policies": {"archive", "dgm.tree", "dgm.cmp"},
+    "dgm.benchmarks": {"archive", "sandbox"},
+    "dgm.llm": {"archive"},
+    "dgm.gates": {"archive", "sandbox", "dgm.llm"},
+    "dgm.operators": {"archive", "dgm.benchmarks", "dgm.prompts"},
+    "dgm.jobs": {"archive", "sandbox", "dgm.benchmarks", "dgm.llm", "dgm.gates", "dgm.operators"},
+    "dgm.workers": {"archive", "sandbox", "dgm.jobs", "dgm.llm"},
+    "dgm.search": {"archive", "dgm.jobs", "dgm.policies", "dgm.streams", "dgm.tree", "dgm.workers"},
+    "dgm.planning": {
+        "archive",
+        "sandbox",
+        "dgm.benchmarks",
+        "dgm.gates",
+        "dgm.jobs",
+        "dgm.llm",
+        "dgm.operators",
+        "dgm.policies",
+        "dgm.streams",
+    },
+    "dgm.results": {"archive", "dgm.cmp"},
+    "dgm.report": {"archive", "dgm.cmp", "dgm.results", "dgm.search", "dgm.tree"},
+    "dgm.config": set(),
+}
+"""Room -> what it may import of ours."""
+
+TOP = {"dgm.cli", "dgm.launch", "dgm.doctor", "dgm.seeds"}
+"""Rooms that may import any other."""
+
+ONE_FILE = {
+    "ray": {"dgm/workers/ray_pool.py"},
+    "docker": {"sandbox/docker/engine.py"},
+    "hydra": {"dgm/config.py"},
+    "omegaconf": {"dgm/config.py"},
+    "git": {"archive/gitstore.py"},
+}
+
+
+def sources() -> Iterator[Path]:
+    for package in OURS:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if not PLAIN.intersection(path.relative_to(ROOT).parts):
+                yield path
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room(name: str) -> str:
+    parts = name.split(".")
+    return parts[0] if parts[0] in ("archive", "sandbox") else ".".join(parts[:2])
+
+
+def imports(path: Path) -> Iterator[str]:
+    here = module(path).split(".")
+    package = here if path.name == "__init__.py" else here[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield ".".join([*package[: len(package) - node.level + 1], *(node.module or "").split(".")])
+        elif isinstance(node, ast.ImportFrom) and node.module == "dgm":
+            yield from (f"dgm.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", sources(), ids=module)
+def test_imports_point_one_way(path: Path) -> None:
+    here = room(module(path))
+    if here in TOP or here == "dgm":
+        return
+    assert here in MAY_IMPORT, f"{here} is a room that tests/test_architecture.py does not know"
+    for name in imports(path):
+        there = room(name)
+        if there.split(".")[0] in OURS and there != here:
+            assert there in MAY_IMPORT[here], f"{module(path)} imports {name}"
+
+
+@pytest.mark.parametrize(("library", "files"), ONE_FILE.items())
+def test_one_file_touches_each_sdk(library: str, files: set[str]) -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources()
+        if any(name.split(".")[0] == library for name in imports(path))
+    }
+    assert users <= files
+
+
+@pytest.mark.parametrize("folder", ["dgm/seed"])
+def test_plain_files_import_nothing_of_ours(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        assert not {name.split(".")[0] for name in imports(path)} & set(OURS), path
+
+
+def test_type_checks_are_switched_off_only_where_an_sdk_is_untyped() -> None:
+    allowed = {"sandbox/docker/engine.py", "dgm/workers/ray_pool.py", "archive/gitstore.py", "dgm/config.py"}
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources()
+        if "# type: ignore" in path.read_text(encoding="utf-8")
+    }
+    assert found <= allowed
+
+
+def test_broad_excepts_stand_at_the_worker_boundary_only() -> None:
+    allowed = {"dgm/workers/local_pool.py", "dgm/workers/ray_pool.py"}
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources()
+        if "except Exception" in path.read_text(encoding="utf-8")
+    }
+    assert found <= allowed
