@@ -1,0 +1,40 @@
+import re
+from collections.abc import Callable
+
+OPERATORS: dict[str, Callable[[int, int], int]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "_": min,
+    "^": max,
+}
+
+
+def yak_toll(formula: str, herd: dict[str, int]) -> int:
+    """The value of `formula`, which is always well formed; apart from rule 3 spaces mean nothing."""
+    tokens = re.findall(r"[-+*_^()']|[0-9]+|[a-z]+", formula)
+    tokens.reverse()
+
+    def value() -> int:
+        token = tokens.pop()
+        if token == "(":
+            number = row(["+", "-"], ["_", "^"], ["*"])
+            tokens.pop()
+        elif token.isdigit():
+            number = int(token)
+        else:
+            number = herd.get(token, 0)
+        if tokens and tokens[-1] == "'":
+            tokens.pop()
+            number //= 2
+        return number
+
+    def row(*ranks: list[str]) -> int:
+        if not ranks:
+            return value()
+        number = row(*ranks[1:])
+        while tokens and tokens[-1] in ranks[0]:
+            number = OPERATORS[tokens.pop()](number, row(*ranks[1:]))
+        return number
+
+    return row(["+", "-"], ["_", "^"], ["*"])

@@ -1,0 +1,20 @@
+Request = tuple[str, int, int, int]
+
+
+def moor_zeppelins(requests: list[tuple[str, int, int, int]], masts: int) -> dict[str, int]:
+    """The mast of every airship after all requests, 0 for one turned away."""
+    stays: dict[int, list[Request]] = {mast: [] for mast in range(1, masts + 1)}
+    given: dict[str, int] = {}
+
+    def clashes(request: Request, mast: int) -> list[Request]:
+        _, arrive, leave, _ = request
+        return [stay for stay in stays[mast] if arrive <= stay[2] and stay[1] <= leave]
+
+    def place(request: Request, mast: int) -> None:
+        given[request[0]] = mast
+        if mast:
+            stays[mast].append(request)
+
+    for request in requests:
+        place(request, next((m for m in stays if not clashes(request, m)), 0))
+    return given
