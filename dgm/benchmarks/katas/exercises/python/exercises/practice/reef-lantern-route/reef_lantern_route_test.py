@@ -52,9 +52,10 @@ class ReefLanternRouteTest(unittest.TestCase):
         self.assertEqual(reef_crossing(["E", "S"], 1, 1), 2)
 
     def test_ebb_shoals_and_oil(self):
-        self.assertEqual(reef_crossing(["E~*", "#.~", "S.."], 2, 3), -1)
+        self.assertEqual(reef_crossing(["E~*", "#.~", "S.."], 2, 4), 6)
         self.assertEqual(reef_crossing(["E..", "~#*", "S~."], 2, 3), 2)
-        self.assertEqual(reef_crossing([".~.~E", "*#.#.", "S.~.."], 3, 4), -1)
+        self.assertEqual(reef_crossing([".~.~E", "*#.#.", "S.~.."], 3, 5), 9)
+        self.assertEqual(reef_crossing([".~.~E", "*#.#.", "S.~.."], 3, 7), 6)
 
 
 if __name__ == "__main__":
