@@ -1,17 +1,20 @@
 """Searches over simulated jobs: outcomes are a function of the decision, nothing is run.
 
-Run as a program, it is a driver that can be killed: `python -m tests.dgm.scripted RUN SEED EVALUATIONS DELAY_S`.
+Run as a program, it is a driver that dies: `python -m tests.dgm.scripted RUN SEED EVALUATIONS JOBS_BEFORE_DEATH`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock, Timer
 
 from archive import Agent, ExpansionOutcome, Outcome, Row, Run, RunInfo, Split, create_run, resume_run
 from dgm.benchmarks import Task
@@ -183,8 +186,24 @@ class Driver:
         )
 
 
+class Doomed:
+    """Kills its own process a random moment after the given number of jobs has begun."""
+
+    def __init__(self, work: Callable[[Job], Result], jobs: int, seed: int) -> None:
+        self._work = work
+        self._left = jobs
+        self._delay_s = 0.05 * chance(seed, jobs)
+        self._lock = Lock()
+
+    def __call__(self, job: Job) -> Result:
+        with self._lock:
+            self._left -= 1
+            if self._left == 0:
+                Timer(self._delay_s, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return self._work(job)
+
+
 if __name__ == "__main__":
-    run, seed, evaluations, delay = sys.argv[1:]
-    work = Script(int(seed), float(delay))
-    print("ready", flush=True)  # noqa: T201 - the parent waits for it before it kills
+    run, seed, evaluations, jobs = sys.argv[1:]
+    work = Doomed(Script(int(seed), delay_s=0.02), int(jobs), int(seed))
     Driver(Path(run), int(seed), evaluations=int(evaluations), slots=4, work=work).search()

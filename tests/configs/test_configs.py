@@ -1,0 +1,84 @@
+"""Every YAML file is composed, and what its `_target_` names is made; a wrong key or type fails before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+from hydra.errors import ConfigCompositionException
+
+import configs
+from dgm.config import Plain, build, differences, identity, plain, register, run_id
+
+ROOT = Path(configs.__file__).parent
+CHOICES = sorted(
+    (path.parent.name, path.stem) for path in ROOT.glob("*/*.yaml") if path.parent.name != "experiment"
+)
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiment").glob("*.yaml"))
+NEEDED = {
+    ("benchmark", "polyglot"): ["benchmark.path=tests/dgm/benchmarks/exercises"],
+    ("llm", "replay"): ["llm.run=somewhere"],
+}
+"""Values that a choice cannot do without."""
+BUILT = ("policy", "operator", "gate", "workers", "llm")
+
+
+def composed(*overrides: str) -> Plain:
+    register()
+    with initialize_config_module(config_module="configs", version_base="1.3"):
+        return plain(compose("config", overrides=list(overrides)))
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_is_composed_and_made(group: str, choice: str) -> None:
+    config = composed(f"{group}={choice}", *NEEDED.get((group, choice), ()))
+    if group in BUILT:
+        made: Any = build(config, group)
+        assert made is not None
+    if group == "policy":
+        assert made.name == choice
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_is_composed(experiment: str) -> None:
+    config = composed(f"experiment={experiment}")
+    for group in BUILT:
+        assert build(config, group) is not None
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["policy.alpah=0.6"],
+        ["policy.alpha=wide"],
+        ["budget.evaluations=many"],
+        ["evaluations=3"],
+        ["policy=newton"],
+        ["sandbox.privileged=true"],
+        ["llm=openai", "llm.api_key=secret"],
+        ["gate.smoke=perhaps"],
+    ],
+)
+def test_a_wrong_key_or_type_is_refused(overrides: Sequence[str]) -> None:
+    with pytest.raises(ConfigCompositionException):
+        composed(*overrides)
+
+
+def test_a_run_is_named_by_what_distinguishes_it() -> None:
+    assert composed("policy=uniform", "seed=3")["name"] == "uniform-rehearsal-3"
+
+
+def test_the_run_id_leaves_out_paths_budget_and_workers() -> None:
+    base = run_id(composed())
+    assert run_id(composed("budget.evaluations=7", "workers=local", "runs_dir=/x", "name=y", "display=plain")) == base
+    assert run_id(composed("seed=1")) != base
+    assert run_id(composed("policy.alpha=0.7")) != base
+    assert "budget" not in identity(composed())
+
+
+def test_differences_name_the_keys() -> None:
+    before, after = composed(), composed("policy.alpha=0.7", "seed=2")
+    assert differences(identity(before), identity(after)) == ["policy.alpha: 0.6 -> 0.7", "seed: 0 -> 2"]
