@@ -83,6 +83,7 @@ class Gateway:
         self._around: Surroundings | None = None
         self._lock = threading.Lock()
         self._opened: dict[str, _Opened | None] = {}
+        self._backends: list[Backend] = []
 
     def start(self) -> None:
         """Start serving. Raises `GatewayConfigError` if the base directory's path is too long."""
@@ -192,16 +193,22 @@ class Gateway:
             retries=self._retries,
             output_tokens=self._output_tokens,
         )
-        await self._backend.open()
+        await self._use(self._backend)
+
+    async def _use(self, backend: Backend) -> None:
+        """Open a backend when it is first needed; it is closed when the gateway stops."""
+        if not any(backend is known for known in self._backends):
+            self._backends.append(backend)
+            await backend.open()
 
     async def _stop(self) -> None:
-        await self._backend.close()
+        while self._backends:
+            await self._backends.pop().close()
         await asyncio.get_running_loop().shutdown_default_executor()
 
     async def _open(self, rollout: OpenRollout, backend: Backend, owner: int | None) -> _Opened:
         assert self._base is not None
-        if backend is not self._backend:
-            await backend.open()
+        await self._use(backend)
         directory = self._base / _random_name()
         directory.mkdir(mode=0o700)
         path = directory / SOCKET

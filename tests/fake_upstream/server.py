@@ -167,7 +167,8 @@ class Provider:
         self.counts["answered"] += 1
         usage = answer["usage"] or {}
         for mine, theirs in (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")):
-            self.counts[mine] += usage.get(theirs) or 0
+            figure = usage.get(theirs)
+            self.counts[mine] += figure if isinstance(figure, int) else 0
 
 
 def chunks(answer: Json, wants_usage: bool) -> list[Json]:

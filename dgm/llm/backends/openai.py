@@ -8,6 +8,7 @@ it, and takes it out of every text that it passes on.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -192,11 +193,11 @@ class OpenAIBackend:
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds or a date)."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name, "")
         try:
-            return max(0.0, float(value) * unit)
+            seconds = float(headers.get(name, "")) * unit
         except ValueError:
             continue
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         date = parsedate_to_datetime(headers.get("retry-after", ""))
     except ValueError:
