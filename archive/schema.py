@@ -1,7 +1,7 @@
 """Arrow schemas of the tables, and rows to and from Arrow without loss.
 
 Every field carries a `description` and, where it measures something, a `unit` in its metadata; every schema
-carries the format version. Vocabularies are dictionary-encoded, times are microseconds in UTC, JSON columns
+carries the format version. Enums are dictionary-encoded, times are microseconds in UTC, JSON columns
 are text. The columns of `Usage` stand beside the others instead of in a struct, since people sum them all the
 time.
 """
@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ import pyarrow as pa
 from .codec import Plain, PlainRow, decode, to_json
 from .errors import CorruptArchiveError
 from .log import FORMAT_VERSION
-from .records import Row, Usage
+from .records import DecisionKind, ExpansionOutcome, Outcome, Row, Split, Usage
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _USAGE = tuple(field.name for field in fields(Usage))
@@ -51,6 +52,11 @@ def _field(name: str, type: pa.DataType, description: str, *, unit: str = "", nu
     return pa.field(name, type, nullable=null, metadata=metadata)
 
 
+def _word(name: str, vocabulary: type[StrEnum], description: str, *, null: bool = False) -> pa.Field:
+    metadata = {"description": description, "values": ",".join(vocabulary)}
+    return pa.field(name, WORD, nullable=null, metadata=metadata)
+
+
 def _json_field(name: str, description: str) -> pa.Field:
     return pa.field(name, TEXT, nullable=False, metadata={"description": description, "format": "json"})
 
@@ -78,7 +84,7 @@ _TOKENS = (
 _USAGE_COLUMNS = (_field("calls", COUNT, "model calls"), *_TOKENS)
 _RUNTIME = (
     _field("started", TIME, "when the job began", unit="us since 1970-01-01 UTC"),
-    _field("sandbox", WORD, "sandbox level that the job ran in"),
+    _field("sandbox", TEXT, "sandbox level that the job ran in"),
     _field("digests", TEXT_MAP, "hashes of what the result depends on: task, tests, images, runtime"),
     _field("flags", TEXTS, "what a reader should know about this row"),
 )
@@ -87,15 +93,15 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "decisions": _schema(
         "decisions",
         _SEQ,
-        _field("kind", WORD, "expand or evaluate"),
+        _word("kind", DecisionKind, "expand or evaluate"),
         _field("agent", TEXT, "agent that is expanded or evaluated"),
-        _field("policy", WORD, "name of the policy that decided"),
+        _field("policy", TEXT, "name of the policy that decided"),
         _field("policy_version", COUNT, "version of the policy's behaviour"),
         _field("task", TEXT, "task to evaluate on; null when expanding", null=True),
-        _field("split", WORD, "split of the task; null when expanding", null=True),
+        _word("split", Split, "split of the task; null when expanding", null=True),
         _field("repeat", COUNT, "which repeat of this agent on this task, from 0"),
         _field("context_parents", TEXTS, "agents whose code the expansion may look at"),
-        _field("operator", WORD, "what the expansion asks for; null when evaluating", null=True),
+        _field("operator", TEXT, "what the expansion asks for; null when evaluating", null=True),
         _json_field("saw", "what the policy looked at"),
         _json_field("runners_up", "what it did not choose, with values"),
     ),
@@ -104,8 +110,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         _RESULT,
         _field("parent", TEXT, "agent that rewrote a copy of itself"),
         _field("context_parents", TEXTS, "agents whose code it could look at"),
-        _field("operator", WORD, "what it was asked for"),
-        _field("outcome", WORD, "how it ended; only child makes an agent"),
+        _field("operator", TEXT, "what it was asked for"),
+        _word("outcome", ExpansionOutcome, "how it ended; only child makes an agent"),
         _field("child", TEXT, "the agent that was made; null otherwise", null=True),
         _field("gates", GATES, "what each gate said of the child, in order"),
         _field("brief", TEXT, "blob: what the parent was told", null=True),
@@ -137,12 +143,12 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         _RESULT,
         _field("agent", TEXT, "agent that was evaluated"),
         _field("task", TEXT, "task that it worked on"),
-        _field("split", WORD, "split of the task: only search steers"),
+        _word("split", Split, "split of the task: only search steers"),
         _field("repeat", COUNT, "which repeat of this agent on this task, from 0"),
-        _field("outcome", WORD, "how it ended; void is no evidence"),
+        _word("outcome", Outcome, "how it ended; void is no evidence"),
         _field("score", NUMBER, "from 0 to 1; null exactly when void", null=True),
         _field("tests", TESTS, "hidden tests with passed, failed, error or skipped"),
-        _field("tier", WORD, "how it was graded"),
+        _field("tier", TEXT, "how it was graded"),
         _field("answer", TEXT, "blob: what the agent left in its workspace", null=True),
         _field("transcript", TEXT, "blob: the conversation with the model", null=True),
         _field("log", TEXT, "blob: what job and grader printed", null=True),
@@ -159,8 +165,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         _field("rollout", TEXT, "id of the result that the call was made for"),
         _SEQ,
         _field("n", COUNT, "place of the call in its rollout"),
-        _field("model", WORD, "model that answered"),
-        _field("role", WORD, "what the agent wanted: solve or improve"),
+        _field("model", TEXT, "model that answered"),
+        _field("role", TEXT, "what the agent wanted: solve or improve"),
         _field("status", COUNT, "HTTP status of the answer"),
         _TOKENS,
         _field("latency_s", NUMBER, "time until the answer was there", unit="s"),
@@ -172,7 +178,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "changes": _schema(
         "changes",
         _SEQ,
-        _field("kind", WORD, "what was changed: a configuration key, pause, resume, note"),
+        _field("kind", TEXT, "what was changed: a configuration key, pause, resume, note"),
         _field("before", TEXT, "value before"),
         _field("after", TEXT, "value after"),
         _field("at", TIME, "when", unit="us since 1970-01-01 UTC"),
@@ -213,11 +219,21 @@ def _to_column(field: pa.Field, rows: Iterable[PlainRow]) -> pa.Array:
     values: list[Any] = [_cell(row, name) for row in rows]
     if _is_json(field):
         return pa.array([to_json(value) for value in values], TEXT)
+    if _is_word(field.type):
+        return _to_words(field, values)
     if pa.types.is_timestamp(field.type):
         return pa.array(values, TEXT).cast(TIME)
     if pa.types.is_map(field.type):
         return pa.array([sorted(value.items()) for value in values], field.type)
     return pa.array(values, field.type)
+
+
+def _to_words(field: pa.Field, values: Iterable[str | None]) -> pa.Array:
+    """All words of the vocabulary in every part: some engines refuse to group by dictionaries that differ."""
+    vocabulary = field.metadata[b"values"].decode().split(",")
+    place = {word: number for number, word in enumerate(vocabulary)}
+    indices = [None if value is None else place[value] for value in values]
+    return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32()), pa.array(vocabulary, TEXT))
 
 
 def _cell(row: PlainRow, name: str) -> Plain:

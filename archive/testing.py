@@ -55,9 +55,14 @@ def agent_id(name: object) -> AgentId:
     return hashlib.sha1(str(name).encode()).hexdigest()
 
 
+def id_at(seq: int) -> AgentId:
+    """The id that `an_agent(seq)` has."""
+    return agent_id(f"agent {seq}")
+
+
 def an_agent(seq: int = 0, *, parent: Agent | None = None, id: AgentId | None = None) -> Agent:
     """A seed, or a child of `parent`."""
-    id = id or agent_id(f"agent {seq}")
+    id = id or id_at(seq)
     return Agent(
         id=id,
         seq=seq,
@@ -75,7 +80,7 @@ def a_decision(seq: int = 1, *, agent: AgentId | None = None, task: str | None =
     return Decision(
         seq=seq,
         kind=DecisionKind.EXPAND if task is None else DecisionKind.EVALUATE,
-        agent=agent or agent_id("agent 0"),
+        agent=agent or id_at(0),
         policy="huxley",
         policy_version=1,
         task=task,
@@ -103,7 +108,7 @@ def an_evaluation(
         seq=seq,
         decision=decision,
         attempt=attempt,
-        agent=agent or agent_id("agent 0"),
+        agent=agent or id_at(0),
         task=task,
         split=Split.SEARCH,
         outcome=outcome,
@@ -139,7 +144,7 @@ def an_expansion(
         seq=seq,
         decision=decision,
         attempt=attempt,
-        parent=parent or agent_id("agent 0"),
+        parent=parent or id_at(0),
         operator="single_failure",
         outcome=outcome or (ExpansionOutcome.NO_CHANGE if child is None else ExpansionOutcome.CHILD),
         child=child,
@@ -175,16 +180,19 @@ def a_change(seq: int = 0) -> Change:
     return Change(seq=seq, kind="budget.evaluations", before="100", after="200", at=NOON)
 
 
-def a_search(decisions: int) -> list[tuple[Row, ...]]:
-    """The entries of a small search: a seed, then decisions, each with its result; every fifth makes a
-    child."""
-    newest = an_agent(0)
+def a_search(decisions: int, id_of: Callable[[int], AgentId] = id_at) -> list[tuple[Row, ...]]:
+    """The entries of a small search: a seed, then decisions, each with its result; every fifth makes a child.
+
+    `id_of` gives the id of the agent that the entry of this number makes.
+    """
+    newest = an_agent(0, id=id_of(0))
     entries: list[tuple[Row, ...]] = [(newest,)]
     for number in range(decisions):
         seq = len(entries)
         if number % 5 == 0:
             entries.append((a_decision(seq, agent=newest.id, task=None),))
-            child = replace(an_agent(seq + 1, parent=newest), expansion=job_id("run", seq, "expand", 1))
+            child = an_agent(seq + 1, parent=newest, id=id_of(seq + 1))
+            child = replace(child, expansion=job_id("run", seq, "expand", 1))
             entries.append((an_expansion(seq + 1, parent=newest.id, child=child.id), child))
             newest = child
         else:
@@ -279,8 +287,8 @@ class ArchiveContract:
 
     def test_an_agent_is_recorded_once(self, archive: Archive) -> None:
         archive.append(an_agent(0))
-        with pytest.raises(AlreadyRecordedError, match=agent_id("agent 0")):
-            archive.append(replace(an_agent(1), id=agent_id("agent 0")))
+        with pytest.raises(AlreadyRecordedError, match=id_at(0)):
+            archive.append(replace(an_agent(1), id=id_at(0)))
         with pytest.raises(AlreadyRecordedError):
             archive.append(an_agent(1), an_agent(1))
         self.assert_holds(archive, 1)
