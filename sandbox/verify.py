@@ -20,6 +20,9 @@ from sandbox.testspec import Framework, TestSpec, Tier, files_digest
 GRACE = 5.0
 """Seconds between the driver's own deadline and the moment when the box is killed."""
 
+LOADING = "(loading)"
+"""Name of the test result that says why the tests could not be loaded."""
+
 _PROGRAMS = Path(__file__).parent / "grader"
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8"}
 
@@ -145,6 +148,8 @@ def _judge(
         return _ended(replace(verdict, flags=("no_report",)), result, f"the run left no report ({error})")
     sentinels = sentinels or {}
     real = tuple(test for test in report.tests if test.name not in sentinels)
+    if report.end is End.UNLOADED:
+        real += (TestReport(name=LOADING, status=Status.ERROR, detail=report.reason),)
     verdict = replace(verdict, tests=real, timed_out=report.end is End.TIMED_OUT or result.timed_out)
     if {t.name: t.status for t in report.tests if t.name in sentinels} != sentinels and _finished(report):
         return replace(verdict, reason="the results contradict the sentinels", flags=("sentinel",))

@@ -67,7 +67,7 @@ class Recorder(unittest.TestResult):
 
 def _one_line(err: Any) -> str:
     try:
-        text = f"{err[0].__name__}: {err[1]}"
+        text = f"{err[0].__name__}: {err[1]}".removesuffix(": ")
     except BaseException as error:  # noqa: BLE001 - an exception of the solution that cannot be shown
         text = f"{err[0].__name__} ({type(error).__name__} while showing it)"
     return " ".join(text[: 2 * MAX_DETAIL].split())
