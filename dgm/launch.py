@@ -55,7 +55,7 @@ PACKAGES = (
 NOTED = ("budget", "workers")
 """Top-level keys whose changes between two drivers of one run are rows of `changes`."""
 
-REHEARSED = "The answers came from the rehearsal stand-in: this shows that the machine works, nothing about real models."
+REHEARSED = "The answers came from the rehearsal stand-in: it shows that the machine works, nothing about real models."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,12 @@ def prepare(config: Plain, say: Say) -> Prepared:
     budget, rollout = config["budget"], config["budget"]["rollout"]
     seed_tree = read_agent(str(config["agent"]))
     try:
-        splits = deal_splits(tuple(tasks.values()), **shares)
+        splits = deal_splits(
+            tuple(tasks.values()),
+            search=shares["search"],
+            confirm=shares["confirm"],
+            test=shares["test"],
+        )
         manifest = parse_manifest(seed_tree[MANIFEST])
         upstream.backend(os.environ)
         allowance = Allowance(
@@ -163,10 +168,10 @@ def prepare(config: Plain, say: Say) -> Prepared:
     )
 
 
-def _benchmark(config: Plain) -> tuple[Benchmark, dict[str, int]]:
+def _benchmark(config: Plain) -> tuple[Benchmark, dict[str, float]]:
     """The benchmark of the config, and how many tasks of each band go to each split."""
     values = dict(config["benchmark"])
-    shares = {split.value: int(values.pop(split.value)) for split in Split}
+    shares = {split.value: float(values.pop(split.value)) for split in Split}
     benchmark: Benchmark = build({"benchmark": values}, "benchmark")
     return benchmark, shares
 
@@ -236,7 +241,7 @@ def open_or_create(prepared: Prepared, say: Say) -> Iterator[Run]:
 
 def _note_changes(run: Run, prepared: Prepared) -> None:
     """Record what differs from the last driver's budget and workers; replay depends on it. A budget only grows."""
-    before = {key: run.info.config[key] for key in NOTED}
+    before: dict[str, Any] = {key: run.info.config[key] for key in NOTED}
     for entry in run.entries():
         for row in entry.rows:
             if isinstance(row, Change) and row.kind in NOTED:

@@ -58,9 +58,9 @@ def doors(gateway: Gateway, level: Level) -> GatewayDoors:
     return GatewayDoors(gateway, owner)
 
 
-def open_box_maker(settings: NodeSettings) -> Sandbox:
-    """The node's sandbox, at exactly the level that the driver chose."""
-    return open_sandbox(settings.level, running=settings.slots)
+def open_box_maker(level: Level, slots: int) -> Sandbox:
+    """The node's sandbox, at exactly the level that the driver chose; at most `slots` containers run at once."""
+    return open_sandbox(level, running=slots)
 
 
 def work(job: Job, services: NodeServices) -> Result:

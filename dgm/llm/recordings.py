@@ -48,7 +48,9 @@ def unpacked(blob: bytes) -> dict[int, Recorded]:
 def conversation(blob: bytes) -> list[Message]:
     """The longest conversation of a packed rollout, as chat messages."""
     calls = unpacked(blob)
-    return transcript([Exchange(n=n, request=call.request, response=call.response) for n, call in calls.items()])
+    return transcript(
+        [Exchange(n=n, request=call.request, response=call.response) for n, call in calls.items()]
+    )
 
 
 class RecordedCalls(Mapping[tuple[int, int], Recorded]):

@@ -1,4 +1,4 @@
-"""One failed evaluation of the parent, drawn uniformly, or "improve in general" when there is none (HGM, section 3.1)."""
+"""One failed evaluation of the parent, drawn uniformly, or "improve in general" without one (HGM, section 3.1)."""
 
 from __future__ import annotations
 

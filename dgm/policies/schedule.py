@@ -1,4 +1,4 @@
-"""When to expand and when to evaluate: UCB-Air as HGM uses it (Wang 2025, https://arxiv.org/abs/2510.21614, section 3.2).
+"""When to expand and when to evaluate: UCB-Air as HGM has it (Wang 2025, https://arxiv.org/abs/2510.21614, 3.2).
 
 Expand while N^alpha >= agents + expansions in flight, N counting started evaluations; a search starts with
 min(5, slots) expansions of the seed, so that several lineages are alive before anything is known.

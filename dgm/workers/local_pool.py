@@ -69,7 +69,7 @@ class LocalPool:
 def start_local(settings: NodeSettings, *, slots: int) -> LocalPool:
     """A pool in this process, with this node's own gateway and sandbox; 0 slots: one per core."""
     count = slots or os.cpu_count() or 1
-    sandbox = open_box_maker(settings)
+    sandbox = open_box_maker(settings.level, count)
     gateway = open_gateway(settings, os.environ)
     services = NodeServices(sandbox, doors(gateway, settings.level), settings.limits)
 

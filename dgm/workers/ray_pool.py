@@ -1,14 +1,16 @@
 """Jobs as tasks on a Ray cluster; the only file that knows Ray.
 
 Each job is one task that takes one slot of a node and runs in a worker process, with plain values in and out. The
-gateway of a node is an actor there, started by the node's first job, and dies with the driver. Ray's own retries are off: a job
-that is lost comes back void, and the search decides what happens next.
+gateway of a node is an actor there, started by the node's first job. All gateways belong to one hub, which belongs to
+the driver: when the driver dies they die with it. Ray's own retries are off: a job that is lost comes back void, and
+the search decides what happens next.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +24,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dgm.jobs import Job, NodeServices, Result, voided
 from dgm.jobs.services import NodeSettings, doors, open_box_maker, open_gateway, work
 from dgm.llm import RolloutRecord, RolloutSpec
-from sandbox import Sandbox
+from sandbox import Level, Sandbox
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,29 @@ class _NodeGateway:
         self._gateway.stop()
 
 
+class _Hub:
+    """Owns the gateways, one per node, and makes them when a node's first job asks."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self._settings = settings
+        self._gateways: dict[str, Any] = {}
+
+    def gateway(self, node: str) -> Any:
+        if node not in self._gateways:
+            here = NodeAffinitySchedulingStrategy(node, soft=False)
+            self._gateways[node] = (
+                ray.remote(_NodeGateway)
+                .options(
+                    num_cpus=0,
+                    max_concurrency=4 * self._settings.slots + 4,
+                    max_restarts=-1,
+                    scheduling_strategy=here,
+                )
+                .remote(self._settings)
+            )
+        return self._gateways[node]
+
+
 class _RemoteDoors:
     """The doors of the actor on this node."""
 
@@ -62,25 +87,17 @@ class _RemoteDoors:
 
 
 @lru_cache(maxsize=1)
-def _box_maker(instance: str, settings: NodeSettings) -> Sandbox:
-    return open_box_maker(settings)
+def _box_maker(instance: str, level: Level, slots: int) -> Sandbox:
+    """This worker process's sandbox, for the one pool (`instance`) that it works for."""
+    return open_box_maker(level, slots)
 
 
-def _do(job: Job, instance: str, settings: NodeSettings) -> Result:
-    node = ray.get_runtime_context().get_node_id()
-    actor = (
-        ray.remote(_NodeGateway)
-        .options(
-            name=f"dgm-gateway-{instance}-{node}",
-            get_if_exists=True,
-            num_cpus=0,
-            max_concurrency=4 * settings.slots + 4,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
-        )
-        .remote(settings)
-    )
-    services = NodeServices(_box_maker(instance, settings), _RemoteDoors(actor), settings.limits)
+def _do(job: Job, hub: Any, instance: str, settings: NodeSettings) -> Result:
     try:
+        gateway = ray.get(hub.gateway.remote(ray.get_runtime_context().get_node_id()))
+        services = NodeServices(
+            _box_maker(instance, settings.level, settings.slots), _RemoteDoors(gateway), settings.limits
+        )
         return work(job, services)
     except Exception as error:  # noqa: BLE001 - the worker boundary: anything becomes a recorded outcome
         return voided(job, error)
@@ -94,6 +111,7 @@ class RayPool:
         self._slots = slots
         self._release = release
         self._instance = uuid4().hex[:12]
+        self._hub = ray.remote(_Hub).options(num_cpus=0).remote(settings)
         self._task = ray.remote(_do).options(num_cpus=1, max_retries=0)
         self._running: dict[Any, Job] = {}
 
@@ -106,10 +124,11 @@ class RayPool:
         return len(self._running)
 
     def submit(self, job: Job) -> None:
-        self._running[self._task.remote(job, self._instance, self._settings)] = job
+        self._running[self._task.remote(job, self._hub, self._instance, self._settings)] = job
 
     def next_finished(self, timeout_s: float | None = None) -> Result | None:
         if not self._running:
+            time.sleep(timeout_s or 0.0)
             return None
         done, _ = ray.wait(list(self._running), num_returns=1, timeout=timeout_s)
         if not done:
