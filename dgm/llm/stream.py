@@ -60,7 +60,7 @@ def assemble(chunks: Sequence[Body]) -> Body:
                 elif key != "role":
                     _grow(message, key, value)
     if calls:
-        message["tool_calls"] = [calls[index] for index in sorted(calls, key=str)]
+        message["tool_calls"] = list(calls.values())
     head = chunks[0] if chunks else {}
     answer: Body = {key: head[key] for key in ("id", "created", "model", "system_fingerprint") if key in head}
     answer["object"] = "chat.completion"
@@ -76,8 +76,9 @@ def cut_up(answer: Body) -> Iterator[Body]:
     head["object"] = "chat.completion.chunk"
     for choice in _objects(answer.get("choices")):
         message = choice.get("message")
-        deltas = _deltas(message if isinstance(message, dict) else {})
-        for delta in [{"role": "assistant", "content": ""}, *deltas]:
+        message = message if isinstance(message, dict) else {}
+        opening: Body = {"role": "assistant", "content": None if message.get("content") is None else ""}
+        for delta in [opening, *_deltas(message)]:
             yield {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
         yield {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": choice.get("finish_reason")}]}
     yield {**head, "choices": [], "usage": answer.get("usage")}

@@ -18,32 +18,59 @@ Body = dict[str, object]
 """A JSON object of the chat completions API: a request, an answer or one chunk of a stream."""
 
 FORWARDED = frozenset(
-    {
-        "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "messages",
-        "parallel_tool_calls", "presence_penalty", "reasoning_effort", "response_format", "seed", "stop",
-        "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "verbosity",
-    }
-)  # fmt: skip
+    [
+        "frequency_penalty",
+        "function_call",
+        "functions",
+        "logit_bias",
+        "logprobs",
+        "messages",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "response_format",
+        "seed",
+        "stop",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "top_p",
+        "verbosity",
+    ]
+)
+"""Fields that go upstream as they came."""
 
 DROPPED = frozenset(
-    {
+    [
         "metadata",
         "prompt_cache_key",
         "prompt_cache_options",
         "prompt_cache_retention",
         "safety_identifier",
         "user",
-    }
+    ]
 )
+"""Labels without effect on the answer."""
 
-OURS = frozenset({"max_completion_tokens", "max_tokens", "model", "n", "service_tier", "store", "stream",
-                  "stream_options"})  # fmt: skip
+OURS = frozenset(
+    ["max_completion_tokens", "max_tokens", "model", "n", "service_tier", "store", "stream", "stream_options"]
+)
 """Fields that the gateway reads and answers for itself."""
 
 ACTS = frozenset(
-    {"background", "conversation", "file_ids", "mcp_servers", "plugins", "previous_response_id", "prompt",
-     "web_search_options", "webhook"}
-)  # fmt: skip
+    [
+        "background",
+        "conversation",
+        "file_ids",
+        "mcp_servers",
+        "plugins",
+        "previous_response_id",
+        "prompt",
+        "web_search_options",
+        "webhook",
+    ]
+)
 """Fields that let the provider act, or refer to what it keeps."""
 
 

@@ -1,8 +1,9 @@
 """A fake provider for tests: its own process, real HTTP on 127.0.0.1, the chat completions protocol.
 
-with FakeUpstream() as upstream: upstream.script({"do": "status", "status": 429, "headers": {"retry-after":
-"0"}}, {"do": "answer", "text": "hello"}) ... call upstream.base_url ... assert upstream.counts()["requests"]
-== 2
+    with FakeUpstream() as upstream:
+        upstream.script({"do": "status", "status": 429}, {"do": "answer", "text": "hello"})
+        ... call upstream.base_url ...
+        assert upstream.counts()["requests"] == 2
 
 Each request takes the next step of the script; when none is left the provider answers by itself: it repeats
 the last message, or, with `rehearsal=True`, says what the rehearsal stand-in says.

@@ -2,12 +2,14 @@
 
 Steps of a script, each taken by one request:
 
-{"do": "answer", "text": ..., "tool_calls": [...], "usage": {...} or null, "delay_s": 0} {"do": "stall"}
-take the request and never answer {"do": "stall", "after": 3}          fall silent after three chunks of a
-stream {"do": "cut", "after": 3}            drop the connection: after three chunks, or in the middle of a
-whole answer {"do": "hang_up"}                    drop the connection without a byte {"do": "status",
-"status": 429, "headers": {"retry-after": "1"}, "error": {...}} {"do": "malformed"}                  200 and
-something that is not JSON
+    {"do": "answer", "text": ..., "tool_calls": [...], "usage": {...} or null, "delay_s": 0,
+     "piece": 5, "pause_s": 0}      a stream's characters in a chunk, and the pause between chunks
+    {"do": "stall"}                 take the request and never answer
+    {"do": "stall", "after": 3}     fall silent after three chunks of a stream
+    {"do": "cut", "after": 3}       drop the connection: after three chunks, or amid a whole answer
+    {"do": "hang_up"}               drop the connection without a byte
+    {"do": "status", "status": 429, "headers": {"retry-after": "1"}, "error": {...}}
+    {"do": "malformed"}             200 and something that is not JSON
 """
 
 from __future__ import annotations
@@ -147,7 +149,7 @@ class Provider:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
         wants_usage = (body.get("stream_options") or {}).get("include_usage")
-        for i, chunk in enumerate(chunks(answer, bool(wants_usage))):
+        for i, chunk in enumerate(chunks(answer, bool(wants_usage), step.get("piece", 5))):
             if i == step.get("after"):
                 if step["do"] == "stall":
                     await asyncio.sleep(3600)
@@ -171,20 +173,22 @@ class Provider:
             self.counts[mine] += figure if isinstance(figure, int) else 0
 
 
-def chunks(answer: Json, wants_usage: bool) -> list[Json]:
+def chunks(answer: Json, wants_usage: bool, piece: int) -> list[Json]:
     head = {key: answer[key] for key in ("id", "created", "model", "service_tier", "system_fingerprint")}
     head["object"] = "chat.completion.chunk"
     choice = answer["choices"][0]
     message = choice["message"]
     deltas: list[Json] = [{"role": "assistant", "content": "", "refusal": None}]
     text = message["content"] or ""
-    deltas += [{"content": text[i : i + 5]} for i in range(0, len(text), 5)]
+    deltas += [{"content": text[i : i + piece]} for i in range(0, len(text), piece)]
     for index, call in enumerate(message.get("tool_calls") or []):
         arguments = call["function"]["arguments"]
         begun = {"index": index, **call, "function": {**call["function"], "arguments": ""}}
         deltas.append({"tool_calls": [begun]})
-        for i in range(0, len(arguments), 5):
-            deltas.append({"tool_calls": [{"index": index, "function": {"arguments": arguments[i : i + 5]}}]})
+        for i in range(0, len(arguments), piece):
+            deltas.append(
+                {"tool_calls": [{"index": index, "function": {"arguments": arguments[i : i + piece]}}]}
+            )
     nothing = {"usage": None} if wants_usage else {}
     told = [{**head, "choices": [{"index": 0, "delta": d, "finish_reason": None}], **nothing} for d in deltas]
     told.append(

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import openai
 import pytest
@@ -16,7 +17,9 @@ from tests.fake_upstream import FakeUpstream
 KEY = "sk-marked-0123456789abcdef"
 PRICES = PriceTable.packaged({"fake-1": {"input": 1.0, "cached": 0.1, "output": 10.0}})
 
-Connect = Callable[[Path], openai.OpenAI]
+
+class Connect(Protocol):
+    def __call__(self, directory: Path, *, max_retries: int = 0) -> openai.OpenAI: ...
 
 
 @pytest.fixture(scope="session")

@@ -185,7 +185,7 @@ def test_what_makes_the_provider_act_is_refused(
 ) -> None:
     client = connect(gateway.open(spec()))
     with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(**{"model": "solve", "messages": HELLO}, extra_body=extra)
+        client.chat.completions.create(model="solve", messages=HELLO, extra_body=extra)
     assert caught.value.param
     assert upstream.counts()["requests"] == 0
     assert gateway.close("r0").refused == 1

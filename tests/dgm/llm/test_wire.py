@@ -1,0 +1,159 @@
+"""Requests, streams and replays as values, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgm.llm import Exchange, Gateway, transcript
+from dgm.llm.backends import Place, Recorded, ReplayBackend
+from dgm.llm.errors import MalformedAnswerError, NotRecordedError, RequestRejectedError
+from dgm.llm.stream import EventSplitter, assemble, cut_up, event
+from dgm.llm.wire import canonical, digest, dump, parse_chat
+from tests.dgm.llm.conftest import Connect, spec
+from tests.fake_upstream import FakeUpstream
+
+PLACE = Place(decision=7, rollout="r", role="solve", sample=bytes(16), n=0)
+
+
+def request(tool_id: str = "a", **more: Any) -> dict[str, Any]:
+    return {
+        "model": "solve",
+        "messages": [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "tool_calls": [{"id": tool_id, "type": "function"}, {"id": tool_id + "2"}]},
+            {"role": "tool", "tool_call_id": tool_id + "2", "content": "ok"},
+        ],
+        **more,
+    }
+
+
+def test_requests_that_ask_the_same_have_one_digest() -> None:
+    same = digest(request())
+    assert digest(request("zzz")) == same
+    assert digest(dict(reversed(request().items()))) == same
+    assert digest(request(user="me", metadata={"at": "noon"}, temperature=None)) == same
+    assert digest(request(temperature=0)) != same
+    assert digest(request(stream=True)) != same
+    swapped = request()
+    swapped["messages"][2]["tool_call_id"] = "a"  # answers the other call
+    assert digest(swapped) != same
+    assert canonical(request())["messages"][2]["tool_call_id"] == "call_1"  # type: ignore[index]
+
+
+def test_a_request_is_not_changed_by_reading_it() -> None:
+    raw = json.dumps(request(max_tokens=9, max_completion_tokens=7, stream=True, stop=["x"])).encode()
+    chat = parse_chat(raw, alias="solve")
+    assert (chat.raw, chat.output_limit, chat.stream, chat.wants_usage) == (raw, 7, True, False)
+    assert chat.forward == {"messages": request()["messages"], "stop": ["x"]}
+
+
+def test_half_a_surrogate_is_no_text() -> None:
+    assert json.loads(dump({"text": "a\ud800b"})) == {"text": "a?b"}
+
+
+def answer(content: str | None, calls: list[tuple[str, str]]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": content}
+    if calls:
+        message["tool_calls"] = [
+            {"id": f"c{i}", "type": "function", "function": {"name": name, "arguments": arguments}}
+            for i, (name, arguments) in enumerate(calls)
+        ]
+    return {
+        "id": "x",
+        "created": 1,
+        "model": "m",
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+    }
+
+
+@given(
+    st.none() | st.text(min_size=1),
+    st.lists(st.tuples(st.text(min_size=1), st.text()), max_size=12),
+    st.data(),
+)
+def test_an_answer_survives_being_streamed(
+    content: str | None, calls: list[tuple[str, str]], data: Any
+) -> None:
+    whole = answer(content, calls)
+    sent = b"".join(event(chunk) for chunk in cut_up(whole))
+    cut = data.draw(st.integers(0, len(sent)))
+    splitter = EventSplitter()
+    events = [*splitter.feed(sent[:cut]), *splitter.feed(sent[cut:])]
+    received = [json.loads(text) for text in events]
+    whole = json.loads(dump(whole))
+    assert assemble(received) == whole
+
+
+def test_a_stream_without_ends_of_lines_is_not_kept_for_ever() -> None:
+    splitter = EventSplitter(cap_bytes=100)
+    assert splitter.feed(b": comment\r\ndata: {}\r\n\r\n") == [b"{}"]
+    with pytest.raises(MalformedAnswerError, match="longer than 100 bytes"):
+        splitter.feed(b"x" * 101)
+
+
+def test_a_transcript_is_the_longest_conversation() -> None:
+    def exchange(n: int, said: list[str], told: dict[str, Any]) -> Exchange:
+        messages = [{"role": "user", "content": text} for text in said]
+        return Exchange(n=n, request=dump({"messages": messages}), response=dump(told))
+
+    exchanges = [
+        exchange(0, ["a"], answer("first", [])),
+        exchange(1, ["a", "b", "c"], answer("second", [])),
+        exchange(2, ["z"], answer("aside", [])),
+        exchange(3, ["a", "b", "d"], answer("third", [])),
+        exchange(4, ["a"], {"error": {"message": "no"}}),
+    ]
+    assert [message["content"] for message in transcript(exchanges)] == ["a", "b", "d", "third"]
+    assert transcript([]) == []
+
+
+def replay(asked: dict[str, Any], recorded: dict[tuple[int, int], Recorded]) -> Any:
+    return asyncio.run(ReplayBackend(recorded).complete(asked, PLACE))
+
+
+def test_a_replay_answers_what_was_asked_and_nothing_else() -> None:
+    told = answer("yes", [])
+    recorded = {
+        (7, 0): Recorded(request=dump(request(user="me", max_tokens=5)), response=dump(told)),
+        (8, 0): Recorded(request=dump(request()), response=b'{"error": {}}', status=400),
+    }
+    asked = request("other", max_completion_tokens=16_384)
+    del asked["model"]
+    assert replay(asked, recorded) == told
+    with pytest.raises(NotRecordedError, match="does not ask what the recorded run asked"):
+        replay({**asked, "temperature": 1}, recorded)
+    with pytest.raises(NotRecordedError, match="has no call 0 of decision 7"):
+        replay(asked, {})
+    with pytest.raises(RequestRejectedError):
+        replay(asked, {(7, 0): recorded[8, 0]})
+
+
+def test_a_recorded_rollout_plays_again_without_the_provider(
+    gateway: Gateway, upstream: FakeUpstream, connect: Connect
+) -> None:
+    messages: Any = [{"role": "user", "content": "hello"}]
+    client = connect(gateway.open(spec()))
+    bought = client.chat.completions.create(model="solve", messages=messages)
+    streamed = list(client.chat.completions.create(model="solve", messages=messages, stream=True))
+    exchanges = gateway.close("r0").exchanges
+
+    recorded = {
+        (7, e.n): Recorded(request=e.request, response=e.response, status=e.status) for e in exchanges
+    }
+    client = connect(gateway.open(spec(), backend=ReplayBackend(recorded)))
+    assert client.chat.completions.create(model="solve", messages=messages) == bought
+    again = list(client.chat.completions.create(model="solve", messages=messages, stream=True))
+    texts = ["".join(c.choices[0].delta.content or "" for c in chunks) for chunks in (streamed, again)]
+    assert texts[0] == texts[1] == "hello"
+    record = gateway.close("r0")
+    assert (record.usage.calls, record.usage.cost_microusd, record.fault) == (2, 0, None)
+    assert record.usage.output_tokens > 0
+    assert upstream.counts()["requests"] == 2
