@@ -28,6 +28,9 @@ MAX_DEPTH = 12
 LEFT_BEHIND = frozenset({".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"})
 """Components that tools leave in a workspace; what lies below them is neither kept nor rejected."""
 
+MTIME = 946_684_800
+"""2000-01-01: the same everywhere, and late enough for formats that know no earlier year than 1980."""
+
 _BLOCK = 512
 _MAX_EXTENDED = 64 << 10  # bytes of one extended header; a path has at most 4096
 _FORBIDDEN_CATEGORIES = frozenset(
@@ -106,7 +109,7 @@ def canonical(name: str) -> str:
 
 
 def pack(parcels: Iterable[Parcel], *, root: str = "") -> bytes:
-    """A deterministic tar of `parcels` below `root`: sorted, times zero, owners and modes as given."""
+    """A deterministic tar of `parcels` below `root`: sorted, times fixed, owners and modes as given."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for parcel in parcels:
@@ -126,6 +129,7 @@ def _header(name: str, uid: int, mode: int, kind: bytes) -> tarfile.TarInfo:
     header = tarfile.TarInfo(name)
     header.uid = header.gid = uid
     header.mode = mode
+    header.mtime = MTIME
     header.type = kind
     return header
 

@@ -65,15 +65,15 @@ class Runtime:
 
 def runtime(cache: Path | None = None) -> Runtime:
     """The runtime for the interpreter and packages that run this process, made if it is not there yet."""
-    closure = _closure(PACKAGE)
+    packages = closure(PACKAGE)
     prefix = Path(sys.base_prefix)
     copied = not readable_by_others(prefix / "bin") or not readable_by_others(prefix / "lib")
     facts = [FORMAT, sys.version, str(prefix), str(copied), sysconfig.get_platform()]
-    facts += sorted(f"{d.metadata['Name']}=={d.version}" for d in closure)
+    facts += sorted(f"{d.metadata['Name']}=={d.version}" for d in packages)
     cache = cache or default_cache()
     digest = _digest(facts)
     directory = cache / f"runtime-{digest}"
-    _make_once(directory, lambda building: _fill(building, closure, prefix, copied))
+    _make_once(directory, lambda building: _fill(building, packages, prefix, copied))
     boot = cache / f"boot-{_digest([sys.version, *(path.read_text() for path in _BOOT.values())])}"
     _make_once(boot, _fill_boot)
     return Runtime(
@@ -125,11 +125,13 @@ def _make_once(directory: Path, fill: Callable[[Path], None]) -> None:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _fill(building: Path, closure: list[importlib.metadata.Distribution], prefix: Path, copied: bool) -> None:
+def _fill(
+    building: Path, packages: list[importlib.metadata.Distribution], prefix: Path, copied: bool
+) -> None:
     venv = building / "venv"
     site = venv / "lib" / _interpreter_name() / "site-packages"
     site.mkdir(parents=True)
-    for distribution in closure:
+    for distribution in packages:
         _copy_distribution(distribution, site)
     # Rarer garbage collection takes an eighth off importing `openai`; every start-up reads path files.
     (site / "fewer-collections.pth").write_text("import gc; gc.set_threshold(50_000, 20, 100)\n")
@@ -157,7 +159,7 @@ def _fill_boot(building: Path) -> None:
         )  # fmt: skip
 
 
-def _closure(package: str) -> list[importlib.metadata.Distribution]:
+def closure(package: str) -> list[importlib.metadata.Distribution]:
     """`package` and everything that it needs, as far as it is installed here; extras are left out."""
     found: dict[str, importlib.metadata.Distribution] = {}
     waiting = [package]
