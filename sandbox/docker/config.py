@@ -1,0 +1,123 @@
+"""What a container is created with. Tried on a real engine; a caller can loosen nothing of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from sandbox.base import MIB, BoxSpec, Limits
+
+RELAY_UID, AGENT_UID, TRUSTED_UID, UNTRUSTED_UID = 10001, 10002, 10003, 10004
+BOX = "/box"
+PORT = 8080
+RELAY_THREADS = 2 * 64 + 2  # see `relay.CONNECTIONS`: two threads each
+OWN_PROCESSES = 3  # init, the main process, and one to spare for starting a command
+TMP_BYTES = 64 * MIB
+SHM_BYTES = 16 * MIB
+GRACE = 300.0  # seconds that a container outlives what its commands may take, if nobody removes it
+PAGE = 4096
+INSTANCE, NAME, KIND, DEADLINE = "dgm.instance", "dgm.name", "dgm.kind", "dgm.deadline"
+
+
+def is_grader(spec: BoxSpec) -> bool:
+    """Boxes that grade use the other image and other uids, and never have a door."""
+    return spec.kind == "grade" or bool(spec.private)
+
+
+def lifetime(spec: BoxSpec) -> float:
+    """Seconds after which the main process ends by itself: room for several commands."""
+    return 3 * spec.limits.seconds + GRACE
+
+
+def container(
+    spec: BoxSpec, *, image: str, labels: Mapping[str, str], runtime: str | None = None
+) -> dict[str, object]:
+    limits = spec.limits
+    volume = volume_bytes(spec)
+    mounts: list[dict[str, object]] = [
+        {
+            "Type": "volume",
+            "Target": BOX,
+            "VolumeOptions": {
+                "NoCopy": True,
+                "Labels": dict(labels),
+                "DriverConfig": {"Name": "local", "Options": volume_options(volume, limits, spec)},
+            },
+        }
+    ]
+    relayed = spec.door is not None
+    if spec.door is not None:
+        mounts.append(
+            {"Type": "bind", "Source": str(spec.door.resolve()), "Target": "/door", "ReadOnly": True}
+        )
+    host: dict[str, object] = {
+        "AutoRemove": True,
+        "NetworkMode": "none",
+        "ReadonlyRootfs": True,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges", f"seccomp={seccomp()}"],
+        "PidsLimit": limits.processes + OWN_PROCESSES + (RELAY_THREADS if relayed else 0),
+        # The pages of the workspace count against the container's memory.
+        "Memory": limits.memory_bytes + volume,
+        "MemorySwap": limits.memory_bytes + volume,
+        "NanoCpus": int(limits.cpus * 1e9),
+        "Ulimits": [
+            {"Name": "nofile", "Soft": limits.open_files, "Hard": limits.open_files},
+            {"Name": "core", "Soft": 0, "Hard": 0},
+            {"Name": "fsize", "Soft": limits.file_bytes, "Hard": limits.file_bytes},
+        ],
+        "Init": True,
+        "IpcMode": "private",
+        "ShmSize": SHM_BYTES,
+        "LogConfig": {"Type": "none"},
+        "Tmpfs": {"/tmp": f"rw,nosuid,nodev,size={TMP_BYTES},mode=1777"},
+        "Mounts": mounts,
+    }
+    if runtime is not None:
+        host["Runtime"] = runtime
+    return {
+        "Image": image,
+        "Entrypoint": [],
+        "Cmd": main_process(spec),
+        "User": f"{RELAY_UID}:{RELAY_UID}",
+        "WorkingDir": "/",
+        "Hostname": "box",
+        "Env": [],
+        "NetworkDisabled": True,
+        "Labels": dict(labels),
+        "StopSignal": "SIGKILL",
+        "HostConfig": host,
+    }
+
+
+def main_process(spec: BoxSpec) -> list[str]:
+    seconds = f"{lifetime(spec):.0f}"
+    if spec.door is None:
+        return ["sleep", seconds]
+    return ["python3", "-I", "-S", "/opt/dgm/relay.py", "/door/gateway.sock", str(PORT), seconds]
+
+
+def volume_bytes(spec: BoxSpec) -> int:
+    trees = [*spec.areas.values(), *spec.private.values(), spec.workspace]
+    pages = sum(-(-len(content) // PAGE) + 1 for files in trees for content in files.values())
+    return spec.limits.disk_bytes + pages * PAGE
+
+
+def volume_options(size: int, limits: Limits, spec: BoxSpec) -> dict[str, str]:
+    inodes = (
+        limits.disk_files
+        + 64
+        + sum(2 * len(files) for files in (*spec.areas.values(), *spec.private.values()))
+    )
+    return {
+        "type": "tmpfs",
+        "device": "tmpfs",
+        "o": f"size={size},nr_inodes={inodes},mode=0755,uid=0,gid=0,nosuid,nodev",
+    }
+
+
+@cache
+def seccomp() -> str:
+    return json.dumps(json.loads(Path(__file__).with_name("seccomp.json").read_text()), separators=(",", ":"))

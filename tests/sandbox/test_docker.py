@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import (
+    BoxEndedError,
+    BoxSpec,
+    ImageMissingError,
+    InvalidSpecError,
+    Limits,
+    SandboxUnavailableError,
+    self_test,
+)
+from sandbox.base import MIB
+from sandbox.docker import config, images
+from sandbox.docker.backend import DockerSandbox
+from sandbox.docker.engine import Engine, EngineError
+from sandbox.docker.reaper import reap
+from sandbox.testing import IsolationContract, a_spec, gateway, gone, python
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def sandbox(docker_sandbox: DockerSandbox) -> DockerSandbox:
+    return docker_sandbox
+
+
+class TestDocker(IsolationContract):
+    pass
+
+
+class TestHardening:
+    def test_the_self_test_passes(self, sandbox: DockerSandbox) -> None:
+        assert [check for check in self_test(sandbox) if not check.holds] == []
+
+    def test_the_engine_was_told_everything(self, sandbox: DockerSandbox) -> None:
+        with gateway() as door, sandbox.open(a_spec(door=door)) as box:
+            seen: Mapping[str, Any] = sandbox.engine.inspect(box.container)
+        host, config = seen["HostConfig"], seen["Config"]
+        assert (host["NetworkMode"], host["ReadonlyRootfs"], host["CapDrop"]) == ("none", True, ["ALL"])
+        assert host["SecurityOpt"][0] == "no-new-privileges"
+        assert (
+            json.loads(host["SecurityOpt"][1].removeprefix("seccomp="))["defaultAction"] == "SCMP_ACT_ERRNO"
+        )
+        assert (host["Privileged"], host["CapAdd"], host["Devices"] or [], host["Binds"]) == (
+            False,
+            None,
+            [],
+            None,
+        )
+        assert (host["PidMode"], host["UTSMode"], host["IpcMode"], host["UsernsMode"]) == (
+            "",
+            "",
+            "private",
+            "",
+        )
+        assert host["Memory"] == host["MemorySwap"] > 0
+        assert host["PidsLimit"] > 0
+        assert host["NanoCpus"] == 10**9
+        assert host["LogConfig"]["Type"] == "none"
+        assert host["Init"] is True
+        assert config["User"] == "10001:10001"
+        assert [(m["Type"], m["Destination"], m["RW"]) for m in seen["Mounts"] if m["Type"] == "bind"] == [
+            ("bind", "/door", False)
+        ]
+
+    def test_the_filter_leaves_the_ordinary_alone_and_closes_the_rest(self, sandbox: DockerSandbox) -> None:
+        code = """
+import asyncio, ctypes, errno, multiprocessing, os, socket, subprocess, tempfile, threading
+async def main():
+    process = await asyncio.create_subprocess_exec('echo', 'x', stdout=subprocess.PIPE)
+    assert (await process.communicate())[0] == b'x\\n'
+    server = await asyncio.start_server(lambda r, w: w.close(), '127.0.0.1', 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    assert await reader.read() == b''
+asyncio.run(main())
+multiprocessing.get_context('fork').Lock()
+socket.getaddrinfo('127.0.0.1', 80)
+libc = ctypes.CDLL(None, use_errno=True)
+def closed(name, *arguments):
+    assert libc.syscall(*arguments) < 0 and ctypes.get_errno() in (errno.EPERM, errno.ENOSYS), name
+closed('unshare', 272, 0x10000000)
+closed('clone into a user namespace', 56, 0x10000000 | 17, 0, 0, 0, 0)
+closed('ptrace', 101, 0, 0, 0, 0)
+closed('process_vm_readv', 310, 1, 0, 0, 0, 0, 0)
+closed('bpf', 321, 0, 0, 0)
+closed('perf_event_open', 298, 0, 0, 0, 0, 0)
+closed('userfaultfd', 323, 0)
+closed('add_key', 248, 0, 0, 0, 0, 0)
+closed('mount', 165, 0, 0, 0, 0, 0)
+closed('io_uring_setup', 425, 1, 0)
+print('fine')
+"""
+        with sandbox.open(a_spec()) as box:
+            result = python(box, code)
+        assert result.stdout == b"fine\n", result
+
+    def test_the_agent_cannot_reach_the_socket_past_the_relay(self, sandbox: DockerSandbox) -> None:
+        code = "import socket; print(socket.socket(socket.AF_UNIX).connect_ex('/door/gateway.sock'))"
+        with gateway() as door, sandbox.open(a_spec(door=door)) as box:
+            reached = python(box, code).stdout
+            assert box.exec(["rm", "-f", "/door/gateway.sock"]).exit_code != 0
+        assert reached == (b"13\n" if os.geteuid() == 0 else b"0\n")
+
+    def test_killing_everything_leaves_the_relay_alive(self, sandbox: DockerSandbox) -> None:
+        fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).status)"
+        with gateway() as door, sandbox.open(a_spec(door=door)) as box:
+            box.exec(["sh", "-c", "kill -9 -1"])
+            assert python(box, fetch, f"{box.base_url}/models").stdout == b"200\n"
+
+    def test_running_out_of_memory_is_recognised_and_the_box_lives_on(self, sandbox: DockerSandbox) -> None:
+        limits = Limits(memory_bytes=64 * MIB, disk_bytes=8 * MIB)
+        with sandbox.open(a_spec(workspace={"f": b"x"}, limits=limits)) as box:
+            result = python(box, "bytearray(400 << 20)", seconds=30)
+            assert (result.exit_code, result.out_of_memory, result.timed_out) == (None, True, False)
+            assert box.exec(["sh", "-c", "kill -9 $$"]).exit_code == 137  # not every 137 is the memory limit
+            assert box.get() == {"f": b"x"}
+
+
+class TestLife:
+    def test_a_closed_box_leaves_no_container_and_no_volume(self, sandbox: DockerSandbox) -> None:
+        labels = {"dgm.instance": sandbox.instance}
+        with sandbox.open(a_spec()):
+            assert len(sandbox.engine.containers(labels)) == 1
+            assert len(sandbox.engine.volumes(labels)) == 1
+        assert sandbox.engine.containers(labels) == []
+        assert sandbox.engine.volumes(labels) == []
+
+    def test_a_container_that_vanishes_under_a_command_is_the_engines_fault(
+        self, sandbox: DockerSandbox
+    ) -> None:
+        with sandbox.open(a_spec()) as box:
+            killer = threading.Timer(0.5, sandbox.engine.kill, [box.container])
+            killer.start()
+            with pytest.raises(SandboxUnavailableError):
+                box.exec(["sleep", "20"])
+            killer.join()
+            with pytest.raises((SandboxUnavailableError, BoxEndedError)):
+                box.get()
+
+    def test_a_lost_workspace_is_never_read_as_an_empty_one(self, sandbox: DockerSandbox) -> None:
+        with sandbox.open(a_spec(workspace={"f": b"x"})) as box:
+            sandbox.engine.kill(box.container)
+            with pytest.raises(EngineError):
+                box.get()
+
+    def test_a_box_goes_on_after_its_workspace_was_read(self, sandbox: DockerSandbox) -> None:
+        with sandbox.open(a_spec(workspace={"f": b"x"})) as box:
+            assert box.get() == {"f": b"x"}
+            assert box.exec(["sh", "-c", "echo y > f"]).exit_code == 0
+            assert box.get() == {"f": b"y\n"}
+
+    def test_a_box_that_grades_has_no_door_and_other_boxes_have_no_pair(self, sandbox: DockerSandbox) -> None:
+        with gateway() as door, pytest.raises(InvalidSpecError):
+            sandbox.open(a_spec(kind="grade", door=door))
+        with sandbox.open(a_spec()) as box, pytest.raises(InvalidSpecError):
+            box.exec_pair(["true"], ["true"])
+
+    def test_a_flood_is_cut_and_still_killed_at_once(self, sandbox: DockerSandbox) -> None:
+        with sandbox.open(a_spec(limits=Limits(output_bytes=1000))) as box:
+            began = time.monotonic()
+            result = box.exec(["sh", "-c", "yes & yes >&2"], seconds=1.0)
+            assert (result.timed_out, len(result.stdout), result.truncated) == (True, 1000, True)
+        assert time.monotonic() - began < 4
+
+    def test_at_most_so_many_containers_run_at_once(self, engine: Engine) -> None:
+        sandbox = DockerSandbox(running=1)
+        first = sandbox.open(a_spec())
+        second: list[object] = []
+        thread = threading.Thread(target=lambda: second.append(sandbox.open(a_spec())))
+        thread.start()
+        thread.join(0.7)
+        assert second == []
+        first.close()
+        thread.join(10)
+        assert len(second) == 1
+        sandbox.close()
+
+
+class TestReaper:
+    def test_it_removes_what_a_killed_process_left_and_nothing_else(
+        self, sandbox: DockerSandbox, tmp_path: Path
+    ) -> None:
+        code = (
+            "import sys, time\n"
+            "from sandbox.docker.backend import DockerSandbox\n"
+            "from sandbox.testing import a_spec\n"
+            "sandbox = DockerSandbox(instance='crashed')\n"
+            "box = sandbox.open(a_spec(workspace={'f': b'x'}))\n"
+            "box.get()\n"  # leaves it paused: it cannot end by itself
+            "print('ready', flush=True); time.sleep(60)\n"
+        )
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path.cwd())
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        with sandbox.open(a_spec()) as mine:
+            assert reap(sandbox.engine, "crashed", expired_only=True) == 0
+            assert reap(sandbox.engine, "crashed") == 1
+            assert mine.exec(["true"]).exit_code == 0
+        assert sandbox.engine.containers({"dgm.instance": "crashed"}) == []
+        assert sandbox.engine.volumes({"dgm.instance": "crashed"}) == []
+
+    def test_a_container_past_its_deadline_goes(self, sandbox: DockerSandbox) -> None:
+        with sandbox.open(a_spec()) as box:
+            later = time.time() + 10_000
+            assert reap(sandbox.engine, sandbox.instance, expired_only=True) == 0
+            assert reap(sandbox.engine, sandbox.instance, expired_only=True, now=later) == 1
+            with pytest.raises(SandboxUnavailableError):
+                box.exec(["true"])
+
+    def test_a_container_ends_by_itself(self, sandbox: DockerSandbox) -> None:
+        spec = BoxSpec(name="short", kind="solve")
+        made = config.container(
+            spec, image=sandbox.digests["agent"], labels={"dgm.instance": sandbox.instance}
+        )
+        made["Cmd"] = ["sleep", "0.5"]
+        container = sandbox.engine.create(made, "dgm-short")
+        sandbox.engine.start(container)
+        end = time.monotonic() + 10
+        while sandbox.engine.containers({"dgm.instance": sandbox.instance}) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert sandbox.engine.containers({"dgm.instance": sandbox.instance}) == []
+        assert sandbox.engine.volumes({"dgm.instance": sandbox.instance}) == []
+
+
+class TestImages:
+    def test_a_missing_image_says_what_to_do(self, engine: Engine) -> None:
+        with pytest.raises(ImageMissingError, match="dgm images build"):
+            images.find(engine, "no-such-base")
+
+    def test_images_are_named_by_what_is_in_them(self, engine: Engine, sandbox: DockerSandbox) -> None:
+        found = images.build(engine)
+        assert (found.agent, found.grader) == (sandbox.digests["agent"], sandbox.digests["grader"])
+        assert found.agent.startswith("sha256:")
+        assert found.agent != found.grader
+
+    def test_there_are_no_programs_that_change_the_user(self, sandbox: DockerSandbox) -> None:
+        for kind in ("solve", "grade"):
+            with sandbox.open(a_spec(kind=kind)) as box:
+                found = box.exec(
+                    ["find", "/usr", "/bin", "/sbin", "/opt", "-xdev", "-perm", "/6000", "-type", "f"]
+                )
+                assert found.stdout == b""
+
+
+def test_nothing_is_left_of_a_background_process(sandbox: DockerSandbox) -> None:
+    marker = f"7{time.time_ns() % 10**9}"
+    with sandbox.open(a_spec()) as box:
+        box.exec(["sh", "-c", f"setsid sleep {marker} > /dev/null 2>&1 &"])
+    assert gone(marker)
