@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class Door:
             self._handle,
             request_factory=self._request,
             access_log=None,
+            logger=_quiet(),
             max_line_size=limits.header_bytes,
             max_field_size=limits.header_bytes,
             max_headers=limits.header_fields,
@@ -60,6 +62,7 @@ class Door:
         )
         self._listener: asyncio.AbstractServer | None = None
         self._calls: set[asyncio.Task[object]] = set()
+        self._closing = False
 
     async def open(self, path: Path) -> None:
         loop = asyncio.get_running_loop()
@@ -69,6 +72,7 @@ class Door:
 
     async def close(self) -> None:
         """Stop listening, cut off the calls on their way, drop the connections."""
+        self._closing = True
         if self._listener is not None:
             self._listener.close()
         for call in self._calls:
@@ -118,7 +122,7 @@ class Door:
 
     async def _chat(self, request: web.BaseRequest) -> web.StreamResponse:
         chat = parse_chat(await self._body(request), alias=self._rollout.spec.role)
-        if self._rollout.fault is not None:
+        if self._closing or self._rollout.fault is not None:
             return _failed()
         task = asyncio.current_task()
         assert task is not None
@@ -235,6 +239,13 @@ class _TooMany(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport.close()
+
+
+def _quiet() -> logging.Logger:
+    """For the server's own messages: what a client does wrong must not fill our logs."""
+    logger = logging.Logger("dgm.llm.door.http")
+    logger.disabled = True
+    return logger
 
 
 def _told(answered: Answered) -> web.Response:

@@ -34,14 +34,17 @@ GONE = 499
 
 @dataclass(frozen=True, kw_only=True)
 class Retries:
-    """How often and how long a failing provider is asked again. A longer `retry-after` than `longest_s` gives
-    up.
+    """How often and how long a failing provider is asked again, and when its silence counts as failing.
+
+    A `retry-after` longer than `longest_s` gives up. A rollout that ends while a call has been on its way for
+    `stalled_s` was failed by the provider.
     """
 
     tries: int = 6
     first_s: float = 1.0
     factor: float = 2.0
     longest_s: float = 60.0
+    stalled_s: float = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,12 +148,16 @@ class OpenRollout:
             self._write_off(call, 502)
             raise
         except asyncio.CancelledError:
+            silent_s = self._around.clock() - call.started
             if call.failing is not None:
                 self._blame(f"the provider was failing when the rollout ended: {call.failing}")
+            elif call.asked and silent_s >= self._around.retries.stalled_s:
+                self._blame(f"the provider had not answered for {silent_s:.0f} s when the rollout ended")
             self._write_off(call, GONE)
             raise
         except BaseException as error:
             self._blame(f"the gateway failed: {type(error).__name__}: {error}")
+            log.exception("rollout %s call %d: a mistake of the gateway or its backend", self.spec.id, call.n)
             self._write_off(call, 500)
             raise
         self._record(call, call.answered, journal=False)

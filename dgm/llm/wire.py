@@ -86,8 +86,8 @@ class ChatRequest:
     digest: str
 
 
-def parse_chat(raw: bytes, *, alias: str, extra_fields: frozenset[str] = frozenset()) -> ChatRequest:
-    """Check a request's body. Raises `RequestRefusedError`; `extra_fields` are let through too."""
+def parse_chat(raw: bytes, *, alias: str) -> ChatRequest:
+    """Check a request's body. Raises `RequestRefusedError`."""
     body = _object(raw)
     body = {key: value for key, value in body.items() if value is not None}
     if body.get("model") != alias:
@@ -98,7 +98,7 @@ def parse_chat(raw: bytes, *, alias: str, extra_fields: frozenset[str] = frozens
     for key in body:
         if key in ACTS:
             raise _refused(key, "not_allowed_here", "is not available: the model only answers")
-        if key not in FORWARDED | DROPPED | OURS | extra_fields:
+        if key not in FORWARDED | DROPPED | OURS:
             raise _refused(key, "unknown_parameter", "is not a known parameter")
     if body.get("n", 1) != 1:
         raise _refused("n", "not_allowed_here", "must be 1: each call gives one answer")
@@ -116,7 +116,7 @@ def parse_chat(raw: bytes, *, alias: str, extra_fields: frozenset[str] = frozens
         raise _refused("stream_options", "invalid_type", "must be an object")
     return ChatRequest(
         raw=raw,
-        forward={key: value for key, value in body.items() if key in FORWARDED or key in extra_fields},
+        forward={key: value for key, value in body.items() if key in FORWARDED},
         stream=stream,
         wants_usage=options.get("include_usage") is True,
         output_limit=_output_limit(body),

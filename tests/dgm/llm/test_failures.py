@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -264,6 +265,22 @@ def test_time_that_ran_out_is_spent_unless_the_provider_was_failing(
         [seen], record = rollout(gateway, connect, allowance=short)
         assert record.fault is not None
         assert "failing when the time was up" in record.fault
+
+
+@pytest.mark.parametrize(("stalled_s", "void"), [(0.1, True), (60.0, False)])
+def test_silence_until_the_end_of_the_rollout_is_the_providers(
+    backend: OpenAIBackend, upstream: FakeUpstream, connect: Connect, stalled_s: float, void: bool
+) -> None:
+    upstream.script({"do": "stall"})
+    with Gateway(backend, prices=PRICES, retries=Retries(stalled_s=stalled_s)) as gateway:
+        client = connect(gateway.open(spec()))
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(client.chat.completions.create, model="solve", messages=HELLO)
+            time.sleep(0.3)
+            record = gateway.close("r0")
+            assert isinstance(asking.exception(timeout=10), openai.APIConnectionError)
+    assert (record.fault is not None) is void
+    assert [(call.status, call.estimated) for call in record.calls] == [(499, True)]
 
 
 def test_a_provider_that_is_not_there(upstream: FakeUpstream, naps: Naps, connect: Connect) -> None:

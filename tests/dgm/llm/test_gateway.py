@@ -27,6 +27,8 @@ from dgm.llm import (
     unpacked,
 )
 from dgm.llm.backends import OpenAIBackend, RehearsalBackend, ScriptedBackend
+from dgm.llm.backends.rehearsal import Reply
+from dgm.llm.backends.rehearsal import reply as stand_in
 from tests.dgm.llm.conftest import KEY, PRICES, Connect, spec
 from tests.fake_upstream import FakeUpstream
 
@@ -215,6 +217,25 @@ def test_bodies_that_are_too_large_or_packed_are_refused(gateway: Gateway) -> No
     assert (status, answer["error"]["code"]) == (415, "unsupported_encoding")
 
 
+def test_what_is_no_http_is_turned_down_quietly(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    directory = gateway.open(spec())
+    for noise in (
+        b"\x16\x03\x01\x00",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 500,
+        b"x" * 99_999,
+    ):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(5)
+            connection.connect(str(directory / "gateway.sock"))
+            with contextlib.suppress(BrokenPipeError):
+                connection.sendall(noise + b"\r\n\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                assert b" 400 " in connection.recv(100)
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    assert gateway.close("r0").calls == ()
+
+
 def test_clients_that_are_slow_or_many_do_not_hurt_others(gateway: Gateway, connect: Connect) -> None:
     directory = gateway.open(spec())
     idle = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(80)]
@@ -281,11 +302,9 @@ def test_a_backend_of_ones_own(gateway: Gateway, upstream: FakeUpstream, connect
 
 
 def test_the_stand_in_sees_neither_labels_nor_ids(connect: Connect) -> None:
-    from dgm.llm.backends.rehearsal.reply import Reply
-
     seen: list[Any] = []
 
-    def reply(request: Any, sample: bytes) -> Any:
+    def reply(request: Any, sample: bytes) -> Reply:
         seen.append((request, sample))
         return Reply(
             message={"role": "assistant", "content": "x" * 200},
@@ -312,6 +331,20 @@ def test_the_stand_in_sees_neither_labels_nor_ids(connect: Connect) -> None:
     assert (
         record.calls[0].cost_microusd == 22
     )  # 12 tokens at 0.1 and 50 at 0.4 dollars per million, rounded up
+
+
+def test_the_stand_in_answers_from_behind_a_provider_too(connect: Connect) -> None:
+    """`llm=openai` against a provider that is the stand-in: the whole way of a real run, without a model."""
+    with FakeUpstream(rehearsal=True) as upstream, Gateway(RehearsalBackend(stand_in)) as gateway:
+        provider = OpenAIBackend(models={"solve": "gpt-5-mini"}, environ={}, base_url=upstream.base_url)
+        told = []
+        for name, backend in (("r0", provider), ("r1", provider), ("r2", None)):
+            client = connect(gateway.open(spec(name), backend=backend))
+            answer = client.chat.completions.create(model="solve", messages=HELLO, tools=[TOOL])
+            assert answer.choices[0].finish_reason in ("stop", "tool_calls")
+            told.append(json.loads(gateway.close(name).exchanges[0].response)["choices"][0]["message"])
+        assert told[0] == told[1]
+        assert upstream.counts()["answered"] == 2
 
 
 def test_many_rollouts_at_once(gateway: Gateway, upstream: FakeUpstream, connect: Connect) -> None:
