@@ -24,6 +24,7 @@ test that looks at how an argument was changed in place needs tier B too.
 from __future__ import annotations
 
 import types
+from _thread import RLock
 from collections.abc import Callable, Iterator
 
 from sandbox.grader.wire import (
@@ -260,7 +261,7 @@ def _message(error: Any) -> str:
 
 
 def _error_attribute(error: Any, name: str) -> Any:
-    if NUMBER not in _own(error):
+    if NUMBER not in _own(error) or name.startswith("__"):
         raise AttributeError(name)
     return _ask(type(error), "get", error, name)
 
@@ -281,6 +282,7 @@ class Remote(Peer):
         self.timed_out = False
         self.strain: str | None = None
         self.taken: set[int] = set()
+        self._lock = RLock()  # tests may have threads; the solution's side has one
         self._classes: dict[int, type] = {}
         self._handles: dict[int, Any] = {}
         self._lent: list[Any] = []
@@ -293,7 +295,8 @@ class Remote(Peer):
         if self.broken is not None:
             raise SolutionFault(self.broken)
         try:
-            raised, value = self._exchange(operation, operands)
+            with self._lock:
+                raised, value = self._exchange(operation, operands)
         except WireError as problem:
             self.broken, self.timed_out = str(problem), isinstance(problem, TimeUpError)
             raise SolutionFault(self.broken) from None
@@ -354,6 +357,8 @@ class Remote(Peer):
         return token
 
     def _lend_error(self, error: BaseException) -> Encoded:
+        if NUMBER in _own(error):
+            return ["o", _own(error)[NUMBER]]
         base = next((kind for kind in type(error).__mro__ if kind in EXCEPTIONS), Exception)
         try:
             args = self.encode(error.args)
@@ -369,7 +374,7 @@ class Remote(Peer):
         if isinstance(value, Method):
             return ["m", self.encode(value.__self__), value.__name__]
         if isinstance(value, BaseException):
-            return ["o", _own(value)[NUMBER]] if NUMBER in _own(value) else self._lend_error(value)
+            return self._lend_error(value)
         if isinstance(value, RemoteType):
             return ["o", value.__dict__[NUMBER]]
         if isinstance(value, type) and value in TYPE_NAMES:

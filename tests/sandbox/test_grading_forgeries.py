@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -164,7 +165,7 @@ FORGERIES: dict[str, Files] = {
     "looks for the tests on the stack": {"adder.py": READS_THE_ANSWERS},
     "prints results": {"adder.py": b"print('OK')\nprint('2 passed')\n" + WRONG},
     "brings its own tests": {"adder.py": WRONG, "adder_test.py": b"import unittest\n"},
-    "answers without end": {"adder.py": b"def add(a, b):\n    return [0] * 10**7\n"},
+    "answers without end": {"adder.py": b"def add(a, b):\n    return [0] * 2_000_000\n"},
     "answers very deeply": {
         "adder.py": b"def add(a, b):\n    x = []\n    for _ in range(10**5): x = [x]\n    return x\n"
     },
@@ -178,14 +179,19 @@ BEYOND_TIER_B = {
 }
 
 
+LEVELS = [pytest.param(Level.DOCKER, marks=pytest.mark.docker), Level.BUBBLEWRAP, Level.PROCESS]
+
+
 def _open(level: Level) -> Sandbox:
     try:
         return open_sandbox(level)
     except SandboxUnavailableError as error:
+        if level is Level.DOCKER and os.environ.get("DGM_REQUIRE_DOCKER") == "1":
+            raise
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module", params=[Level.DOCKER, Level.BUBBLEWRAP, Level.PROCESS])
+@pytest.fixture(scope="module", params=LEVELS)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     sandbox = _open(request.param)
     yield sandbox
