@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import NoneType, UnionType
@@ -48,9 +48,11 @@ def encode(row: Row) -> tuple[str, PlainRow]:
 
 def decode(table: str, plain: Mapping[str, Any]) -> Row:
     """The row of `table` that was encoded as `plain`."""
-    codecs = _CODECS[table]
+    values = dict(plain)
     try:
-        values = {name: codecs[name][1](value) for name, value in plain.items()}
+        for name, from_plain in _DECODERS[table]:
+            if name in values:
+                values[name] = from_plain(values[name])
         return ROW_TYPES[table](**values)
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptArchiveError(f"not a row of {table}: {type(error).__name__}: {error}") from error
@@ -202,12 +204,11 @@ def _field_codecs(cls: type) -> dict[str, _Codec]:
     return {field.name: _codec(hints[field.name]) for field in fields(cls)}
 
 
-def optional_columns(table: str) -> frozenset[str]:
-    """Columns that have a default, so that rows of an older release may lack them."""
-    columns = fields(ROW_TYPES[table])
-    return frozenset(f.name for f in columns if f.default is not MISSING or f.default_factory is not MISSING)
-
-
 _CODECS: dict[str, dict[str, _Codec]] = {
     table: _field_codecs(row_type) for table, row_type in ROW_TYPES.items()
+}
+
+_DECODERS = {
+    table: [(name, from_plain) for name, (_, from_plain) in codecs.items() if from_plain is not _same]
+    for table, codecs in _CODECS.items()
 }

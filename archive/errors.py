@@ -16,7 +16,7 @@ ArchiveError
 │   ├── FormatVersionError      a run of another format version
 │   ├── RunLockedError          another driver writes this run; names its process and host
 │   └── CorruptArchiveError     damage; names the file and, in the log, the line
-├── NotWritableError            append to a closed archive, or through a reader
+├── NotWritableError            append to a closed archive, through a reader, or to a log that another changed
 └── WriteFailedError            the disk did not take it; the archive stands as it was before
     └── DiskFullError           no space, quota or file-size limit reached; free some and go on
 """
@@ -105,7 +105,7 @@ class CorruptArchiveError(OpenError):
 
 
 class NotWritableError(ArchiveError):
-    """Append to a closed archive, or through a reader."""
+    """Append to a closed archive, through a reader, or to a log that is not as its driver left it."""
 
 
 class WriteFailedError(ArchiveError):

@@ -27,7 +27,7 @@ from typing import Any
 
 from .codec import PlainRow
 from .disk import write_durably
-from .errors import CorruptArchiveError, NotWritableError, WriteFailedError, write_failed
+from .errors import CorruptArchiveError, NotWritableError, write_failed
 
 FORMAT_VERSION = 1
 """Version of everything in a run's directory. A release reads this version and no other."""
@@ -155,15 +155,19 @@ class SegmentWriter:
     def next_seq(self) -> int:
         return self.first + self.lines
 
+    def check(self) -> None:
+        """Raise unless the segment is as we left it, so that a line may follow."""
+        if not self._unusable:
+            status = os.fstat(self._fd)
+            if status.st_size != self._mark[0] or status.st_nlink == 0:
+                self._unusable = "the log is not as this driver left it"
+        if self._unusable:
+            raise NotWritableError(f"{self.path}: {self._unusable}; open the run again")
+
     def append(self, line: bytes) -> None:
         """Write `line` and wait until it is on disk. If that fails, the segment is what it was before."""
+        self.check()
         end, lines = self._mark
-        if self._unusable:
-            raise WriteFailedError(f"{self.path}: {self._unusable}; open the run again")
-        status = os.fstat(self._fd)
-        if status.st_size != end or status.st_nlink == 0:
-            self._unusable = "somebody else changed the log"
-            raise NotWritableError(f"{self.path}: {self._unusable}; open the run again")
         try:
             written = 0
             while written < len(line):

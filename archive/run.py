@@ -13,6 +13,7 @@ it or nothing. It is locked from before that, so nobody else can open it in betw
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
@@ -25,15 +26,17 @@ from typing import Any, Self
 from .blobs import Blobs
 from .codec import PlainRow, encode
 from .disk import make_directory, sync_directory
-from .errors import NotWritableError, RunExistsError, WriteFailedError, write_failed
+from .errors import NotWritableError, RunExistsError, write_failed
 from .gitstore import GitStore
 from .info import RunInfo, read_info, write_info
 from .ledger import Ledger
 from .lock import RunLock
-from .log import SegmentWriter, create_segment, encode_line, read_segment, segment_paths
+from .log import SegmentWriter, create_segment, encode_line, read_segment, segment_path, segment_paths
 from .parquet import create_tables, seal
 from .records import ROW_TYPES, DecisionKind, Entry, ExpansionOutcome, Outcome, Row
 from .snapshot import Snapshot
+
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 """Seconds that only grow; where they start does not matter."""
@@ -112,6 +115,7 @@ class Run:
         self._ledger = _ledger_of(snapshot)
         self._writer = SegmentWriter(snapshot.open_segment)
         self._began: float | None = None
+        self._rolled = True
         self.blobs = Blobs(path / "blobs")
         self.code = GitStore(path / "code.git")
 
@@ -122,8 +126,7 @@ class Run:
     def append(self, *rows: Row) -> int:
         if self._closed:
             raise NotWritableError(f"{self.path} is closed")
-        if self._writer.next_seq != self._ledger.next_seq:
-            raise WriteFailedError(f"an append to {self.path} was interrupted; open the run again")
+        self._check_sound()
         entry = Entry(self.next_seq, rows)
         line = _line(entry)
         self._ledger.check(entry.rows)
@@ -142,9 +145,12 @@ class Run:
             return
         self._closed = True
         try:
+            self._check_sound()
             if self._writer.lines:
                 self._roll()
             self._seal_closed()
+        except NotWritableError as error:
+            log.warning("left unsealed, the next driver will see to it: %s", error)
         finally:
             self._writer.close()
             self.code.close()
@@ -168,10 +174,20 @@ class Run:
 
     def _roll(self) -> None:
         """Open a new segment, then seal the old one. A failure in between is made good by the next seal."""
-        path = create_segment(self.path / "log", self.next_seq, self._ledger.rows_by_table)
-        self._writer.close()
-        self._writer = SegmentWriter(read_segment(path, is_open=True))
+        directory, old, self._rolled = self.path / "log", self._writer, False
+        try:
+            path = create_segment(directory, self.next_seq, self._ledger.rows_by_table)
+            self._writer = SegmentWriter(read_segment(path, is_open=True))
+        finally:
+            self._rolled = self._writer is not old or not segment_path(directory, self.next_seq).exists()
+        old.close()
         self._seal_closed()
+
+    def _check_sound(self) -> None:
+        """Raise unless log and ledger agree; an interrupt in the middle of an append may have parted them."""
+        if not self._rolled or self._writer.next_seq != self._ledger.next_seq:
+            raise NotWritableError(f"an append to {self.path} was interrupted; open the run again")
+        self._writer.check()
 
     def _seal_closed(self) -> None:
         for path in segment_paths(self.path / "log")[:-1]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .codec import Plain, PlainRow, decode, to_json
+from .codec import PlainRow, decode, to_json
 from .errors import CorruptArchiveError
 from .log import FORMAT_VERSION
 from .records import DecisionKind, ExpansionOutcome, Outcome, Row, Split, Usage
@@ -214,9 +214,8 @@ def check_version(schema: pa.Schema, where: str) -> None:
         )
 
 
-def _to_column(field: pa.Field, rows: Iterable[PlainRow]) -> pa.Array:
-    name = field.name
-    values: list[Any] = [_cell(row, name) for row in rows]
+def _to_column(field: pa.Field, rows: Sequence[PlainRow]) -> pa.Array:
+    values = _cells(rows, field.name)
     if _is_json(field):
         return pa.array([to_json(value) for value in values], TEXT)
     if _is_word(field.type):
@@ -236,9 +235,11 @@ def _to_words(field: pa.Field, values: Iterable[str | None]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32()), pa.array(vocabulary, TEXT))
 
 
-def _cell(row: PlainRow, name: str) -> Plain:
-    usage = row.get("usage")
-    return usage[name] if isinstance(usage, dict) and name in _USAGE else row[name]
+def _cells(rows: Sequence[PlainRow], name: str) -> list[Any]:
+    if name in _USAGE and rows and "usage" in rows[0]:
+        usages = [row["usage"] for row in rows]
+        return [usage[name] for usage in usages if isinstance(usage, dict)]
+    return [row[name] for row in rows]
 
 
 def _from_column(field: pa.Field, column: pa.ChunkedArray) -> list[Any]:

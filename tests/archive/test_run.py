@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,8 @@ from archive import (
     ForeignDirectoryError,
     FormatVersionError,
     NotWritableError,
+    Row,
+    Run,
     RunExistsError,
     RunInfo,
     RunLockedError,
@@ -332,3 +334,50 @@ def test_no_room_for_a_new_run_leaves_nothing(small_disk: Path) -> None:
     with pytest.raises(DiskFullError, match="no room to write"):
         create_run(small_disk / "run", INFO)
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
+
+
+class Interrupted(BaseException):
+    """What Ctrl-C is, at a moment that the test chooses."""
+
+
+def append_for(run: Run, rows: tuple[Row, ...], microseconds: int) -> bool:
+    """Append `rows`, interrupted after so long; False if the run says that it must be opened again."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, microseconds * 1e-6)
+        run.append(*rows)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except Interrupted:
+        pass
+    except NotWritableError:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        return False
+    return True
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_an_interrupt_at_any_moment_of_an_append(tmp_path: Path) -> None:
+    entries = a_search(100)
+    run = create_run(tmp_path / "run", INFO, segment_lines=3)
+    for microseconds in range(100, 15_000, 150):
+        if not append_for(run, entries[run.next_seq], microseconds):
+            held = run.next_seq
+            run.close()
+            run = resume_run(tmp_path / "run", segment_lines=3)
+            assert run.next_seq in (held, held + 1)
+        assert [entry.rows for entry in open_run(run.path).entries(0)][: run.next_seq] == entries[
+            : run.next_seq
+        ]
+    assert run.next_seq > 5
+    run.close()
+    assert [entry.rows for entry in open_run(run.path).entries()][: run.next_seq] == entries[: run.next_seq]
