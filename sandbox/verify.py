@@ -7,9 +7,13 @@ failure of the machine raises `SandboxError`; whatever the solution does gives a
 from __future__ import annotations
 
 import json
+import marshal
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
 
 from sandbox.base import Box, BoxSpec, ExecResult, Files, Limits, Sandbox
@@ -231,15 +235,25 @@ def _sentinels(framework: Framework) -> _Sentinels:
     )
 
 
+@cache
 def _program(*files: str) -> Files:
-    """Our programs as a package of their own: no module of a solution or test can take their place."""
-    return {
-        "sandbox/__init__.py": b"",
-        "sandbox/grader/__init__.py": b"",
-        **{f"sandbox/grader/{file}": (_PROGRAMS / file).read_bytes() for file in files},
-    }
+    """Our programs as a package of their own: no module of a solution or test can take their place.
+
+    With byte code, so that a box whose interpreter is of our version need not compile them for each grade.
+    """
+    program = {"sandbox/__init__.py": b"", "sandbox/grader/__init__.py": b""}
+    for file in files:
+        source = (_PROGRAMS / file).read_bytes()
+        code = marshal.dumps(compile(source, f"grader/{file}", "exec", dont_inherit=True, optimize=0))
+        head = (
+            MAGIC_NUMBER + (1).to_bytes(4, "little") + source_hash(source)
+        )  # 1: not checked against the source
+        name = f"{Path(file).stem}.{sys.implementation.cache_tag}.pyc"
+        program |= {f"sandbox/grader/{file}": source, f"sandbox/grader/__pycache__/{name}": head + code}
+    return program
 
 
+@cache
 def _digest() -> str:
     return files_digest({path.name: path.read_bytes() for path in _PROGRAMS.glob("*.py")})
 
