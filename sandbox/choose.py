@@ -25,12 +25,22 @@ class Attempt:
     checks: tuple[Check, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the levels want to know; each takes its part."""
+
+    cache: Path | None = None
+    running: int | None = None
+    instance: str | None = None
+
+
 def open_sandbox(
     level: str = "auto",
     *,
     at_least: Level = Level.PROCESS,
     cache: Path | None = None,
     running: int | None = None,
+    instance: str | None = None,
     attempts: list[Attempt] | None = None,
 ) -> Sandbox:
     """The strongest level that passes its self-test here, or exactly the one that is asked for.
@@ -47,17 +57,17 @@ def open_sandbox(
             raise WeakerSandboxError(
                 f"this needs a sandbox at least as strong as {at_least}, {candidate} is weaker{_why(tried)}"
             )
-        sandbox = _try(candidate, cache, running, tried)
+        sandbox = _try(candidate, Options(cache=cache, running=running, instance=instance), tried)
         if sandbox is not None:
             log.info("sandbox level %s%s", candidate, _why(tried[:-1]))
             return sandbox
     raise SandboxUnavailableError(f"no sandbox level {level} on this machine{_why(tried)}")
 
 
-def _try(level: Level, cache: Path | None, running: int | None, tried: list[Attempt]) -> Sandbox | None:
+def _try(level: Level, options: Options, tried: list[Attempt]) -> Sandbox | None:
     sandbox: Sandbox | None = None
     try:
-        sandbox = _OPENERS[level](cache, running)
+        sandbox = _OPENERS[level](options)
         checks = self_test(sandbox)
     except SandboxError as error:
         if sandbox is not None:
@@ -77,25 +87,25 @@ def _why(tried: list[Attempt]) -> str:
     return "".join(f" ({attempt.level}: {attempt.fault})" for attempt in tried if attempt.fault)
 
 
-def _docker(cache: Path | None, running: int | None) -> Sandbox:
+def _docker(options: Options) -> Sandbox:
     from sandbox.docker.backend import DockerSandbox
 
-    return DockerSandbox(running=running)
+    return DockerSandbox(running=options.running, instance=options.instance)
 
 
-def _bubblewrap(cache: Path | None, running: int | None) -> Sandbox:
+def _bubblewrap(options: Options) -> Sandbox:
     from sandbox.local.bubblewrap import BubblewrapSandbox
 
-    return BubblewrapSandbox(cache=cache)
+    return BubblewrapSandbox(cache=options.cache)
 
 
-def _process(cache: Path | None, running: int | None) -> Sandbox:
+def _process(options: Options) -> Sandbox:
     from sandbox.local.process import ProcessSandbox
 
-    return ProcessSandbox(cache=cache)
+    return ProcessSandbox(cache=options.cache)
 
 
-_OPENERS: dict[Level, Callable[[Path | None, int | None], Sandbox]] = {
+_OPENERS: dict[Level, Callable[[Options], Sandbox]] = {
     Level.DOCKER: _docker,
     Level.BUBBLEWRAP: _bubblewrap,
     Level.PROCESS: _process,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import selectors
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -53,6 +53,7 @@ class Engine:
     """A connection to one engine. Thread-safe."""
 
     def __init__(self, url: str | None = None) -> None:
+        _knock(url or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
         with _translated("connecting"):
             if url is None:
                 self._client: Any = docker.DockerClient.from_env(timeout=TIMEOUT, max_pool_size=32).api
@@ -60,7 +61,6 @@ class Engine:
                 self._client = docker.APIClient(
                     base_url=url, timeout=TIMEOUT, max_pool_size=32, version="auto"
                 )
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         self._client.close()
@@ -290,6 +290,17 @@ class Exec:
         self._response.close()
         with contextlib.suppress(OSError):
             self._socket.close()
+
+
+def _knock(url: str) -> None:
+    """Say at once that nobody is at home; the client would leave its own socket open when it cannot connect."""
+    if url.startswith("unix://"):
+        path = "/" + url.removeprefix("unix://").lstrip("/")
+        with socket.socket(socket.AF_UNIX) as end:
+            try:
+                end.connect(path)
+            except OSError as error:
+                raise EngineError(f"no Docker engine answers at {url}: {error.strerror or error}") from error
 
 
 def _label_filter(labels: Mapping[str, str]) -> list[str]:

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import tempfile
+import time
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import openai
 import pytest
 
-from sandbox import Sandbox, SandboxUnavailableError
+from sandbox import InvalidSpecError, Sandbox, SandboxUnavailableError, SubmissionRejectedError
 from sandbox.local.bubblewrap import BubblewrapSandbox
-from sandbox.testing import IsolationContract
+from sandbox.local.runtime import readable_by_others, runtime
+from sandbox.testing import IsolationContract, a_spec, processes_named
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +31,76 @@ def sandbox() -> Iterator[Sandbox]:
 
 class TestBubblewrap(IsolationContract):
     pass
+
+
+class TestUids:
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take other uids")
+    def test_as_root_each_box_runs_as_an_unprivileged_uid_of_its_own(self, sandbox: Sandbox) -> None:
+        marker = f"7{uuid.uuid4().int % 10**9}"
+        uids: set[int] = set()
+
+        def run() -> None:
+            with sandbox.open(a_spec()) as box:
+                box.exec(["sleep", f"1.{marker}"])
+
+        with ThreadPoolExecutor(2) as pool:
+            done = [pool.submit(run) for _ in range(2)]
+            while not all(one.done() for one in done):
+                for pid in processes_named(marker):
+                    with contextlib.suppress(OSError):
+                        uids.add(Path(f"/proc/{pid}").stat().st_uid)
+                time.sleep(0.05)
+        # What is not dumpable belongs to root in /proc, whoever runs it.
+        assert len(uids - {0}) == 2
+        assert all(40_000 <= uid < 60_000 for uid in uids - {0})
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else to try it")
+    def test_without_root_it_works_too(self) -> None:
+        code = (
+            "from sandbox.local.bubblewrap import BubblewrapSandbox\n"
+            "from sandbox import BoxSpec, self_test\n"
+            "sandbox = BubblewrapSandbox()\n"
+            "print(all(check.holds for check in self_test(sandbox)))\n"
+        )
+        source, packages = Path(__file__).resolve().parents[2], Path(openai.__file__).parents[1]
+        if not readable_by_others(source) or not readable_by_others(packages):
+            pytest.skip("other users cannot read the source or the packages")
+        made = runtime()
+        interpreter = made.base / "bin" / Path(made.interpreter).name  # one that everybody can read
+        with tempfile.TemporaryDirectory() as cache:
+            os.chown(cache, 40_000, 40_000)
+            env = {
+                "PYTHONPATH": f"{source}:{packages}",
+                "XDG_CACHE_HOME": cache,
+                "PATH": os.environ["PATH"],
+                "LD_LIBRARY_PATH": str(made.base / "lib"),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            }
+            done = subprocess.run(
+                [interpreter, "-c", code],
+                env=env,
+                cwd="/",
+                capture_output=True,
+                text=True,
+                user=40_000,
+                group=40_000,
+                extra_groups=[],
+                check=False,
+            )
+        assert done.stdout == "True\n", done.stderr
+
+
+def test_a_tree_nested_without_end_is_rejected_not_followed(sandbox: Sandbox) -> None:
+    with sandbox.open(a_spec(workspace={"d/f": b"x"})) as box:
+        box.exec(["sh", "-c", "mkdir deep && cd deep && for i in $(seq 80); do mkdir d && cd d; done"])
+        with pytest.raises(SubmissionRejectedError, match="nested too deeply"):
+            box.get()
+
+
+def test_a_door_that_the_box_cannot_reach_is_our_own_mistake(sandbox: Sandbox, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("without root the box has the uid of the search")
+    (tmp_path / "door").mkdir()
+    tmp_path.chmod(0o700)
+    with pytest.raises(InvalidSpecError, match="may not enter"):
+        sandbox.open(a_spec(door=tmp_path / "door"))
