@@ -45,8 +45,9 @@ def open_sandbox(
 ) -> Sandbox:
     """The strongest level that passes its self-test here, or exactly the one that is asked for.
 
-    `at_least` refuses anything weaker; `running` caps containers that run at once; `attempts`, when given,
-    receives what was tried and why it failed. Raises `SandboxUnavailableError` or `WeakerSandboxError`.
+    `at_least` refuses anything weaker; `running` caps containers that run at once; `instance` names them, so
+    that a later process with the same name removes what a crash left; `attempts`, when given, receives what was
+    tried and why it failed. Raises `SandboxUnavailableError` or `WeakerSandboxError`.
     """
     if level != "auto" and level not in list(Level):
         raise SandboxUnavailableError(f"sandbox level must be auto, {', '.join(Level)}; got {level!r}")

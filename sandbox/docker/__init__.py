@@ -1,1 +1,8 @@
 """Boxes that are containers of a Docker engine: the level for code that a model wrote."""
+
+from sandbox.docker.backend import DockerSandbox
+from sandbox.docker.engine import Engine, EngineError
+from sandbox.docker.images import Images, build, find
+from sandbox.docker.reaper import Reaper, reap
+
+__all__ = ["DockerSandbox", "Engine", "EngineError", "Images", "Reaper", "build", "find", "reap"]

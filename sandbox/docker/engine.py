@@ -194,6 +194,12 @@ class Engine:
                 return None
             return str(found["Id"]), dict((found.get("Config") or {}).get("Labels") or {})
 
+    def pull(self, name: str) -> None:
+        head, colon, tag = name.rpartition(":")
+        repository, tag = (head, tag) if colon and "/" not in tag else (name, "latest")
+        with _translated("pulling an image"):
+            self._client.pull(repository, tag=tag)
+
     def build(
         self,
         context: bytes,

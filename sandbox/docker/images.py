@@ -54,8 +54,18 @@ def find(engine: Engine, base: str | None = None) -> Images:
 
 
 def build(engine: Engine, base: str | None = None) -> Images:
-    """Build what is missing and give the ids. Downloads the wheels of `openai` (pip), nothing else."""
-    name, base_id = _base(engine, base)
+    """Build what is missing and give the ids. Downloads the wheels of `openai`, and a base image if there is none."""
+    try:
+        name, base_id = _base(engine, base)
+    except ImageMissingError:
+        wanted = base or BASE_IMAGES[-1]
+        try:
+            engine.pull(wanted)
+        except SandboxUnavailableError as error:
+            raise SandboxUnavailableError(
+                f"no base image: {wanted} cannot be pulled here ({error}); `scripts/base-image` makes one"
+            ) from error
+        name, base_id = _base(engine, base)
     missing = [target for target in TARGETS if engine.image(_tag(target, base_id)) is None]
     if missing:
         context = _context(_wheels(engine, name))

@@ -174,6 +174,15 @@ class TestLife:
             assert (result.timed_out, len(result.stdout), result.truncated) == (True, 1000, True)
         assert time.monotonic() - began < 4
 
+    def test_a_box_that_is_full_of_processes_can_only_fail_its_own_commands(
+        self, sandbox: DockerSandbox
+    ) -> None:
+        bomb = "while :; do sleep 1000 > /dev/null 2>&1 & done"
+        with sandbox.open(a_spec(workspace={"f": b"x"}, limits=Limits(processes=20))) as box:
+            assert box.exec(["sh", "-c", bomb], seconds=5).exit_code == 2  # cannot fork
+            assert box.exec(["true"]).exit_code in (0, 126)
+            assert box.get() == {"f": b"x"}
+
     def test_at_most_so_many_containers_run_at_once(self, engine: Engine) -> None:
         sandbox = DockerSandbox(running=1)
         first = sandbox.open(a_spec())
@@ -241,6 +250,10 @@ class TestImages:
     def test_a_missing_image_says_what_to_do(self, engine: Engine) -> None:
         with pytest.raises(ImageMissingError, match="dgm images build"):
             images.find(engine, "no-such-base")
+
+    def test_a_base_that_cannot_be_had_names_the_script_that_makes_one(self, engine: Engine) -> None:
+        with pytest.raises(SandboxUnavailableError, match="scripts/base-image"):
+            images.build(engine, "localhost:1/no-such-base:1")
 
     def test_images_are_named_by_what_is_in_them(self, engine: Engine, sandbox: DockerSandbox) -> None:
         found = images.build(engine)
