@@ -360,7 +360,9 @@ class Entry:
 
     def __post_init__(self) -> None:
         if len(self.rows) > 1:
-            object.__setattr__(self, "rows", tuple(sorted(self.rows, key=lambda row: _RANK.get(type(row), 0))))
+            object.__setattr__(
+                self, "rows", tuple(sorted(self.rows, key=lambda row: _RANK.get(type(row), 0)))
+            )
 
 
 def job_id(run_id: str, seq: int, kind: str, attempt: int) -> str:
