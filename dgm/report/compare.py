@@ -1,0 +1,69 @@
+"""Several runs side by side: the gain of each run's best-belief agent over its seed, pooled over runs and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archive import TaskId
+from dgm.cmp import Counts
+from dgm.report.views import RunView
+from dgm.results import score
+
+RESAMPLES = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The best-belief agent of one run beside the seed, on `test`: counts, and mean difference per task in [-1, 1]."""
+
+    best: Counts
+    seed: Counts
+    differences: Mapping[TaskId, float]
+
+    @property
+    def gain(self) -> float:
+        return float(np.mean(list(self.differences.values()))) if self.differences else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled:
+    """Mean gain over runs with a 95 % interval from a paired bootstrap over runs and tasks."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def pair(view: RunView) -> Pair:
+    """What the final test of one run says."""
+    tree, evaluations = view.tree(), view.evaluations
+    best, seed = score(evaluations, tree.best()), score(evaluations, tree.ids[0])
+    return Pair(
+        best=best.counts,
+        seed=seed.counts,
+        differences={
+            task: best.by_task[task] - seed.by_task[task]
+            for task in sorted(best.by_task.keys() & seed.by_task.keys())
+        },
+    )
+
+
+def pool(pairs: Sequence[Pair]) -> Pooled:
+    """Resample runs, then tasks, both with replacement and each task for all runs alike; the stream is fixed.
+
+    Raises ValueError when the runs were not tested on the same tasks.
+    """
+    tasks = sorted(pairs[0].differences) if pairs else []
+    if not tasks or any(sorted(one.differences) != tasks for one in pairs):
+        raise ValueError("runs can be pooled when there is at least one and all were tested on the same tasks")
+    table: NDArray[np.float64] = np.array([[one.differences[task] for task in tasks] for one in pairs])
+    generator = np.random.default_rng(0)
+    runs = generator.integers(len(pairs), size=(RESAMPLES, len(pairs)))
+    picks = generator.integers(len(tasks), size=(RESAMPLES, len(tasks)))
+    means = np.array([table[np.ix_(run, pick)].mean() for run, pick in zip(runs, picks, strict=True)])
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Pooled(mean=float(table.mean()), low=float(low), high=float(high))
