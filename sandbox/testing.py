@@ -513,7 +513,39 @@ class IsolationContract(SandboxContract):
         assert not result.out_of_memory or result.exit_code is None
 
     def test_the_command_cannot_end_what_watches_it(self, box: Box) -> None:
-        code = "import os, contextlib as c\nwith c.suppress(OSError): os.kill(1, 9)\nprint('alive')"
+        code = (
+            "import contextlib, os\n"
+            "for number in range(1, 65):\n"
+            "    with contextlib.suppress(OSError): os.kill(1, number)\n"
+            "print('alive')"
+        )
         assert python(box, code).stdout == b"alive\n"
         assert box.exec(["true"]).exit_code == 0
         assert box.get() == ODD_FILES
+
+    @pytest.mark.parametrize("limit", ["AS", "CPU", "NOFILE", "DATA"])
+    def test_taking_resources_from_what_watches_it_never_looks_like_an_outage(
+        self, box: Box, limit: str
+    ) -> None:
+        code = (
+            "import contextlib, resource as r, time\n"
+            f"with contextlib.suppress(OSError): r.prlimit(1, r.RLIMIT_{limit}, (0, 0))\n"
+            "time.sleep(0.2)"
+        )
+        assert python(box, code, seconds=10).exit_code is not None
+        files = files_or_none(box)
+        assert files is None or files == ODD_FILES
+
+    def test_a_tree_that_cannot_be_laid_out_again_never_looks_like_an_outage(self, sandbox: Sandbox) -> None:
+        # Holes and half pages: more room when written out than while they were made.
+        code = "import os\nfor i in range(300): os.truncate(os.open(f'{i}', os.O_CREAT | os.O_WRONLY), 4097)"
+        with sandbox.open(a_spec(limits=Limits(disk_bytes=3 * MIB // 2, disk_files=400))) as box:
+            assert python(box, code).exit_code == 0
+            assert box.exec(["true"]).exit_code in (0, 126)
+            assert len(files_or_none(box) or ()) in (0, 300)
+
+    def test_paths_longer_than_the_system_allows_are_rejected(self, box: Box) -> None:
+        code = "import os\nfor _ in range(40):\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)\nopen('f' * 200, 'w')"
+        assert python(box, code).exit_code == 0
+        files = files_or_none(box)  # the engine's own walk leaves out what it cannot name
+        assert files is None or files == ODD_FILES

@@ -137,6 +137,7 @@ class BubblewrapBox:
         self._sandbox = sandbox
         self._uid = uid
         self._ended: str | None = None
+        self._untouched = True
         self._tree = _tree({"workspace/": spec.workspace}, 0o644, 0o755)
         self._areas = _tree({f"{name}/": files for name, files in spec.areas.items()}, 0o444, 0o555)
         self._private = _tree({f"{name}/": files for name, files in spec.private.items()}, 0o444, 0o555)
@@ -173,16 +174,22 @@ class BubblewrapBox:
             }
             run.start(argv, options, limits, tree)
             stdout, stderr = Capture(limits.output_bytes), Capture(limits.output_bytes)
-            back = Capture(limits.disk_bytes + limits.disk_files * 4200 + (1 << 16))
+            # A name and a link's target have up to 4096 bytes each.
+            back = Capture(limits.disk_bytes + limits.disk_files * 8400 + (1 << 16))
             timed_out = run.watch(stdout, stderr, back, began + limits.seconds)
         report = read_report(back.data)
-        if timed_out or not report.whole:
-            self._ended = "killed at its deadline" if timed_out else "killed from outside"
-        else:
+        result = result_of(
+            report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=argv,
+            untouched=self._untouched,
+        )  # fmt: skip
+        self._untouched = False
+        if timed_out:
+            self._ended = "killed at its deadline"
+        elif report.whole:
             self._tree = report.tree
-        return result_of(
-            report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=argv
-        )
+        elif report.misfit is None:
+            self._tree = init.frame(init.SPOILED, content=b"the command destroyed the box it ran in")
+        return result
 
     def exec_pair(
         self,
@@ -216,11 +223,13 @@ class BubblewrapBox:
         if timed_out:
             self._ended = "killed at its deadline"
         report = read_report(back.data)
-        if not read_report(worker_said).ready and not timed_out:
+        other = read_report(worker_said)
+        if not other.ready and not timed_out and (self._untouched or other.misfit is None):
             raise SandboxUnavailableError(f"the box for {list(untrusted)[:1]} did not start")
         return result_of(
-            report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=trusted
-        )
+            report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=trusted,
+            untouched=True,
+        )  # fmt: skip
 
     def get(self) -> Files:
         self._check_open()

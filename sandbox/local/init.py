@@ -11,7 +11,7 @@ children's reaper, kills what the command left.
 Both streams are frames: kind, mode, length of the name, length of the content, name, content. On `report` the
 first frame says `ready` (everything up to here is the machine's fault, from here on the command's), the next
 how the command ended, then comes the tree, then `end`; a stream without `end` says that this process was
-killed.
+killed. A tree that does not fit in (an earlier command of the box made it) is a `spoiled` frame in place of `ready`.
 """
 
 from __future__ import annotations
@@ -122,26 +122,26 @@ def _pack(directory: bytes, prefix: bytes, depth: int, left: list[int]) -> Itera
         return
     for entry in sorted(entries, key=lambda entry: entry.name):
         name = prefix + entry.name
-        info = entry.stat(follow_symlinks=False)
-        mode = stat.S_IMODE(info.st_mode)
-        if stat.S_ISDIR(info.st_mode):
-            yield frame(DIRECTORY, name, mode=mode)
-            yield from _pack(entry.path, name + b"/", depth + 1, left)
-        elif stat.S_ISLNK(info.st_mode):
-            yield frame(SYMLINK, name, os.readlink(entry.path))
-        elif stat.S_ISREG(info.st_mode):
-            left[1] -= info.st_size
-            if left[1] < 0:
-                yield frame(SPOILED, name[:300], b"too many bytes in the workspace")
-                return
-            try:
+        try:
+            info = entry.stat(follow_symlinks=False)
+            mode = stat.S_IMODE(info.st_mode)
+            if stat.S_ISDIR(info.st_mode):
+                yield frame(DIRECTORY, name, mode=mode)
+                yield from _pack(entry.path, name + b"/", depth + 1, left)
+            elif stat.S_ISLNK(info.st_mode):
+                yield frame(SYMLINK, name, os.readlink(entry.path))
+            elif stat.S_ISREG(info.st_mode):
+                left[1] -= info.st_size
+                if left[1] < 0:
+                    yield frame(SPOILED, name[:300], b"too many bytes in the workspace")
+                    return
                 content = read(entry.path, mode, info.st_size)
-            except OSError as error:
-                yield frame(SPOILED, name[:300], os.strerror(error.errno or 0).encode())
-                return
-            yield frame(FILE if info.st_nlink == 1 else HARDLINK, name, content, mode)
-        else:
-            yield frame(FIFO if stat.S_ISFIFO(info.st_mode) else OTHER, name, mode=mode)
+                yield frame(FILE if info.st_nlink == 1 else HARDLINK, name, content, mode)
+            else:
+                yield frame(FIFO if stat.S_ISFIFO(info.st_mode) else OTHER, name, mode=mode)
+        except OSError as error:
+            yield frame(SPOILED, name[:300], os.strerror(error.errno or 0).encode())
+            return
 
 
 def read(path: bytes, mode: int, size: int) -> bytes:
@@ -183,7 +183,7 @@ def start(command: list[str], options: dict[str, str], libc: ctypes.CDLL) -> int
                 if hard != resource.RLIM_INFINITY:
                     value = min(value, hard)
                 resource.setrlimit(kind, (value, value))
-        for number in (signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ):
+        for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         os.chdir(options["cwd"])
         os.execvp(command[0], command)
@@ -256,8 +256,14 @@ def main(arguments: list[str]) -> None:
     os.set_inheritable(report.fileno(), False)
 
     if alone:
-        if "tree_in" in options:
+        # Process 1 gets no signal from its own namespace but those that it handles; the interpreter handles this one.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
             unpack(Source(int(options["tree_in"])).frames(), b"/box")
+        except OSError as error:
+            report.write(frame(SPOILED, content=os.strerror(error.errno or 0).encode()))
+            report.flush()
+            os._exit(1)
         kill_rest = kill_all_in_namespace
     else:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -169,8 +169,9 @@ class ProcessBox:
         if timed_out:
             self._ended = "killed at its deadline"
         seconds = time.monotonic() - began
+        report = read_report(back.data)
         return result_of(
-            read_report(back.data), stdout, stderr, timed_out=timed_out, seconds=seconds, argv=argv
+            report, stdout, stderr, timed_out=timed_out, seconds=seconds, argv=argv, untouched=True
         )
 
     def _open_door(self, door: Path) -> None:

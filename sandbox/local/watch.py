@@ -18,6 +18,7 @@ from sandbox.transfer import Kind, Member
 
 FLOOD_PAUSE = 0.002  # seconds after each read beyond a cap: a flood must not take a core of ours
 GRACE = 2.0  # seconds between asking a process to end its children and killing it
+CANNOT_START, KILLED = 126, 128 + signal.SIGKILL
 _KINDS = {
     init.FILE: Kind.FILE,
     init.DIRECTORY: Kind.DIRECTORY,
@@ -46,9 +47,13 @@ class Capture:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What an init told: whether the command was started, how it ended, the frames of the tree."""
+    """What an init told: whether the command was started, how it ended, the frames of the tree.
+
+    `misfit` says why the tree that was sent in could not be laid out.
+    """
 
     ready: bool
+    misfit: str | None
     ending: str | None
     tree: bytes
     whole: bool
@@ -126,11 +131,13 @@ def kill_group(process: subprocess.Popen[bytes], number: signal.Signals = signal
 
 def read_report(data: bytes | bytearray) -> Report:
     """Cut the first frames off. Nothing that comes from a box is trusted to be well formed."""
-    ready, ending, whole, position = False, None, False, 0
+    ready, misfit, ending, whole, position = False, None, None, False, 0
     tree_start = tree_end = 0
     for kind, _, _, content, after in _frames(data):
         if kind == init.READY:
             ready = True
+        elif kind == init.SPOILED and not ready:
+            misfit = content.decode("ascii", "replace")
         elif kind == init.STATUS and ending is None:
             ending, tree_start = content.decode("ascii", "replace"), after
         elif kind == init.END:
@@ -138,7 +145,11 @@ def read_report(data: bytes | bytearray) -> Report:
             break
         position = after
     return Report(
-        ready=ready, ending=ending, tree=bytes(data[tree_start:tree_end]) if whole else b"", whole=whole
+        ready=ready,
+        misfit=misfit,
+        ending=ending,
+        tree=bytes(data[tree_start:tree_end]) if whole else b"",
+        whole=whole,
     )
 
 
@@ -164,24 +175,36 @@ def _frames(data: bytes | bytearray) -> Iterator[tuple[bytes, int, bytes, bytes,
 
 
 def result_of(
-    report: Report, stdout: Capture, stderr: Capture, *, timed_out: bool, seconds: float, argv: Sequence[str]
+    report: Report,
+    stdout: Capture,
+    stderr: Capture,
+    *,
+    timed_out: bool,
+    seconds: float,
+    argv: Sequence[str],
+    untouched: bool,
 ) -> ExecResult:
-    """The command's own result, or an error where the machine failed before it could have one."""
-    if not report.ready and not timed_out:
-        said = stderr.data[-500:].decode("utf-8", "replace").strip()
+    """The command's own result, or an error where the machine failed before it could have one.
+
+    Once the command was started nothing is the machine's fault any more: what it does to its init must not look like
+    an outage. In a box that is no longer `untouched` that holds for laying out its tree too.
+    """
+    if not report.ready and not timed_out and (untouched or report.misfit is None):
+        said = report.misfit or stderr.data[-500:].decode("utf-8", "replace").strip()
         raise SandboxUnavailableError(f"the box for {list(argv)[:1]} did not start: {said or 'no message'}")
     exit_code: int | None = None
     memory = False
+    ending = report.ending or ""
     if timed_out:
         pass
-    elif report.ending == "memory":
+    elif ending == "memory":
         memory = True
-    elif report.ending is not None and report.ending.startswith("exited "):
-        exit_code = int(report.ending.removeprefix("exited "))
-    elif report.ending is not None and report.ending.startswith("signal "):
-        exit_code = 128 + int(report.ending.removeprefix("signal "))
+    elif ending.startswith("exited "):
+        exit_code = int(ending.removeprefix("exited "))
+    elif ending.startswith("signal "):
+        exit_code = 128 + int(ending.removeprefix("signal "))
     else:
-        raise SandboxUnavailableError(f"the box for {list(argv)[:1]} was killed from outside")
+        exit_code = CANNOT_START if report.misfit is not None else KILLED
     return ExecResult(
         exit_code=exit_code,
         stdout=bytes(stdout.data),
