@@ -83,16 +83,16 @@ class ScriptedBackend(WholeAnswers):
                 400, error_body(over, kind="invalid_request_error", code="script_over")
             )
         message = self._messages[place.n]
-        return _completion(place, message, "tool_calls" if message.get("tool_calls") else "stop", 1, 1)
+        return completion(place, message, "tool_calls" if message.get("tool_calls") else "stop", 1, 1)
 
 
 def as_completion(reply: Reply, place: Place) -> Body:
     """A reply in the provider's shape; at least one token of input, as at any provider."""
     tokens = max(1, reply.input_tokens), reply.output_tokens
-    return _completion(place, reply.message, reply.finish_reason, *tokens)
+    return completion(place, reply.message, reply.finish_reason, *tokens)
 
 
-def _completion(
+def completion(
     place: Place, message: Mapping[str, object], finish_reason: str, input_tokens: int, output_tokens: int
 ) -> Body:
     # the id follows from the place alone, so that a run repeats byte for byte
