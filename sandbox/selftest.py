@@ -22,11 +22,12 @@ _NAMESPACES = _EVERYWHERE | {
     "host processes hidden",
     "workspace quota",
     "process limit",
+    "system calls filtered",
 }
 PROMISED = {
     Level.PROCESS: _EVERYWHERE,
     Level.BUBBLEWRAP: _NAMESPACES,
-    Level.DOCKER: _NAMESPACES | {"system calls filtered"},
+    Level.DOCKER: _NAMESPACES,
 }
 
 

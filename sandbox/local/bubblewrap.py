@@ -3,7 +3,7 @@
 Between two commands a box is nothing but frames of its workspace on our side: every `exec` is a fresh `bwrap`
 whose process 1 is `init.py`. As root each box first gets an unprivileged uid of its own, so that `bwrap`
 never runs privileged and boxes do not share a per-user process count. Not promised, for want of a cgroup: a
-limit on memory and CPU of the box as a whole (each process has one of its own), and a system call filter.
+limit on the box's memory as a whole (each process has one of its own), and on its use of the CPU.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Self
 from sandbox.base import BoxSpec, ExecResult, Files, Level, Limits
 from sandbox.errors import BoxEndedError, InvalidSpecError, SandboxUnavailableError
 from sandbox.local import init
+from sandbox.local.filter import program
 from sandbox.local.runtime import Runtime, readable_by_others, runtime
 from sandbox.local.watch import (
     Capture,
@@ -47,7 +48,7 @@ PORT = 8080
 UIDS = range(
     40_000, 60_000
 )  # above people and services, below the ranges that systemd and user namespaces hand out
-WEAKNESSES = "memory and CPU limited per process only; no system call filter"
+WEAKNESSES = "memory limited per process only, CPU not at all"
 _PATH = "/opt/dgm/bin:/usr/local/bin:/usr/bin:/bin"
 _TMP_BYTES = 64 << 20
 _SHM_BYTES = 16 << 20
@@ -81,10 +82,15 @@ class BubblewrapSandbox:
             raise SandboxUnavailableError(
                 f"{self._runtime.directory} is closed to unprivileged users; choose another cache directory"
             )
+        self._filter = program()
         self._base = _base_arguments(self._tool, self._runtime)
         self._uids = _Uids() if os.geteuid() == 0 else None
         self._boxes: set[BubblewrapBox] = set()
         self._lock = threading.Lock()
+
+    @property
+    def filter(self) -> bytes:
+        return self._filter
 
     @property
     def level(self) -> Level:
@@ -110,9 +116,11 @@ class BubblewrapSandbox:
         for box in boxes:
             box.close()
 
-    def arguments(self, spec: BoxSpec, areas: Sequence[str], env: Mapping[str, str]) -> list[str]:
-        """The command line up to our interpreter and init."""
-        given = list(self._base)
+    def arguments(
+        self, spec: BoxSpec, areas: Sequence[str], env: Mapping[str, str], seccomp: int
+    ) -> list[str]:
+        """The command line up to our interpreter and init; `seccomp` is a descriptor that holds the filter."""
+        given = [*self._base, "--seccomp", str(seccomp)]
         for area in areas:
             size = spec.limits.disk_bytes if area == "workspace" else max(1 << 20, 2 * _bytes(spec, area))
             given += ["--size", str(size), "--tmpfs", f"{BOX}/{area}"]
@@ -252,8 +260,12 @@ class BubblewrapBox:
     def uid(self) -> int | None:
         return self._uid
 
-    def arguments(self, areas: Sequence[str], env: Mapping[str, str]) -> list[str]:
-        return self._sandbox.arguments(self._spec, areas, env)
+    @property
+    def filter(self) -> bytes:
+        return self._sandbox.filter
+
+    def arguments(self, areas: Sequence[str], env: Mapping[str, str], seccomp: int) -> list[str]:
+        return self._sandbox.arguments(self._spec, areas, env, seccomp)
 
     def _check_open(self) -> None:
         if self._ended:
@@ -278,7 +290,8 @@ class _Run:
     ) -> None:
         self._box = box
         self._stack = stack
-        self._arguments = box.arguments(areas, env)
+        self._areas = areas
+        self._env = env
         self._door = door
         self._process: subprocess.Popen[bytes]
         self._report: int
@@ -298,14 +311,16 @@ class _Run:
         self._report, report_in = pipe()
         self._stack.callback(os.close, self._report)
         tree_in = in_memory(tree)
-        passed = [report_in, tree_in]
+        filter_in = in_memory(self._box.filter)
+        passed = [report_in, tree_in, filter_in]
         given = {**options, "report": str(report_in), "tree_in": str(tree_in), **rlimits(limits)}
         if channel is not None:
             passed.append(channel.fileno())
             given["channel"] = str(channel.fileno())
         if self._door:
             given["relay"] = f"/door/gateway.sock:{PORT}"
-        command = [*self._arguments, *(f"{key}={value}" for key, value in given.items()), "--", *argv]
+        arguments = self._box.arguments(self._areas, self._env, filter_in)
+        command = [*arguments, *(f"{key}={value}" for key, value in given.items()), "--", *argv]
         output = subprocess.DEVNULL if silent else subprocess.PIPE
         uid = self._box.uid
         try:
@@ -319,6 +334,7 @@ class _Run:
         finally:
             os.close(report_in)
             os.close(tree_in)
+            os.close(filter_in)
         self._stack.callback(self._kill)
 
     def watch(self, stdout: Capture, stderr: Capture, report: Capture, deadline: float) -> bool:
