@@ -9,23 +9,28 @@ import loop
 from model import Model
 from tools import Toolbox
 
-EVIDENCE_LIMIT = 900  # characters of evidence that are shown, the newest
+TRANSCRIPT_LIMIT = 3000  # characters of the transcript that are shown, the newest
 HEAD_LINES = 45  # lines of each file that are shown
 ROUNDS = 1  # conversations, each for one change
 PROMPTS = Path(__file__).parent / "prompts"
+
+
+def improve(model, brief, shown, workspace, deadline):
+    for _ in range(ROUNDS):
+        messages = opening(brief, shown, workspace)
+        loop.converse(model, messages, Toolbox(workspace), deadline)
 
 
 def evidence(directory):
     """What is known about one earlier rollout: its transcript and its visible tests."""
     parts = []
     for rollout in sorted(Path(directory).glob("rollouts/*"))[:1]:
-        for message in json.loads((rollout / "transcript.json").read_text()):
-            parts.append(spoken(message))
-        parts.append("== visible tests ==\n" + (rollout / "visible_tests.txt").read_text())
-    text = "\n".join(parts)
-    if len(text) > EVIDENCE_LIMIT:
-        text = "[evidence cut]\n" + text[-EVIDENCE_LIMIT:]
-    return text
+        transcript = json.loads((rollout / "transcript.json").read_text())
+        text = "\n".join(spoken(message) for message in transcript)
+        if len(text) > TRANSCRIPT_LIMIT:
+            text = "[transcript cut]\n" + text[-TRANSCRIPT_LIMIT:]
+        parts.append(text + "\n== visible tests ==\n" + (rollout / "visible_tests.txt").read_text()[-200:])
+    return "\n".join(parts)
 
 
 def spoken(message):
@@ -56,12 +61,6 @@ def opening(brief, shown, workspace):
         {"role": "system", "content": (PROMPTS / "system.md").read_text()},
         {"role": "user", "content": text},
     ]
-
-
-def improve(model, brief, shown, workspace, deadline):
-    for _ in range(ROUNDS):
-        messages = opening(brief, shown, workspace)
-        loop.converse(model, messages, Toolbox(workspace), deadline)
 
 
 def main():

@@ -23,7 +23,7 @@ def converse(model, messages, toolbox, deadline):
                 result = "error: only one call at a time"
             else:
                 result = toolbox.run(call)
-            result += f"\n[turn {turn} of {MAX_TURNS}]"
+            result += f"\n[turns left: {MAX_TURNS - turn}]"
             messages.append({"role": "tool", "tool_call_id": call["id"], "content": result})
     return messages
 

@@ -77,7 +77,7 @@ class Facts:
     trouble: Trouble
     last: tuple[Call, ...]
     asked_to_run: bool
-    rereads_owed: int
+    reread_owed: bool
     looks: int
     nth: int
 
@@ -95,8 +95,10 @@ def fold(request: Mapping[str, object]) -> Facts:
         "\n".join([*heard, *(value for m in messages for c in _calls(m) for value in c.arguments.values())])
     )
     kata = _kata(heard)
+    asked_to_reread = any(ASKED_TO_REREAD.search(part) for part in heard)
     draft, tests, last = None, Tests.UNRUN, tuple[Call, ...]()
-    empty, looks, spoken = False, 0, 0
+    before: tuple[int | None, Tests] = (None, Tests.UNRUN)
+    empty, looks, spoken, reread_owed = False, 0, 0, False
     situations: list[tuple[object, ...]] = []
     trouble = Trouble.NONE
     for place, message in enumerate(messages):
@@ -105,25 +107,26 @@ def fold(request: Mapping[str, object]) -> Facts:
             empty = not last and not said(message).strip()
             spoken += 1
             looks += any(_looks(call) for call in last)
-            trouble = Trouble.NONE
+            trouble, before = Trouble.NONE, (draft, tests)
+            reread_owed = reread_owed and REREAD not in said(message)
             for call in last:
                 rung = _written(kata, draft, call)
                 if rung is not None:
                     draft, tests = (rung if rung >= 0 else None), Tests.UNRUN
+                    reread_owed = asked_to_reread
         else:
             content = said(message)
+            reread_owed = reread_owed or ASKED_TO_REREAD.search(content) is not None
             rung = _shown(kata, content)
             if rung is not None and (rung if rung >= 0 else None) != draft:
                 draft, tests = (rung if rung >= 0 else None), Tests.UNRUN
             if spoken:
                 tests = _reported(kata, content) or tests
                 trouble = (
-                    Trouble.EMPTY if empty else _troubled(content) if trouble is Trouble.NONE else trouble
+                    Trouble.EMPTY if empty else troubled(content) if trouble is Trouble.NONE else trouble
                 )
         if place + 1 == len(messages) or messages[place + 1]["role"] == "assistant":
             situations.append((draft, tests, trouble))
-    asks = sum(len(ASKED_TO_REREAD.findall(part)) > 0 for part in heard)
-    done = sum(REREAD in said(message) for message in messages if message["role"] == "assistant")
     return Facts(
         offer=offered(request.get("tools")),
         text=text,
@@ -138,7 +141,7 @@ def fold(request: Mapping[str, object]) -> Facts:
         trouble=trouble,
         last=last,
         asked_to_run=any(ASKED_TO_RUN.search(part) for part in heard),
-        rereads_owed=asks - done,
+        reread_owed=reread_owed,
         looks=looks,
         nth=situations[:-1].count(situations[-1]),
     )
@@ -178,11 +181,11 @@ def _shown(kata: Kata | None, text: str) -> int | None:
     """The rung of the last whole solution that stands in `text`."""
     if kata is None or not all(line in text for line in kata.signature):
         return None
-    return _last_rung(kata.title, text)
+    return last_rung(kata.title, text)
 
 
 @lru_cache(maxsize=4096)
-def _last_rung(title: str, text: str) -> int | None:
+def last_rung(title: str, text: str) -> int | None:
     rungs, found = KATAS[title].rungs, None
     for region in _BETWEEN_FILES.split(_NUMBERED.sub("", text) if _NUMBERED.match(text) else text):
         for statements in _python(region):
@@ -234,7 +237,7 @@ def _reported(kata: Kata | None, text: str) -> Tests | None:
     return Tests.PASS if _PASSED.search(text) else None
 
 
-def _troubled(text: str) -> Trouble:
+def troubled(text: str) -> Trouble:
     """What a short result complains about."""
     if len(text) > 600:
         return Trouble.NONE

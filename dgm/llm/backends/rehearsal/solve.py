@@ -9,15 +9,17 @@ from .facts import REREAD, Facts, Tests, Trouble
 from .katas import Kata
 from .offer import Call
 
-AT_ONCE = {"easy": 0.55, "middle": 0.30, "hard": 0.10}
+AT_ONCE = {"easy": 0.65, "middle": 0.45, "hard": 0.25}
 """How often the first writing is the reference, if all its rules are in sight."""
 BY_LINE = {"easy": 0.85, "middle": 0.70, "hard": 0.50}
-"""How often a failing assertion that is in sight leads to the next rung."""
+"""How often a failing assertion that is in sight leads on."""
+LEAP = {"easy": 0.65, "middle": 0.60, "hard": 0.55}
+"""How often being led on by an assertion is seeing everything, and not only the next rung."""
 BLIND, SIDEWAYS = 0.15, 0.60
-"""The same without the assertion line: next rung, the same thought in other words; otherwise "done"."""
-ON_REREADING = 0.50
-"""How often rereading the rules with passing tests leads to the next rung."""
-AGAIN = 0.90
+"""Without the assertion line: next rung, the same thought in other words; otherwise "done"."""
+ON_REREADING = {"easy": 0.80, "middle": 0.70, "hard": 0.60}
+"""How often rereading the rules leads to the next rung, while no test is known to fail."""
+AGAIN = 0.75
 """How often a call that went wrong is said again; otherwise it gives up."""
 UNASKED_RUN = 0.20
 BY_EDIT = 0.50
@@ -71,16 +73,16 @@ def _with_draft(facts: Facts, kata: Kata, draft: int, sample: bytes, plain: bool
     def chance(step: str) -> float:
         return u(sample, step, *facts.situation)
 
-    higher = min(draft + 1, kata.reach(facts.rules))
+    reach = kata.reach(facts.rules)
+    higher = min(draft + 1, reach)
     done = Intent(kind="finish", words="Done.", plain=plain)
-    if facts.tests is Tests.UNRUN:
-        wanted = facts.asked_to_run or chance("run") < UNASKED_RUN
-        run = Intent(kind="run", words="I run the tests.", plain=plain)
-        return run if wanted and facts.offer.runs and facts.nth < PATIENCE else done
-    if facts.tests is Tests.PASS:
-        if facts.rereads_owed <= 0:
+    if facts.tests is Tests.UNRUN and facts.offer.runs and facts.nth < PATIENCE:
+        if facts.asked_to_run or chance("run") < UNASKED_RUN:
+            return Intent(kind="run", words="I run the tests.", plain=plain)
+    if facts.tests in (Tests.UNRUN, Tests.PASS):
+        if not facts.reread_owed:
             return done
-        if higher > draft and chance("reread") < ON_REREADING:
+        if higher > draft and chance("reread") < ON_REREADING[kata.band]:
             words = f"{REREAD} One of them is not kept yet."
             return Intent(kind="write", words=words, plain=plain, rung=higher, old=draft)
         return Intent(kind="finish", words=f"{REREAD} All of them are kept.", plain=plain)
@@ -91,7 +93,9 @@ def _with_draft(facts: Facts, kata: Kata, draft: int, sample: bytes, plain: bool
     if drawn >= sideways or facts.nth >= PATIENCE or not facts.offer.writes:
         return done
     if drawn < forward and higher > draft:
-        return Intent(kind="write", words="I see what is wrong.", plain=plain, rung=higher, old=draft)
+        leaps = facts.tests is Tests.LINE and chance("leap") < LEAP[kata.band]
+        rung = max(higher, reach) if leaps else higher
+        return Intent(kind="write", words="I see what is wrong.", plain=plain, rung=rung, old=draft)
     return Intent(kind="write", words="I try it another way.", plain=plain, rung=draft, sideways=True)
 
 

@@ -5,19 +5,34 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from .draws import u
-from .facts import Facts
-from .offer import PLAIN, Call, Offer, said
+from .offer import Call, Offer, said
 from .reply import Reply
+from .katas import Kata
 from .solve import Intent
 
-EMPTY, MALFORMED, TWO_AT_ONCE, INDENTATION = 0.03, 0.10, 0.05, 0.08
-RUN_TESTS = "python3 -m unittest discover -p '*_test.py'"
+EMPTY, MALFORMED, TWO_AT_ONCE, INDENTATION = 0.06, 0.15, 0.05, 0.08
+RUN_TESTS = "python3 -B -m unittest discover -p '*_test.py'"
+SHOW_FILES = "head -n 400 *.py */*.md"
 SIDEWAYS = "\n# The same thought in other words.\n"
 
 
-def speak(intent: Intent, facts: Facts, sample: bytes, request: Mapping[str, object]) -> Reply:
+class Situation(Protocol):
+    """What speaking needs to know of the facts."""
+
+    @property
+    def offer(self) -> Offer: ...
+
+    @property
+    def kata(self) -> Kata | None: ...
+
+    @property
+    def situation(self) -> tuple[object, ...]: ...
+
+
+def speak(intent: Intent, facts: Situation, sample: bytes, request: Mapping[str, object]) -> Reply:
     """The reply that says `intent`."""
 
     def slips(slip: str, rate: float) -> bool:
@@ -32,7 +47,7 @@ def speak(intent: Intent, facts: Facts, sample: bytes, request: Mapping[str, obj
     return _reply(request, intent.words, calls, malformed=slips("malformed", MALFORMED), fenced=fenced)
 
 
-def _calls(intent: Intent, facts: Facts, slip: bool) -> tuple[Call, ...]:
+def _calls(intent: Intent, facts: Situation, slip: bool) -> tuple[Call, ...]:
     offer, kata = facts.offer, facts.kata
     file = f"{kata.module}.py" if kata else ""
     match intent.kind:
@@ -44,6 +59,10 @@ def _calls(intent: Intent, facts: Facts, slip: bool) -> tuple[Call, ...]:
             return _read(offer, file)
         case "run":
             return _run(offer)
+        case "files":
+            return _shell(offer, SHOW_FILES)
+        case "check":
+            return (Call(offer.tests, {}),) if offer.tests else _shell(offer, "python3 -B -m unittest -q")
         case "write" if kata is not None:
             text = kata.ladder[intent.rung] + (SIDEWAYS if intent.sideways else "")
             before = kata.ladder[intent.old] if intent.old is not None else None
@@ -89,21 +108,19 @@ def edit(offer: Offer, path: str, old: str, new: str, slip: bool = False) -> tup
 
 
 def narrow(before: str, after: str) -> tuple[str, str] | None:
-    """The smallest run of whole lines that holds every difference, as old and new text; None if it is not unique."""
+    """The smallest run of whole lines that holds every difference and stands only once in `before`, old and new."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     blocks = [
         code for code in difflib.SequenceMatcher(None, old, new, False).get_opcodes() if code[0] != "equal"
     ]
     if not blocks:
         return None
-    start, end = blocks[0][1], blocks[-1][2]
-    tail = len(old) - end
-    if start == end:
-        start, end = max(0, start - 1), min(len(old), end + 1)
-        tail = len(old) - end
-    passage = "".join(old[start:end])
-    unique = bool(passage) and before.count(passage) == 1
-    return (passage, "".join(new[start : len(new) - tail])) if unique else None
+    start, end, tail = blocks[0][1], blocks[-1][2], len(new) - blocks[-1][4]
+    while start == end or before.count("".join(old[start:end])) != 1:
+        if start == 0 and tail == 0:
+            return None
+        start, end, tail = max(0, start - 1), min(len(old), end + 1), max(0, tail - 1)
+    return "".join(old[start:end]), "".join(new[start : len(new) - tail])
 
 
 def _reply(
@@ -144,6 +161,3 @@ def _written(call: Call, malformed: bool, fenced: bool) -> str:
     if not malformed:
         return text
     return f"```json\n{text}\n```" if fenced else text[:-1] + ",}"
-
-
-__all__ = ["PLAIN", "edit", "narrow", "speak", "write"]

@@ -8,6 +8,8 @@ the same files, and a solution's hidden tests are run once, so a rollout costs m
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import io
 import json
@@ -21,7 +23,7 @@ import tempfile
 import time
 import types
 import unittest
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +31,8 @@ from pathlib import Path
 import numpy as np
 
 from dgm.llm.backends.rehearsal import reply
+from dgm.llm.backends.rehearsal.facts import last_rung
+from dgm.llm.backends.rehearsal.katas import KATAS
 
 ROOT = Path(__file__).parents[4]
 SEED = ROOT / "dgm" / "seed"
@@ -273,6 +277,11 @@ class Bench:
 
 
 def _prepare() -> None:
+    for kata in KATAS.values():  # what a process would fold first; a forked one finds it done
+        for text in (kata.stub, *kata.ladder):
+            last_rung(kata.title, text)
+    gc.collect()
+    gc.freeze()
     PLACE.mkdir(exist_ok=True)
     (PLACE / "bin").mkdir(exist_ok=True)
     (PLACE / "runs").mkdir(exist_ok=True)
@@ -283,10 +292,11 @@ case "$*" in *unittest*) ;; *) exec {real} "$@" ;; esac
 key=$({{ printf '%s\\n' "$*"; cat ./*.py ./*/*.py ./*/*.md; }} 2>/dev/null | md5sum)
 memo={PLACE}/runs/${{key%% *}}
 if [ ! -e "$memo" ]; then
-  {real} "$@" >"$memo.$$" 2>&1; echo $? >"$memo.$$.code"
-  mv "$memo.$$.code" "$memo.code"; mv "$memo.$$" "$memo"
+  {real} "$@" >"$memo.out.$$" 2>"$memo.err.$$"; echo $? >"$memo.$$"
+  mv "$memo.out.$$" "$memo.out"; mv "$memo.err.$$" "$memo.err"; mv "$memo.$$" "$memo"
 fi
-cat "$memo"; read code <"$memo.code"; exit "$code"
+if [ -s "$memo.out" ]; then cat "$memo.out"; fi
+cat "$memo.err" >&2; read code <"$memo"; exit "$code"
 """
     if not shim.exists() or shim.read_text() != text:
         fresh = shim.with_name(f"python3.{os.getpid()}")
@@ -322,6 +332,7 @@ def _rollout(
         write_tree({name: text.encode() for name, text in shown.items()}, place / "evidence")
         (place / "instruction.md").write_text(instruction)
         tree_place = _tree_place(tree)
+        exchanges: list[list[object]] = []
 
         def run() -> None:
             os.environ.clear()
@@ -334,21 +345,16 @@ def _rollout(
                 DGM_DEADLINE=str(time.time() + 60),
                 OPENAI_BASE_URL="http://127.0.0.1:8080/v1",
                 OPENAI_API_KEY="dummy",
-                PYTHONDONTWRITEBYTECODE="1",
+                PYTHONDONTWRITEBYTECODE="1",  # for the processes that the agent starts
             )
             os.chdir(tree_place)
             sys.path.insert(0, str(tree_place))
             sys.argv = [entry]
-            exchanges: list[list[object]] = []
             sys.modules["openai"] = _openai(source, exchanges)
-            try:
-                runpy.run_path(entry, run_name="__main__")
-            finally:
-                (place / "exchanges.json").write_text(json.dumps(exchanges))
+            runpy.run_path(entry, run_name="__main__")
 
-        crashed = _forked(run) != 0
-        told = place / "exchanges.json"
-        return read_tree(place / "work"), json.loads(told.read_text()) if told.exists() else [], crashed
+        crashed = not _inside(run, tree_place)
+        return read_tree(place / "work"), exchanges, crashed
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -396,6 +402,38 @@ def _plain(value: object) -> object:
 
 def _transcript(exchanges: list[list[object]]) -> list[Mapping[str, object]]:
     return [*exchanges[-1][0], exchanges[-1][1]] if exchanges else []
+
+
+def _inside(run: Callable[[], None], tree_place: Path, seconds: int = 30) -> bool:
+    """Run an agent in this very process and put everything back; whether it ended well.
+
+    A process per rollout would cost more than the rollout. The agent's modules are imported afresh each time.
+    """
+    environment, path, argv, place = dict(os.environ), list(sys.path), list(sys.argv), Path.cwd()
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            run()
+    except SystemExit as end:
+        return end.code in (None, 0)
+    except BaseException:  # noqa: BLE001 - whatever the agent raised, its process would have failed
+        return False
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.path[:], sys.argv[:] = path, argv
+        os.chdir(place)
+        for name, module in list(sys.modules.items()):
+            if (getattr(module, "__file__", None) or "").startswith(f"{tree_place}/") or name == "openai":
+                del sys.modules[name]
+    return True
 
 
 def _forked(run: object, seconds: int = 30) -> int:
