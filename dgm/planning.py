@@ -32,8 +32,7 @@ from dgm.gates import Gates
 from dgm.jobs import EvaluateJob, EvaluateResult, Evidence, ExpandJob, ExpandResult, Job, Result
 from dgm.jobs.files import packed_files, unpacked_files
 from dgm.jobs.manifest import MANIFEST, Manifest
-from dgm.llm import Allowance, RolloutRecord
-from dgm.llm.recordings import packed
+from dgm.llm import Allowance, RolloutRecord, packed
 from dgm.operators import Operator
 from dgm.policies import Expand
 from dgm.streams import Purpose, stream
@@ -59,7 +58,10 @@ class Plan:
 
 
 class RunPlanner:
-    """Plans the jobs of one run from its code, its blobs and the rows folded so far."""
+    """Plans the jobs of one run from its code, its blobs and the rows folded so far.
+
+    A job depends only on rows before its decision, so a later try, or a resumed run, plans the same job again.
+    """
 
     def __init__(self, plan: Plan, code: GitStore, blobs: Blobs) -> None:
         self._plan = plan
@@ -130,7 +132,7 @@ class RunPlanner:
             operator=plan.operator.name,
             brief=brief.text,
             evidence=tuple(self._evidence(row) for row in brief.evaluations),
-            known=frozenset(agent.tree for agent in self._agents.values()),
+            known=frozenset(agent.tree for agent in self._agents.values() if agent.seq < decision.seq),
             sample=self._sample(decision.seq),
             seconds=plan.improve_s,
             allowance=plan.allowance,
@@ -138,7 +140,10 @@ class RunPlanner:
         )
 
     def _earlier(self, agent: AgentId, seq: int) -> list[Evaluation]:
-        return [row for row in self._evaluations[agent] if row.seq < seq]
+        """The agent's evaluations before `seq`; of a re-graded one only the last grading."""
+        rows = [row for row in self._evaluations[agent] if row.seq < seq]
+        replaced = {row.replaces for row in rows}
+        return [row for row in rows if row.id not in replaced]
 
     def _evidence(self, row: Evaluation) -> Evidence:
         return Evidence(
@@ -155,7 +160,7 @@ class RunPlanner:
         return None if self._plan.journals is None else self._plan.journals / f"{seq:08d}.jsonl"
 
     def _transcript(self, record: RolloutRecord | None) -> str | None:
-        return None if record is None else self._blob(packed(record))
+        return None if record is None else self._blob(packed(record.exchanges))
 
     def _blob(self, content: bytes) -> str | None:
         return self._blobs.put(content) if content else None

@@ -41,7 +41,7 @@ class Gates:
         """Changed paths and sizes.
 
         `frozen` are files that must stay byte for byte (the seed's manifest), `entries` the words of its commands:
-        those that name files of the parent must still be there.
+        those that name files of the parent must still be there. `patch_bytes` is the size of what changed.
         """
         for path, content in frozen.items():
             if child.get(path) != content:

@@ -1,23 +1,24 @@
 """The smoke gate: can the child still lead a conversation and write a file?
 
-The host plays the model with a fixed script (look at the stub, write the answer, stop), so the verdict says nothing
-about the child's skill, only that its `solve` still works. The script speaks through whatever tools the child offers.
+The host plays the model by a script (look at the stub, write the answer, stop), so the verdict says nothing about the
+child's skill, only that its `solve` still works. The answer holds a word that only the script knows: a child that does
+not listen cannot pass. The script speaks through whatever tools the child offers, or through fenced shell blocks where
+it offers none.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from dgm.llm.backends import Place
-from dgm.llm.backends.rehearsal.reply import Reply
-from dgm.llm.backends.whole import WholeAnswers, as_completion
+from dgm.llm.backends.whole import WholeAnswers, completion
 from dgm.llm.wire import Body
 
-ROLE = "smoke"
 FILE = "smoke_signal.py"
 STUB = b'def smoke_signal(puffs: int) -> str:\n    """Return one `~` per puff."""\n    raise NotImplementedError\n'
-ANSWER = 'def smoke_signal(puffs: int) -> str:\n    """Return one `~` per puff."""\n    return "~" * puffs\n'
 INSTRUCTION = f"""# Smoke signal
 
 `smoke_signal(puffs)` gives one `~` for each puff.
@@ -31,68 +32,121 @@ Edit only {FILE}. Keep the name and the signature.
 
 WORKSPACE: Mapping[str, bytes] = {FILE: STUB}
 
-_COMMAND_WORDS = ("command", "cmd", "script", "bash", "shell", "commands")
-_PATH_WORDS = ("path", "file", "filename", "file_path", "name")
-_CONTENT_WORDS = ("content", "contents", "text", "body", "source", "new")
+_COMMANDS = ("command", "cmd", "commands", "script", "bash", "shell")
+_CODES = ("code", "python")
+_PATHS = ("path", "file", "filename", "file_path", "filepath", "name")
+_CONTENTS = ("content", "contents", "text", "file_text", "body", "source")
+_VERBS = {True: ("create", "write", "overwrite", "save"), False: ("view", "read", "open", "cat")}
 
 
-def passed(files: Mapping[str, bytes] | None) -> bool:
-    """Whether the workspace that the child left holds the known answer."""
-    return files is not None and files.get(FILE, b"").strip() == ANSWER.strip().encode()
+def answer(sample: bytes) -> str:
+    """What the script wants to see in `FILE`; the word in it follows from the rollout's sample."""
+    word = hashlib.sha256(b"smoke " + sample).hexdigest()[:12]
+    signature = STUB.decode().partition("    raise")[0]
+    return f'{signature}    return "~" * puffs  # seen from {word}\n'
 
 
-def reply(request: Mapping[str, object]) -> Mapping[str, object]:
-    """The script's next assistant message, in chat completions form, for a request of the child's."""
-    messages = request.get("messages")
-    said = [
-        message
-        for message in (messages if isinstance(messages, Sequence) else ())
-        if isinstance(message, Mapping) and message.get("role") == "assistant"
-    ]
-    if len(said) >= 2:
+def passed(files: Mapping[str, bytes] | None, sample: bytes) -> bool:
+    """Whether the workspace that the child left holds the script's answer."""
+    return files is not None and files.get(FILE, b"").strip() == answer(sample).strip().encode()
+
+
+def reply(request: Mapping[str, object], sample: bytes, n: int) -> Mapping[str, object]:
+    """The script's answer to call `n` of a rollout, in chat completions form.
+
+    What has been done is read off the conversation, so that a child may plan in calls of its own or drop what is old.
+    """
+    text = answer(sample)
+    word = text.split()[-1]
+    tools = list(_tools(request))
+    said = [json.dumps(message.get("tool_calls" if tools else "content")) for message in _assistant(request)]
+    if any(word in what for what in said):
         return {"role": "assistant", "content": "Done."}
-    write = len(said) == 1
-    for name, parameters in _tools(request):
-        command = _named(parameters, _COMMAND_WORDS)
-        path, content = _named(parameters, _PATH_WORDS), _named(parameters, _CONTENT_WORDS)
-        if command:
-            text = f"cat > {FILE} <<'END'\n{ANSWER}END" if write else f"cat {FILE}"
-            return _call(name, {command: text}, len(said))
-        if write and path and content:
-            return _call(name, {path: FILE, content: ANSWER}, len(said))
-    block = f"cat > {FILE} <<'END'\n{ANSWER}END" if write else f"cat {FILE}"
+    for writing in (True,) if said or n else (False, True):
+        for tool, arguments in _choices(tools, text, writing):
+            return _call(tool.name, arguments, n)
+    block = _shell(text, writing=bool(said or n))
     return {"role": "assistant", "content": f"```bash\n{block}\n```"}
 
 
-def _tools(request: Mapping[str, object]) -> list[tuple[str, list[str]]]:
-    found: list[tuple[str, list[str]]] = []
+@dataclass(frozen=True)
+class _Tool:
+    """A tool as the child offers it: the schemas of its arguments and which of them must be given."""
+
+    name: str
+    arguments: Mapping[str, Mapping[str, object]]
+    required: tuple[str, ...]
+
+    def one_of(self, words: Sequence[str]) -> str | None:
+        """The first of `words` that names a free text."""
+        return next((word for word in words if "enum" not in self.arguments.get(word, {"enum": 0})), None)
+
+    def filled(self, given: Mapping[str, object], *, writing: bool) -> dict[str, object]:
+        """`given` and something harmless for whatever else must be given."""
+        rest = [name for name in self.required if name not in given]
+        return {**given, **{name: _filler(self.arguments.get(name, {}), writing) for name in rest}}
+
+
+def _choices(tools: Sequence[_Tool], text: str, writing: bool) -> Iterator[tuple[_Tool, dict[str, object]]]:
+    """Ways to look at the stub, or to write the answer, the plainest first."""
+    for tool in tools:
+        if command := tool.one_of(_COMMANDS):
+            line: object = _shell(text, writing=writing)
+            if tool.arguments[command].get("type") == "array":
+                line = ["bash", "-c", line]
+            yield tool, tool.filled({command: line}, writing=writing)
+    for tool in tools:
+        if code := tool.one_of(_CODES):
+            program = f"open({FILE!r}, 'w').write({text!r})" if writing else f"print(open({FILE!r}).read())"
+            yield tool, tool.filled({code: program}, writing=writing)
+    for tool in sorted(tools, key=lambda tool: len(tool.required)):
+        path, content = tool.one_of(_PATHS), tool.one_of(_CONTENTS)
+        if path and writing and content:
+            yield tool, tool.filled({path: FILE, content: text}, writing=True)
+        elif path and not writing and not content:
+            yield tool, tool.filled({path: FILE}, writing=False)
+
+
+def _shell(text: str, *, writing: bool) -> str:
+    return f"cat > {FILE} <<'END'\n{text}END" if writing else f"cat {FILE}"
+
+
+def _filler(schema: Mapping[str, object], writing: bool) -> object:
+    choices = schema.get("enum")
+    if isinstance(choices, list) and choices:
+        return next((verb for verb in _VERBS[writing] if verb in choices), choices[0])
+    kind = schema.get("type")
+    return {"integer": 10, "number": 10, "boolean": False, "array": [], "object": {}}.get(str(kind), ".")
+
+
+def _assistant(request: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    messages = request.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        if isinstance(message, Mapping) and message.get("role") == "assistant":
+            yield message
+
+
+def _tools(request: Mapping[str, object]) -> Iterator[_Tool]:
     tools = request.get("tools")
-    for tool in tools if isinstance(tools, Sequence) else ():
+    for tool in tools if isinstance(tools, list) else ():
         function = tool.get("function") if isinstance(tool, Mapping) else None
         if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
             continue
         schema = function.get("parameters")
-        properties = schema.get("properties") if isinstance(schema, Mapping) else None
-        found.append((function["name"], list(properties) if isinstance(properties, Mapping) else []))
-    return found
+        schema = schema if isinstance(schema, Mapping) else {}
+        properties, required = schema.get("properties"), schema.get("required")
+        arguments = properties if isinstance(properties, Mapping) else {}
+        yield _Tool(
+            name=function["name"],
+            arguments={name: s if isinstance(s, Mapping) else {} for name, s in arguments.items()},
+            required=tuple(w for w in required if isinstance(w, str)) if isinstance(required, list) else (),
+        )
 
 
-def _named(parameters: Sequence[str], words: Sequence[str]) -> str | None:
-    return next((word for word in words if word in parameters), None)
-
-
-def _call(name: str, arguments: Mapping[str, str], number: int) -> Mapping[str, object]:
-    return {
-        "role": "assistant",
-        "content": None,
-        "tool_calls": [
-            {
-                "id": f"call_{number}",
-                "type": "function",
-                "function": {"name": name, "arguments": json.dumps(arguments)},
-            }
-        ],
-    }
+def _call(name: str, arguments: Mapping[str, object], number: int) -> Mapping[str, object]:
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    call = {"id": f"call_{number}", "type": "function", "function": function}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
 
 
 class SmokeBackend(WholeAnswers):
@@ -101,8 +155,6 @@ class SmokeBackend(WholeAnswers):
     name = "smoke"
 
     async def complete(self, request: Body, place: Place) -> Body:
-        message = reply(request)
+        message = reply(request, place.sample, place.n)
         finish = "tool_calls" if message.get("tool_calls") else "stop"
-        return as_completion(
-            Reply(message=message, finish_reason=finish, input_tokens=0, output_tokens=0), place
-        )
+        return completion(place, message, finish, 1, 1)

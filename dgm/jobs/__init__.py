@@ -10,6 +10,7 @@ from dgm.jobs.base import (
     Job,
     NodeServices,
     Result,
+    rollouts,
 )
 from dgm.jobs.outcomes import voided
 
@@ -23,5 +24,6 @@ __all__ = [
     "Job",
     "NodeServices",
     "Result",
+    "rollouts",
     "voided",
 ]

@@ -7,6 +7,7 @@ a `void` outcome with the reason, never an exception.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,8 +18,11 @@ from archive import AgentId, ExpansionOutcome, GateVerdict, Outcome, Split, Test
 from dgm.benchmarks import Task
 from dgm.gates import Gates
 from dgm.jobs.manifest import Manifest
-from dgm.llm import Allowance, RolloutRecord, RolloutSpec
-from sandbox import Files, Limits, Sandbox
+from dgm.llm import Allowance, GatewayError, RolloutRecord, RolloutSpec
+from sandbox import Files, Limits, Sandbox, SandboxError
+
+MACHINE = (SandboxError, GatewayError, OSError)
+"""What says that the machine failed and not the agent. Anything else is a bug, which the worker boundary reports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,8 @@ Job = EvaluateJob | ExpandJob
 class EvaluateResult:
     """How one try of an evaluation ended.
 
-    `answer` is the workspace that the agent left, None if there was none. `record` is what went through its door.
+    `answer` is what is kept of the workspace that the agent left, None if there was none. `record` is what went
+    through its door, and what it paid, void or not.
     """
 
     id: str
@@ -132,10 +137,18 @@ class ExpandResult:
 Result = EvaluateResult | ExpandResult
 
 
-class Doors(Protocol):
-    """Opens a rollout's way to the gateway of this node and closes it again."""
+def rollouts(job: Job) -> tuple[str, ...]:
+    """Ids of the rollouts that a job may open, its own first; the other one is the smoke gate's."""
+    if isinstance(job, EvaluateJob):
+        return (job.id,)
+    return job.id, hashlib.sha256(f"{job.id} smoke".encode()).hexdigest()[:32]
 
-    def open(self, spec: RolloutSpec) -> Path: ...
+
+class Doors(Protocol):
+    """Opens a rollout's way to the gateway of this node and closes it again. Both raise GatewayError or OSError."""
+
+    def open(self, spec: RolloutSpec, *, scripted: bool = False) -> Path:
+        """The directory with the rollout's socket; `scripted`: behind it plays the smoke gate's script."""
 
     def close(self, rollout: str) -> RolloutRecord: ...
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dgm.jobs.base import NodeServices
-from dgm.llm import Allowance, RolloutRecord, RolloutSpec
-from sandbox import BoxSpec, ExecResult, Files, Limits, SandboxError, SubmissionRejectedError
+from dgm.jobs.base import MACHINE, NodeServices
+from dgm.llm import Allowance, JournalError, RolloutRecord, RolloutSpec
+from dgm.llm.recordings import paid
+from sandbox import Box, BoxSpec, ExecResult, Files, SubmissionRejectedError
 
 INSTRUCTION = "instruction.md"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutRequest:
-    """What a rollout runs: `command` of the agent `tree` on `workspace`, told `instruction`, as model role `role`."""
+    """What a rollout runs: `command` of the agent `tree` on `workspace`, told `instruction`, as model role `role`.
+
+    `scripted`: the model is the smoke gate's script; the agent cannot tell.
+    """
 
     id: str
     decision: int
@@ -32,6 +35,7 @@ class RolloutRequest:
     sample: bytes
     allowance: Allowance
     journal: Path | None = None
+    scripted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,63 +54,99 @@ class Rollout:
     seconds: float
 
 
-def roll_out(request: RolloutRequest, services: NodeServices, limits: Limits) -> Rollout:
-    """Run the agent until it ends or its time is up. What it paid for is in the record whatever happened."""
-    areas: dict[str, Files] = {"agent": request.tree, "task": {INSTRUCTION: request.instruction.encode()}}
-    if request.evidence is not None:
-        areas["evidence"] = request.evidence
-    door = services.doors.open(
-        RolloutSpec(
-            id=request.id,
-            decision=request.decision,
-            attempt=request.attempt,
-            role=request.role,
-            sample=request.sample,
-            allowance=request.allowance,
-            journal=request.journal,
-        )
+def roll_out(request: RolloutRequest, services: NodeServices) -> Rollout:
+    """Run the agent until it ends or its time is up. What it paid for is in the record whatever happened.
+
+    The clock is the box's alone: an allowance of the same seconds would end a call that still has time.
+    """
+    spec = RolloutSpec(
+        id=request.id,
+        decision=request.decision,
+        attempt=request.attempt,
+        role=request.role,
+        sample=request.sample,
+        allowance=request.allowance,
+        journal=request.journal,
     )
-    result = ExecResult(exit_code=None)
-    files: Files | None = None
-    rejected: str | None = None
-    fault: str | None = None
     began = time.monotonic()
+    left = _Left(result=ExecResult(exit_code=None))
     try:
-        spec = BoxSpec(
-            name=request.id,
-            kind=request.kind,
-            workspace=request.workspace,
-            areas=areas,
-            door=door,
-            limits=limits.within(request.seconds),
-        )
-        with services.sandbox.open(spec) as box:
-            env: Mapping[str, str] = {
-                "DGM_INSTRUCTION": f"{box.path('task')}/{INSTRUCTION}",
-                "DGM_WORKSPACE": box.path("workspace"),
-                "DGM_MODEL": request.role,
-                "DGM_DEADLINE": f"{time.time() + request.seconds:.3f}",
-                "OPENAI_BASE_URL": box.base_url or "",
-                "OPENAI_API_KEY": "dummy",
-                **({"DGM_EVIDENCE": box.path("evidence")} if request.evidence is not None else {}),
-            }
-            result = box.exec(request.command, env=env, area="agent")
-            if not result.timed_out and not result.out_of_memory:
-                try:
-                    files = box.get()
-                except SubmissionRejectedError as error:
-                    rejected = str(error)
-    except SandboxError as error:
-        fault = f"sandbox: {error}"
-    finally:
-        record = services.doors.close(request.id)
-    if record.fault is not None:
-        fault = f"model: {record.fault}"
+        door = services.doors.open(spec, scripted=request.scripted)
+    except MACHINE as error:
+        record = RolloutRecord(id=request.id, fault=f"the gateway did not open: {error}")
+    else:
+        try:
+            left = _run(request, services, door)
+        finally:
+            record = _closed(request, services)
+    fault = left.fault if record.fault is None else f"model: {record.fault}"
     return Rollout(
-        result=result,
-        files=files,
-        rejected=rejected,
+        result=left.result,
+        files=left.files,
+        rejected=left.rejected,
         fault=fault,
         record=record,
         seconds=time.monotonic() - began,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Left:
+    """What a box left behind."""
+
+    result: ExecResult
+    files: Files | None = None
+    rejected: str | None = None
+    fault: str | None = None
+
+
+def _run(request: RolloutRequest, services: NodeServices, door: Path) -> _Left:
+    areas: dict[str, Files] = {"agent": request.tree, "task": {INSTRUCTION: request.instruction.encode()}}
+    if request.evidence is not None:
+        areas["evidence"] = request.evidence
+    spec = BoxSpec(
+        name=request.id,
+        kind=request.kind,
+        workspace=request.workspace,
+        areas=areas,
+        door=door,
+        limits=replace(services.limits, seconds=request.seconds),
+    )
+    result = ExecResult(exit_code=None)
+    try:
+        with services.sandbox.open(spec) as box:
+            result = box.exec(request.command, env=_environment(request, box), area="agent")
+            if result.timed_out or result.out_of_memory:
+                return _Left(result=result)
+            try:
+                return _Left(result=result, files=box.get())
+            except SubmissionRejectedError as error:
+                return _Left(result=result, rejected=str(error))
+    except MACHINE as error:
+        return _Left(result=result, fault=f"sandbox: {error}")
+
+
+def _environment(request: RolloutRequest, box: Box) -> dict[str, str]:
+    """What the agent contract promises; nothing of ours."""
+    return {
+        "DGM_INSTRUCTION": f"{box.path('task')}/{INSTRUCTION}",
+        "DGM_WORKSPACE": box.path("workspace"),
+        "DGM_MODEL": request.role,
+        "DGM_DEADLINE": f"{time.time() + request.seconds:.3f}",
+        "OPENAI_BASE_URL": box.base_url or "",
+        "OPENAI_API_KEY": "dummy",
+        **({"DGM_EVIDENCE": box.path("evidence")} if request.evidence is not None else {}),
+    }
+
+
+def _closed(request: RolloutRequest, services: NodeServices) -> RolloutRecord:
+    """The gateway's record; if the gateway is gone, what the journal knows of it."""
+    try:
+        return services.doors.close(request.id)
+    except MACHINE as error:
+        fault = f"the gateway was lost: {error}"
+    try:
+        calls = paid(request.journal, request.id, request.role).calls
+    except JournalError as error:
+        return RolloutRecord(id=request.id, fault=f"{fault}; {error}")
+    return RolloutRecord(id=request.id, calls=calls, fault=fault)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgm.gates import smoke
+from dgm.gates.smoke import SmokeBackend
 from dgm.jobs.base import ExpandJob, Job, NodeServices, Result
 from dgm.jobs.evaluate import evaluate
 from dgm.jobs.expand import expand
@@ -17,6 +21,9 @@ from sandbox import Level, Limits, Sandbox, open_sandbox
 
 RELAY_UID = 10_001
 """The user that a container's relay runs as, which alone may use the socket."""
+
+_PREFIX = "dgm-doors-"
+_OWNER = ".owner"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +36,37 @@ class NodeSettings:
     slots: int
 
 
-class GatewayDoors:
-    """The doors of this node. Rollouts of the smoke gate meet the script instead of the upstream."""
+class NodeDoors:
+    """The gateway of this node, started. Rollouts of the smoke gate meet the script instead of the upstream.
 
-    def __init__(self, gateway: Gateway, socket_owner: int | None) -> None:
-        self._gateway = gateway
-        self._socket_owner = socket_owner
-        self._script = smoke.SmokeBackend()
+    The key, if any, is read from `environ` here and stays here. The sockets lie in a directory that the next one of
+    its kind removes if this process is killed.
+    """
 
-    def open(self, spec: RolloutSpec) -> Path:
-        backend = self._script if spec.role == smoke.ROLE else None
+    def __init__(self, settings: NodeSettings, environ: Mapping[str, str]) -> None:
+        # A container's socket belongs to its relay's user where we may give it away.
+        may_give = settings.level is Level.DOCKER and os.geteuid() == 0
+        self._socket_owner = RELAY_UID if may_give else None
+        self._script = SmokeBackend()
+        backend, prices = settings.upstream.backend(environ), settings.upstream.prices()
+        self._directory, self._lock = _own_directory()
+        self._gateway = Gateway(backend, prices=prices, base=self._directory)
+        self._gateway.start()
+
+    def open(self, spec: RolloutSpec, *, scripted: bool = False) -> Path:
+        backend = self._script if scripted else None
         return self._gateway.open(spec, backend=backend, socket_owner=self._socket_owner)
 
     def close(self, rollout: str) -> RolloutRecord:
         return self._gateway.close(rollout)
 
-
-def open_gateway(settings: NodeSettings, environ: Mapping[str, str]) -> Gateway:
-    """A started gateway for this node's rollouts. The key, if any, is read from `environ` here and stays here."""
-    gateway = Gateway(settings.upstream.backend(environ), prices=settings.upstream.prices())
-    gateway.start()
-    return gateway
-
-
-def doors(gateway: Gateway, level: Level) -> GatewayDoors:
-    """Doors for boxes of `level`: a container's socket belongs to its relay's user where we may give it away."""
-    owner = RELAY_UID if level is Level.DOCKER and os.geteuid() == 0 else None
-    return GatewayDoors(gateway, owner)
+    def stop(self) -> None:
+        """Close what is open and stop serving. Idempotent."""
+        self._gateway.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
 def open_box_maker(level: Level, slots: int) -> Sandbox:
@@ -66,3 +77,17 @@ def open_box_maker(level: Level, slots: int) -> Sandbox:
 def work(job: Job, services: NodeServices) -> Result:
     """Do one job with this node's services."""
     return expand(job, services) if isinstance(job, ExpandJob) else evaluate(job, services)
+
+
+def _own_directory() -> tuple[Path, int]:
+    """A new directory and the descriptor by which this process holds it; those that nobody holds are removed."""
+    parent = Path(tempfile.gettempdir())
+    for left in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), (left / _OWNER).open("rb") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    held, name = tempfile.mkstemp(dir=directory)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    Path(name).rename(directory / _OWNER)  # held before it has its name, so never seen free
+    return directory, held

@@ -1,56 +1,47 @@
-"""The model calls of a rollout as the archive keeps them, and those of a whole recorded run, read on demand."""
+"""What rollouts asked and were answered, read back: from a blob, a journal, or a whole recorded run."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from archive import Evaluation, Expansion, RunReader, open_run
 from dgm.llm.backends import Recorded
-from dgm.llm.transcript import Message, transcript
-from dgm.llm.values import Exchange, RolloutRecord
-
-
-def packed(record: RolloutRecord) -> bytes:
-    """Every exchange of a rollout, verbatim: a line `{"n": ..., "status": ..., "request": ..., "response": ...}` each.
-
-    The bodies are kept as texts, so that what cannot be parsed is kept too.
-    """
-    status = {call.n: call.status for call in record.calls}
-    return "".join(
-        json.dumps(
-            {
-                "n": exchange.n,
-                "status": status.get(exchange.n, 200),
-                "request": exchange.request.decode("utf-8", "surrogateescape"),
-                "response": exchange.response.decode("utf-8", "surrogateescape"),
-            }
-        )
-        + "\n"
-        for exchange in record.exchanges
-    ).encode()
-
-
-def unpacked(blob: bytes) -> dict[int, Recorded]:
-    """The calls of a packed rollout by their number."""
-    return {
-        line["n"]: Recorded(
-            request=line["request"].encode("utf-8", "surrogateescape"),
-            response=line["response"].encode("utf-8", "surrogateescape"),
-            status=line["status"],
-        )
-        for line in map(json.loads, blob.decode().splitlines())
-    }
+from dgm.llm.journal import read_journal
+from dgm.llm.transcript import Message, transcript, unpacked
+from dgm.llm.values import CallRecord, RolloutRecord
 
 
 def conversation(blob: bytes) -> list[Message]:
     """The longest conversation of a packed rollout, as chat messages."""
-    calls = unpacked(blob)
-    return transcript(
-        [Exchange(n=n, request=call.request, response=call.response) for n, call in calls.items()]
+    return transcript(unpacked(blob))
+
+
+def paid(journal: Path | None, rollout: str, role: str) -> RolloutRecord:
+    """The record of a rollout that was lost with its gateway: the calls that its decision's journal says it paid.
+
+    Raises JournalError when the journal is damaged.
+    """
+    answered = read_journal(journal) if journal is not None else ()
+    own = [call for call in answered if call.rollout == rollout]
+    calls = (
+        CallRecord(
+            n=n,
+            model=call.model,
+            role=role,
+            status=call.status,
+            tokens=call.tokens,
+            cost_microusd=call.cost_microusd,
+            latency_s=0.0,
+            journal=True,
+            estimated=call.estimated,
+            request="",
+            response="",
+        )
+        for n, call in enumerate(own)
     )
+    return RolloutRecord(id=rollout, calls=tuple(calls))
 
 
 class RecordedCalls(Mapping[tuple[int, int], Recorded]):
@@ -68,7 +59,13 @@ class RecordedCalls(Mapping[tuple[int, int], Recorded]):
                     self._blobs.setdefault(row.decision, row.transcript)
         llm = run.info.config.get("llm")
         self.real = not (isinstance(llm, Mapping) and llm.get("name") == "rehearsal")
-        self._calls = lru_cache(maxsize=256)(lambda decision: unpacked(run.blobs.get(self._blobs[decision])))
+        self._calls = lru_cache(maxsize=256)(self._read)
+
+    def _read(self, decision: int) -> Mapping[int, Recorded]:
+        return {
+            call.n: Recorded(request=call.request, response=call.response, status=call.status)
+            for call in unpacked(self._run.blobs.get(self._blobs[decision]))
+        }
 
     def __getitem__(self, place: tuple[int, int]) -> Recorded:
         decision, n = place

@@ -10,13 +10,13 @@ from dgm.jobs import Job, Result
 class Pool(Protocol):
     """Runs jobs somewhere. Used by one thread, the driver's.
 
-    A job that dies with its worker, or raises, comes back as a result with outcome `void` and the traceback in
-    `detail`. `close` abandons what is still running and releases the node services.
+    A job that dies with its worker, or raises, comes back as a result with outcome `void`, the reason in `detail`, the
+    traceback in `log`, and what it had paid.
     """
 
     @property
     def slots(self) -> int:
-        """How many jobs may run at once."""
+        """How many jobs may run at once. More may be submitted; they wait."""
 
     @property
     def running(self) -> int:
@@ -25,6 +25,10 @@ class Pool(Protocol):
     def submit(self, job: Job) -> None: ...
 
     def next_finished(self, timeout_s: float | None = None) -> Result | None:
-        """The next result in completion order; None when nothing finished in `timeout_s` seconds."""
+        """The next result in completion order; None when nothing finished in `timeout_s` seconds.
 
-    def close(self) -> None: ...
+        With nothing running it waits out its time, if it was given one.
+        """
+
+    def close(self) -> None:
+        """Abandon what is still running and waiting, and release the node services. Idempotent."""

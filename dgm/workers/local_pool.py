@@ -7,26 +7,40 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Thread
 
 from dgm.jobs import Job, NodeServices, Result, voided
-from dgm.jobs.services import NodeSettings, doors, open_box_maker, open_gateway, work
+from dgm.jobs.services import NodeDoors, NodeSettings, open_box_maker, work
+
+Clock = Callable[[], float]
 
 
 class LocalPool:
-    """A fixed number of daemon threads that call `work`; see `dgm.workers.base.Pool`."""
+    """A fixed number of daemon threads that call `work`; see `dgm.workers.base.Pool`.
+
+    `clock` tells for how long a job waited for a free thread; without one, that is left as the job says.
+    """
 
     def __init__(
-        self, work: Callable[[Job], Result], slots: int, *, release: Callable[[], None] | None = None
+        self,
+        work: Callable[[Job], Result],
+        slots: int,
+        *,
+        release: Callable[[], None] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         if slots < 1:
             raise ValueError(f"workers.slots must be at least 1, got {slots}")
         self._work = work
         self._slots = slots
         self._release = release
+        self._clock = clock
         self._running = 0
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self._jobs: queue.SimpleQueue[tuple[Job, float] | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         for n in range(slots):
             Thread(target=self._serve, name=f"dgm-slot-{n}", daemon=True).start()
@@ -41,9 +55,12 @@ class LocalPool:
 
     def submit(self, job: Job) -> None:
         self._running += 1
-        self._jobs.put(job)
+        self._jobs.put((job, self._clock() if self._clock else 0.0))
 
     def next_finished(self, timeout_s: float | None = None) -> Result | None:
+        if not self._running:
+            time.sleep(timeout_s or 0.0)
+            return None
         try:
             result = self._results.get(timeout=timeout_s)
         except queue.Empty:
@@ -52,29 +69,34 @@ class LocalPool:
         return result
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         for _ in range(self._slots):
             self._jobs.put(None)
         if self._release is not None:
             self._release()
 
     def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (taken := self._jobs.get()) is not None and not self._closed:
+            job, submitted = taken
+            queued_s = max(0.0, self._clock() - submitted) if self._clock else None
             try:
                 result = self._work(job)
             except Exception as error:  # noqa: BLE001 - the worker boundary: anything becomes a recorded outcome
                 result = voided(job, error)
-            self._results.put(result)
+            self._results.put(result if queued_s is None else replace(result, queued_s=queued_s))
 
 
 def start_local(settings: NodeSettings, *, slots: int) -> LocalPool:
     """A pool in this process, with this node's own gateway and sandbox; 0 slots: one per core."""
     count = slots or os.cpu_count() or 1
     sandbox = open_box_maker(settings.level, count)
-    gateway = open_gateway(settings, os.environ)
-    services = NodeServices(sandbox, doors(gateway, settings.level), settings.limits)
+    doors = NodeDoors(settings, os.environ)
+    services = NodeServices(sandbox, doors, settings.limits)
 
     def release() -> None:
-        gateway.stop()
+        doors.stop()
         sandbox.close()
 
-    return LocalPool(lambda job: work(job, services), count, release=release)
+    return LocalPool(lambda job: work(job, services), count, release=release, clock=time.monotonic)

@@ -8,10 +8,14 @@ the search decides what happens next.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,31 +25,43 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from dgm.jobs import Job, NodeServices, Result, voided
-from dgm.jobs.services import NodeSettings, doors, open_box_maker, open_gateway, work
-from dgm.llm import RolloutRecord, RolloutSpec
+from dgm.jobs import Job, NodeServices, Result, rollouts, voided
+from dgm.jobs.services import NodeDoors, NodeSettings, open_box_maker, work
+from dgm.llm import RolloutError, RolloutRecord, RolloutSpec
 from sandbox import Level, Sandbox
 
 log = logging.getLogger(__name__)
 
-OBJECT_STORE_BYTES = 256 << 20
+OBJECT_STORE_BYTES = 128 << 20
+"""Shared memory of a local cluster: a job is a few hundred kilobytes, and few are in flight."""
+
+CLOSING_S = 5.0
+"""Seconds that jobs get to put their boxes away when the pool is closed, and gateways to stop."""
+
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+"""Settings of a local cluster: no reports to Ray's makers, and no warning about devices that we do not use."""
 
 
 class _NodeGateway:
     """The gateway of one node, as an actor."""
 
     def __init__(self, settings: NodeSettings) -> None:
-        self._gateway = open_gateway(settings, os.environ)
-        self._doors = doors(self._gateway, settings.level)
+        self._doors = NodeDoors(settings, os.environ)
 
-    def open(self, spec: RolloutSpec) -> Path:
-        return self._doors.open(spec)
+    def open(self, spec: RolloutSpec, scripted: bool) -> Path:
+        return self._doors.open(spec, scripted=scripted)
 
     def close(self, rollout: str) -> RolloutRecord:
         return self._doors.close(rollout)
 
+    def abandon(self, rollout: str) -> RolloutRecord | None:
+        """Close a rollout whose job is lost, if it is open here."""
+        with contextlib.suppress(RolloutError):
+            return self._doors.close(rollout)
+        return None
+
     def stop(self) -> None:
-        self._gateway.stop()
+        self._doors.stop()
 
 
 class _Hub:
@@ -70,6 +86,20 @@ class _Hub:
             )
         return self._gateways[node]
 
+    def abandon(self, rollout: str) -> RolloutRecord | None:
+        """Close a lost rollout wherever it is open: its journal is then free, its record tells what it paid."""
+        for gateway in self._gateways.values():
+            with contextlib.suppress(RayError):
+                record: RolloutRecord | None = ray.get(gateway.abandon.remote(rollout))
+                if record is not None:
+                    return record
+        return None
+
+    def stop(self) -> None:
+        stopping = [gateway.stop.remote() for gateway in self._gateways.values()]
+        if stopping:
+            ray.wait(stopping, num_returns=len(stopping), timeout=CLOSING_S)
+
 
 class _RemoteDoors:
     """The doors of the actor on this node."""
@@ -77,19 +107,30 @@ class _RemoteDoors:
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
-    def open(self, spec: RolloutSpec) -> Path:
-        path: Path = ray.get(self._actor.open.remote(spec))
+    def open(self, spec: RolloutSpec, *, scripted: bool = False) -> Path:
+        path: Path = _told(self._actor.open.remote(spec, scripted))
         return path
 
     def close(self, rollout: str) -> RolloutRecord:
-        record: RolloutRecord = ray.get(self._actor.close.remote(rollout))
+        record: RolloutRecord = _told(self._actor.close.remote(rollout))
         return record
+
+
+def _told(reference: Any) -> Any:
+    """What the gateway's actor answers. An error of the gateway comes as itself, the loss of the actor as one."""
+    try:
+        return ray.get(reference)
+    except RayError as error:
+        cause = getattr(error, "cause", None)
+        raise (cause if isinstance(cause, Exception) else RolloutError(f"no gateway: {error}")) from error
 
 
 @lru_cache(maxsize=1)
 def _box_maker(instance: str, level: Level, slots: int) -> Sandbox:
-    """This worker process's sandbox, for the one pool (`instance`) that it works for."""
-    return open_box_maker(level, slots)
+    """This worker process's sandbox, for the one pool (`instance`) that it works for, closed when the process ends."""
+    sandbox = open_box_maker(level, slots)
+    atexit.register(sandbox.close)
+    return sandbox
 
 
 def _do(job: Job, hub: Any, instance: str, settings: NodeSettings) -> Result:
@@ -107,13 +148,13 @@ class RayPool:
     """See `dgm.workers.base.Pool`. `release` ends what the pool started."""
 
     def __init__(self, settings: NodeSettings, slots: int, release: Callable[[], None]) -> None:
-        self._settings = settings
         self._slots = slots
         self._release = release
-        self._instance = uuid4().hex[:12]
-        self._hub = ray.remote(_Hub).options(num_cpus=0).remote(settings)
+        self._hub: Any = ray.remote(_Hub).options(num_cpus=0).remote(settings)
+        self._common = (self._hub, uuid4().hex[:12], ray.put(settings))
         self._task = ray.remote(_do).options(num_cpus=1, max_retries=0)
-        self._running: dict[Any, Job] = {}
+        self._running: dict[Any, tuple[Job, datetime]] = {}
+        self._closed = False
 
     @property
     def slots(self) -> int:
@@ -124,7 +165,7 @@ class RayPool:
         return len(self._running)
 
     def submit(self, job: Job) -> None:
-        self._running[self._task.remote(job, self._hub, self._instance, self._settings)] = job
+        self._running[self._task.remote(job, *self._common)] = (job, datetime.now(UTC))
 
     def next_finished(self, timeout_s: float | None = None) -> Result | None:
         if not self._running:
@@ -133,25 +174,48 @@ class RayPool:
         done, _ = ray.wait(list(self._running), num_returns=1, timeout=timeout_s)
         if not done:
             return None
-        job = self._running.pop(done[0])
+        job, submitted = self._running.pop(done[0])
         try:
             result: Result = ray.get(done[0])
         except RayError as error:
-            return voided(job, error)
-        return result
+            return self._lost(job, error)
+        return replace(result, queued_s=max(0.0, (result.started - submitted).total_seconds()))
 
     def close(self) -> None:
-        for reference in self._running:
-            ray.cancel(reference, force=True)
-        self._running.clear()
+        if self._closed:
+            return
+        self._closed = True
+        running, self._running = list(self._running), {}
+        for reference in running:
+            ray.cancel(reference)
+        with contextlib.suppress(RayError):
+            if running:
+                ray.wait(running, num_returns=len(running), timeout=CLOSING_S, fetch_local=False)
+            ray.get(self._hub.stop.remote(), timeout=2 * CLOSING_S)
         self._release()
+
+    def _lost(self, job: Job, error: RayError) -> Result:
+        """A job whose worker died: close what it left open, and keep what it had paid."""
+        record = None
+        try:
+            records = [self._hub.abandon.remote(rollout) for rollout in rollouts(job)]
+            record = ray.get(records, timeout=CLOSING_S)[0]
+        except RayError as second:
+            log.warning("nothing can be learnt about the lost job %s: %s", job.id, second)
+        return voided(job, error, record)
 
 
 def start(settings: NodeSettings, *, slots: int, address: str | None = None) -> RayPool:
-    """A pool on the cluster at `address`, or on a local one that lives as long as the pool; 0 slots: one per core."""
+    """A pool on the cluster at `address`, or on a local one that lives as long as the pool; 0 slots: one per core.
+
+    Without an `address` a cluster that the environment names (`RAY_ADDRESS`) is left alone.
+    """
     if address is None:
         count = slots or os.cpu_count() or 1
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
         ray.init(
+            address="local",
             num_cpus=count,
             include_dashboard=False,
             log_to_driver=False,
@@ -160,5 +224,5 @@ def start(settings: NodeSettings, *, slots: int, address: str | None = None) -> 
         )
     else:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        count = slots or int(ray.cluster_resources().get("CPU", 1))
+        count = slots or int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
     return RayPool(settings, count, ray.shutdown)
