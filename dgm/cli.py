@@ -4,61 +4,110 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from archive import ArchiveError, open_run
-from dgm import doctor
-from dgm.config import ConfigError, Plain, compose_and_run
-from dgm.launch import check, launch, view_of
-from dgm.report import views
-from dgm.search import DriverError, StoppedError
+from archive import ArchiveError, RunReader, open_run
+from dgm.errors import UserError
+from dgm.report import (
+    RunView,
+    best_data,
+    best_text,
+    diff_data,
+    safe_text,
+    show_data,
+    tasks_data,
+    tasks_text,
+    tree_data,
+    tree_text,
+    view_of,
+)
 from sandbox import SandboxError
 
-EXPECTED = (ConfigError, ArchiveError, SandboxError, DriverError, views.LookUpError, OSError)
+EXPECTED = (UserError, ArchiveError, SandboxError, OSError)
 """What a user can cause or mend: told in one line, without a traceback."""
 
-USAGE = """dgm run [OVERRIDE ...]       search; Hydra overrides such as policy=uniform budget.evaluations=30 seed=1,2 -m
-                             `dgm run --cfg job` prints the configuration, `dgm run --help` lists the groups
-dgm tree|best|tasks RUN      the tree of agents, the best-belief agent, the tasks      [--json]
-dgm show RUN WHAT            a decision by number; an agent, expansion or evaluation by the beginning of its id
+DONE, DOES_NOT_HOLD, WRONG_INPUT, STOPPED = 0, 1, 2, 130
+"""Exit statuses."""
+
+USAGE = """dgm run [OVERRIDE ...]       search; overrides such as policy=uniform budget.evaluations=30, or seed=1,2 -m;
+                             `dgm run --help` lists them, `dgm run --cfg job` prints the configuration
+dgm tree RUN                 the tree of agents
+dgm best RUN                 the best-belief agent beside the seed
+dgm tasks RUN                the tasks, and who resolved them
+dgm show RUN WHAT            an entry by its number; an agent, expansion or evaluation by the beginning of its id
 dgm diff RUN AGENT [OTHER]   what changed from OTHER (by default its parent) to AGENT
 dgm doctor                   what this machine offers
 dgm benchmark check WHAT     reference and stub of every task through sandbox and grader; katas or path=FOLDER
+dgm images build             the images of sandbox=docker, once per engine [--base-image NAME]
 
-RUN is a run's directory, or its name under runs/. AGENT may be `seed` or `best`."""
+RUN is a run's directory, or its name under runs/. AGENT may be `seed` or `best`. The five that read a run take --json:
+one document, texts as they were recorded; without it what could steer a terminal is shown as escapes."""
+
+Json = Mapping[str, object]
+
+PAGES: Mapping[str, tuple[Callable[[RunView], str], Callable[[RunView], Json]]] = {
+    "tree": (tree_text, tree_data),
+    "best": (best_text, best_data),
+    "tasks": (tasks_text, tasks_data),
+}
+"""Command -> the same page for people and for programs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: something did not hold; 2: wrong input; 130: stopped by the operator."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given[:1] == ["run"]:
-            return compose_and_run(given[1:], _run)
-        return _command(given)
-    except StoppedError as error:
-        _complain(f"{error}; the same command goes on where this one stopped")
-        return 130
-    except DriverError as error:
-        _complain(str(error))
-        return 1
-    except EXPECTED as error:
-        _complain(str(error))
-        return 2
+        return _run(given[1:]) if given[:1] == ["run"] else _command(given)
+    except (
+        SystemExit
+    ) as error:  # argparse and Hydra end like this: after --help, or with a message of their own
+        return error.code if isinstance(error.code, int) else WRONG_INPUT if error.code else DONE
+    except KeyboardInterrupt:
+        _complain("stopped")
+        return STOPPED
     except BrokenPipeError:
-        return 1
+        _leave_quietly()
+        return DOES_NOT_HOLD
+    except EXPECTED as error:
+        return _told(error)
 
 
-def _run(config: Plain) -> int:
-    return launch(config, say=_say)
+def _run(arguments: Sequence[str]) -> int:
+    # here, because Hydra, the gateway and the jobs take a second to import, which reading a run does without
+    from dgm.config import compose_and_run
+    from dgm.launch import launch
+    from dgm.search import DriverError, StoppedError
+
+    def one(config: Mapping[str, Any]) -> int:
+        try:
+            return launch(config, say=_say)
+        except StoppedError as error:
+            _complain(f"{error}; the same command goes on where this one stopped")
+            return STOPPED
+        except DriverError as error:
+            _complain(str(error))
+            return DOES_NOT_HOLD
+        except BrokenPipeError:
+            raise
+        except EXPECTED as error:
+            return _told(error)
+
+    return compose_and_run(arguments, one)
+
+
+def _told(error: BaseException) -> int:
+    _complain(str(error) or type(error).__name__)
+    return WRONG_INPUT
 
 
 def _command(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dgm", usage=USAGE, add_help=True)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("tree", "best", "tasks", "show", "diff"):
+    commands = parser.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS)
+    for name in (*PAGES, "show", "diff"):
         command = commands.add_parser(name)
         command.add_argument("run")
         if name == "show":
@@ -67,53 +116,85 @@ def _command(given: Sequence[str]) -> int:
             command.add_argument("agent")
             command.add_argument("other", nargs="?")
         command.add_argument("--json", action="store_true")
-        command.set_defaults(call=_view)
-    commands.add_parser("doctor").set_defaults(call=lambda _: doctor.report(_say))
+        command.set_defaults(call=_read)
+    commands.add_parser("doctor").set_defaults(call=_doctor)
     benchmark = commands.add_parser("benchmark").add_subparsers(dest="action", required=True)
     checked = benchmark.add_parser("check")
     checked.add_argument("what")
     checked.add_argument("--sandbox", default="auto")
-    checked.set_defaults(call=lambda options: check(options.what, options.sandbox, _say))
+    checked.set_defaults(call=_check)
+    images = commands.add_parser("images").add_subparsers(dest="action", required=True)
+    built = images.add_parser("build")
+    built.add_argument("--base-image", metavar="NAME")
+    built.set_defaults(call=_build_images)
     options = parser.parse_args(given)
     call: Callable[[argparse.Namespace], int] = options.call
     return call(options)
 
 
-def _view(options: argparse.Namespace) -> int:
-    path = Path(options.run)
-    if not path.exists() and len(path.parts) == 1:
-        path = Path("runs") / path
-    with open_run(path) as run:
-        view = view_of(run)
-        if options.command == "diff":
-            agent = view.agent(options.agent)
-            other = view.agent(options.other).id if options.other else agent.parent
-            if other is None:
-                raise views.LookUpError(
-                    f"{agent.id[:10]} is the seed and has no parent: name another agent to compare with"
-                )
-            patch = run.code.patch(other, agent.id)
-            _say(json.dumps({"from": other, "to": agent.id, "patch": patch}) if options.json else patch)
-            return 0
-    text, data = {
-        "tree": (views.tree_text, lambda: [asdict(one) for one in views.standings(view)]),
-        "best": (views.best_text, lambda: views.best_data(view)),
-        "tasks": (views.tasks_text, lambda: [asdict(one) for one in views.task_lines(view)]),
-        "show": (
-            lambda view: json.dumps(views.show_data(view, options.what), indent=2, ensure_ascii=False),
-            lambda: views.show_data(view, options.what),
-        ),
-    }[options.command]
-    _say(json.dumps(data(), ensure_ascii=False) if options.json else text(view))
-    return 0
+def _read(options: argparse.Namespace) -> int:
+    with open_run(_directory(options.run)) as run:
+        _say(_page(options, run, view_of(run)))
+    return DONE
+
+
+def _directory(run: str) -> Path:
+    path = Path(run)
+    return Path("runs") / path if len(path.parts) == 1 and not path.exists() else path
+
+
+def _page(options: argparse.Namespace, run: RunReader, view: RunView) -> str:
+    """The page that was asked for. Every one says where its numbers come from."""
+    if options.command in PAGES:
+        text, data = PAGES[options.command]
+        if not options.json:
+            return "\n".join([text(view), *view.all_notes()])
+        return json.dumps(data(view))
+    if options.command == "diff":
+        changed = diff_data(view, run.code, options.agent, options.other)
+        return json.dumps(changed) if options.json else "\n".join([*view.all_notes(), str(changed["patch"])])
+    shown = show_data(view, options.what)
+    return json.dumps(shown) if options.json else json.dumps(shown, indent=2, ensure_ascii=False)
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from dgm import (
+        doctor,
+    )  # here and below, because the katas and the grader are only needed by these commands
+
+    return doctor.report(_say)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from dgm import doctor
+
+    return doctor.check_tasks(options.what, options.sandbox, _say)
+
+
+def _build_images(options: argparse.Namespace) -> int:
+    from dgm import doctor
+
+    return doctor.build_images(options.base_image, _say)
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - the command line's own output
+    _print(text, sys.stdout)
 
 
 def _complain(text: str) -> None:
-    print(f"dgm: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the command line's own output
+    _print(f"dgm: {text}", sys.stderr)
+
+
+def _print(text: str, stream: Any) -> None:
+    """Agents and models wrote some of what is printed, so nothing reaches the terminal that could steer it."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    shown = safe_text(text).encode(encoding, "backslashreplace").decode(encoding)
+    print(shown, file=stream, flush=True)
+
+
+def _leave_quietly() -> None:
+    """Whoever read our output has gone. Python would complain once more when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 import hydra
@@ -19,16 +22,25 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from dgm.errors import ConfigError
 
 FREE_ON_RESUME = ("budget", "workers", "display", "runs_dir", "name")
 """Top-level keys that are no part of what a run *is*: they may differ when a run goes on."""
 
+STOPPED = 130
+"""The exit status of a run that its operator stopped."""
+
+SCRATCH = "dgm_scratch"
+"""The name under which `configs/config.yaml` asks for a directory that is thrown away."""
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+_SCHEMA_SUFFIX = "_schema"
+_NOISE = ("To append to your config", "full_key:", "object_type", "reference_type", "See https://hydra.cc")
+
 Plain = Mapping[str, Any]
 """A resolved configuration as plain JSON values."""
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be run: what was expected, what came, what to do."""
 
 
 @dataclass
@@ -96,7 +108,7 @@ class RehearsalConfig:
 
 @dataclass
 class OpenAIConfig:
-    """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key; the key itself is never stored."""
+    """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key, which is never stored."""
 
     _target_: str = "dgm.llm.upstreams.OpenAI"
     name: str = "openai"
@@ -165,11 +177,10 @@ class RolloutBudgetConfig:
 
 @dataclass
 class BudgetConfig:
-    """`evaluations` on the search split; `expansions` null means twice evaluations ** 0.6; `usd` caps the whole run."""
+    """`evaluations` on the search split; `expansions` null means twice evaluations ** 0.6."""
 
     evaluations: int = 100
     expansions: int | None = None
-    usd: float | None = None
     test_repeats: int = 2
     rollout: RolloutBudgetConfig = field(default_factory=RolloutBudgetConfig)
 
@@ -240,43 +251,109 @@ def differences(before: object, after: object, prefix: str = "") -> list[str]:
 
 
 def plain(config: DictConfig) -> Plain:
-    """The configuration with everything resolved. Raises ConfigError naming a key that has no value."""
+    """The configuration with everything resolved. Raises ConfigError naming a key that has no value or no meaning."""
+    for key in unknown_keys(config):
+        raise ConfigError(f"{key} is no key of this configuration; `dgm run --cfg job` prints it")
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(str(error).splitlines()[0]) from error
+        raise ConfigError(f"{error.full_key}: {_clear(error)}") from error
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
 
 
+def unknown_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    """Dotted keys that `+key=value` added to a part whose keys are fixed by a dataclass."""
+    known = OmegaConf.get_type(config)
+    for key in config:
+        dotted = f"{prefix}.{key!s}" if prefix else str(key)
+        if is_dataclass(known) and key not in known.__dataclass_fields__:
+            yield dotted
+        elif not OmegaConf.is_missing(config, key):
+            inner = config._get_node(key)
+            if isinstance(inner, DictConfig) and not inner._is_none():
+                yield from unknown_keys(inner, dotted)
+
+
 def build(config: Plain, group: str, **arguments: object) -> Any:
     """The object that a group's `_target_` stands for. Raises ConfigError when it cannot be made."""
+    if not isinstance(config[group], Mapping) or not config[group].get("_target_"):
+        raise ConfigError(f"{group} must say in `_target_` which class or function makes it")
     try:
         return hydra.utils.instantiate(config[group], **arguments, _convert_="all")
     except HydraException as error:
-        cause = error.__cause__ or error
-        raise ConfigError(f"{group}: {cause}") from error
+        raise ConfigError(f"{group}: {_clear(error.__cause__ or error)}") from error
 
 
 def compose_and_run(arguments: Sequence[str], task: Callable[[Plain], int]) -> int:
     """Let Hydra compose the configuration from `arguments` and call `task` with it, once per job of a multirun.
 
-    Gives the largest status that a task gave. Hydra's own flags (`--cfg job`, `-m`, `--config-dir`, ...) work.
+    Gives the largest status that a task gave; a task that gives `STOPPED` ends the multirun. Hydra's own flags
+    (`--cfg job`, `-m`, `--config-dir`, ...) work. Raises ConfigError for what cannot be composed.
     """
     register()
     statuses = [0]
+    refused: list[ConfigError] = []  # Hydra would tell of errors that a job raises in its own words
+    began = False
 
     def job(config: DictConfig) -> None:
+        nonlocal began
+        began = True
         try:
-            statuses.append(task(plain(config)))
+            values = plain(config)
         except ConfigError as error:
-            print(f"dgm: {error}", file=sys.stderr)  # noqa: T201 - the command line's own output
-            statuses.append(2)
+            refused.append(error)
+            return
+        statuses.append(task(values))
+        if statuses[-1] == STOPPED:
+            raise SystemExit(STOPPED)
 
-    before = sys.argv
-    sys.argv = ["dgm run", *arguments]
-    try:
-        hydra.main(version_base="1.3", config_path="pkg://configs", config_name="config")(job)()
-    finally:
-        sys.argv = before
+    with _hydra_arguments(arguments):
+        try:
+            hydra.main(version_base="1.3", config_path="pkg://configs", config_name="config")(job)()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(_clear(error)) from error
+        except (
+            ValueError,
+            YAMLError,
+        ) as error:  # flags that exclude each other, a group set to null, broken YAML
+            if began:
+                raise
+            raise ConfigError(_clear(error)) from error
+    if refused:
+        raise refused[0]
     return max(statuses)
+
+
+@contextmanager
+def _hydra_arguments(arguments: Sequence[str]) -> Iterator[None]:
+    """Hydra reads the command line itself, and raises its errors instead of telling them only with HYDRA_FULL_ERROR.
+
+    What a multirun writes for itself goes to a directory that is thrown away: the configuration of every run stands in
+    its `run.json`.
+    """
+    argv, full_error = sys.argv, os.environ.get(_FULL_ERROR)
+    with tempfile.TemporaryDirectory(prefix="dgm-") as scratch:
+        OmegaConf.register_new_resolver(SCRATCH, lambda: scratch, replace=True)
+        sys.argv = ["dgm run", *arguments]
+        os.environ[_FULL_ERROR] = "1"
+        try:
+            yield
+        finally:
+            sys.argv = argv
+            OmegaConf.clear_resolver(SCRATCH)
+            del os.environ[_FULL_ERROR]
+            if full_error is not None:
+                os.environ[_FULL_ERROR] = full_error
+
+
+def _clear(error: BaseException) -> str:
+    """What a library said, in one line: without its internals, the keys of its own and advice that would not help."""
+    said = str(error)
+    if isinstance(error.__cause__, OmegaConfBaseException):
+        said += f"\n{error.__cause__}"
+    lines = [line.strip() for line in said.split("Config search path:")[0].splitlines()]
+    told = [
+        line for line in lines if line and not line.startswith(_NOISE) and not line.endswith(_SCHEMA_SUFFIX)
+    ]
+    return " ".join(told) or type(error).__name__

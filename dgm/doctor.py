@@ -1,4 +1,4 @@
-"""What this machine offers, found out by trying it."""
+"""What this machine offers, found out by trying it; and what can be set up or checked on it before a search."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ import sys
 import tempfile
 from collections.abc import Callable
 
+from dgm.benchmarks import Benchmark, BenchmarkError, PolyglotBenchmark, check_benchmark, katas
+from dgm.errors import ConfigError
 from sandbox import Attempt, Level, SandboxError, open_sandbox
 
+Say = Callable[[str], None]
 
-def report(say: Callable[[str], None]) -> int:
+FOLDER = "path="
+
+
+def report(say: Say) -> int:
     """Say what works here and what does not; 0 when a search can run at some level."""
     say(f"python      {sys.version.split()[0]}")
     say(f"cores       {len(os.sched_getaffinity(0))}")
@@ -37,3 +43,45 @@ def report(say: Callable[[str], None]) -> int:
             "a real model needs Docker, or bubblewrap with sandbox.accept_weaker=true; rehearsal runs at any level"
         )
     return 0 if usable else 1
+
+
+def check_tasks(what: str, level: str, say: Say) -> int:
+    """Check a benchmark (`katas`, or `path=FOLDER`) through the real sandbox and grader; 1 when something fails."""
+    benchmark = _benchmark(what)
+    box_maker = open_sandbox(level)
+    findings = 0
+    try:
+        for finding in check_benchmark(benchmark, box_maker):
+            findings += 1
+            say(str(finding))
+    finally:
+        box_maker.close()
+    say(f"{len(benchmark.tasks())} tasks checked at sandbox level {box_maker.level}: {findings} findings")
+    return 1 if findings else 0
+
+
+def build_images(base: str | None, say: Say) -> int:
+    """Build the images of `sandbox=docker` on this machine's engine, from the image `base` if one is named."""
+    from sandbox.docker import (
+        images,
+    )  # here, because it imports the Docker SDK, which other commands do without
+    from sandbox.docker.engine import Engine
+
+    engine = Engine()
+    try:
+        built = images.build(engine, base)
+    finally:
+        engine.close()
+    say(f"agent image   {built.agent}")
+    say(f"grader image  {built.grader}")
+    return 0
+
+
+def _benchmark(what: str) -> Benchmark:
+    try:
+        benchmark = PolyglotBenchmark(what.removeprefix(FOLDER)) if what.startswith(FOLDER) else katas()
+    except BenchmarkError as error:
+        raise ConfigError(str(error)) from error
+    if not what.startswith(FOLDER) and what != benchmark.name:
+        raise ConfigError(f"no benchmark {what!r}; katas is packaged, any folder is {FOLDER}FOLDER")
+    return benchmark

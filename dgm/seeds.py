@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from dgm.config import ConfigError
+from dgm.errors import ConfigError
 from dgm.jobs.manifest import MANIFEST
 from sandbox import Files
 

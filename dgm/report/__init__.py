@@ -1,5 +1,31 @@
-"""What people see of a run."""
+"""What people see of a run. `dgm.report.progress` is imported by itself: it needs rich, which pages do without."""
 
-from dgm.report.progress import Progress
+from dgm.report.details import diff_data, row_data, show_data
+from dgm.report.finals import Finalist, Finals, best_data, best_text, finals
+from dgm.report.safe import safe_line, safe_text
+from dgm.report.standings import Standing, standings, tree_data, tree_text
+from dgm.report.tasks import TaskLine, task_lines, tasks_data, tasks_text
+from dgm.report.views import RunView, view_of
 
-__all__ = ["Progress"]
+__all__ = [
+    "Finalist",
+    "Finals",
+    "RunView",
+    "Standing",
+    "TaskLine",
+    "best_data",
+    "best_text",
+    "diff_data",
+    "finals",
+    "row_data",
+    "safe_line",
+    "safe_text",
+    "show_data",
+    "standings",
+    "task_lines",
+    "tasks_data",
+    "tasks_text",
+    "tree_data",
+    "tree_text",
+    "view_of",
+]

@@ -59,7 +59,9 @@ def pool(pairs: Sequence[Pair]) -> Pooled:
     """
     tasks = sorted(pairs[0].differences) if pairs else []
     if not tasks or any(sorted(one.differences) != tasks for one in pairs):
-        raise ValueError("runs can be pooled when there is at least one and all were tested on the same tasks")
+        raise ValueError(
+            "runs can be pooled when there is at least one and all were tested on the same tasks"
+        )
     table: NDArray[np.float64] = np.array([[one.differences[task] for task in tasks] for one in pairs])
     generator = np.random.default_rng(0)
     runs = generator.integers(len(pairs), size=(RESAMPLES, len(pairs)))

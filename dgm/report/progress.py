@@ -4,42 +4,70 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
+from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
-from archive import Agent, Decision, Evaluation, Expansion, ExpansionOutcome, Row, Split
+from archive import Agent, AgentId, Evaluation, Expansion, ExpansionOutcome, Outcome, Row, Split, TaskId
 from dgm.cmp import posterior
-from dgm.search import Settings
 from dgm.tree import Tree
 
-FAILURES = ("void", "crashed", "timed_out", "out_of_memory", "budget_spent", "rejected")
-"""Outcomes that the screen counts one by one."""
+if TYPE_CHECKING:  # the search brings the gateway with it, and only its settings are named here
+    from dgm.search import Settings
+
+FAILURES = (
+    Outcome.VOID,
+    Outcome.CRASHED,
+    Outcome.TIMED_OUT,
+    Outcome.OUT_OF_MEMORY,
+    Outcome.BUDGET_SPENT,
+    Outcome.REJECTED,
+    ExpansionOutcome.GATED,
+    ExpansionOutcome.DUPLICATE,
+    ExpansionOutcome.NO_CHANGE,
+)
+"""Outcomes that are counted one by one, in this order."""
+
+STATUS_S = 5.0
+"""The least time in seconds between two plain lines of status."""
+REFRESH_S = 0.25
 
 
 class Progress:
-    """Counts what happens and shows it. `every_s` is the least time in seconds between two plain lines."""
+    """Counts what happens and shows it.
+
+    `tests` are the tasks of the final test, `stops` says how often the operator asked to stop, `grace_s` how long a
+    stopping search waits for what is running.
+    """
 
     def __init__(
         self,
         console: Console,
         *,
         live: bool,
+        tests: Sequence[TaskId] = (),
+        stops: Callable[[], int] = lambda: 0,
+        grace_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
-        every_s: float = 5.0,
     ) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=4, transient=True) if live else None
+        self._tests = len(tests)
+        self._stops = stops
+        self._grace_s = grace_s
         self._clock = clock
-        self._every_s = every_s
         self._began = clock()
         self._shown = float("-inf")
         self._line = ""
+        self._stopping = False
         self._seen: Counter[str] = Counter()
-        self._tests = 0
+        self._tested: Counter[AgentId] = Counter()
         self._first: int | None = None
 
     def __enter__(self) -> Progress:
@@ -51,68 +79,81 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
+    def recall(self, rows: Iterable[Row]) -> None:
+        """Count what earlier drivers of this run recorded; nothing of it is announced."""
+        for row in rows:
+            self._count(row)
+
     def note(self, row: Row) -> None:
         """Count one row; agents are announced at once."""
-        match row:
-            case Expansion():
-                self._seen[row.outcome.value] += 1
-            case Evaluation():
-                self._seen[row.outcome.value] += 1
-                self._tests += row.split is Split.TEST and row.outcome.counted
-            case Agent() if row.parent is not None:
-                self._say(f"agent {row.id[:10]} from {row.parent[:10]} at depth {row.depth}")
-            case Decision() | _:
-                pass
+        self._count(row)
+        if isinstance(row, Agent) and row.parent is not None:
+            self._say(f"agent {row.id[:10]} from {row.parent[:10]} at depth {row.depth}")
 
     def show(self, tree: Tree, settings: Settings, running: int) -> None:
         """Show the state, at most as often as is useful."""
+        if self._stops() and not self._stopping:
+            self._stopping = True
+            self._shown = float("-inf")
+            self._say(
+                f"stopping: nothing new is begun, {running} running jobs have {self._grace_s:g} s to end;"
+                " once more to stop now"
+            )
         now = self._clock()
-        if now - self._shown < (0.25 if self._live is not None else self._every_s):
+        if now - self._shown < (STATUS_S if self._live is None else REFRESH_S):
             return
         self._shown = now
         facts = self._facts(tree, settings, running, now)
         if self._live is not None:
-            table = Table.grid(padding=(0, 2))
-            for name, value in facts:
-                table.add_row(f"[bold]{name}[/bold]", value)
-            self._live.update(table)
-        elif (
-            line := "  ".join(f"{name} {value}" for name, value in facts if name != "elapsed")
-        ) != self._line:
+            self._live.update(_panel(facts))
+            return
+        line = "  ".join(f"{name} {value}" for name, value in facts if name != "elapsed")
+        if line != self._line:
             self._line = line
             self._say(line)
 
+    def _count(self, row: Row) -> None:
+        if isinstance(row, Expansion | Evaluation):
+            self._seen[row.outcome.value] += 1
+        if isinstance(row, Evaluation) and row.split is Split.TEST and row.outcome.counted:
+            self._tested[row.agent] += row.replaces is None
+
     def _facts(self, tree: Tree, settings: Settings, running: int, now: float) -> list[tuple[str, str]]:
-        done = int(tree.resolved.sum() + tree.unresolved.sum())
-        if self._first is None:
-            self._first = done
-        elapsed = now - self._began
-        rate = (done - self._first) / elapsed if elapsed > 0 else 0.0
-        left = settings.evaluations - done
-        eta = str(timedelta(seconds=round(left / rate))) if rate > 0 and left > 0 else "-"
-        facts = [
-            ("evaluations", f"{done}/{settings.evaluations}"),
+        evaluated = int(tree.resolved.sum() + tree.unresolved.sum())
+        finalists = {tree.best(), tree.ids[0]} if len(tree) else set()
+        tested = sum(self._tested[agent] for agent in finalists)
+        to_test = self._tests * settings.test_repeats * len(finalists)
+        failures = [f"{name} {self._seen[name]}" for name in FAILURES if self._seen[name]]
+        return [
+            ("evaluations", f"{evaluated}/{settings.evaluations}"),
             ("expansions", f"{tree.expansions_started}/{settings.expansions}"),
             ("agents", str(len(tree))),
             ("best", _best(tree)),
             ("running", str(running)),
             ("cost", f"${tree.cost_microusd / 1e6:.2f}"),
+            *([("failures", ", ".join(failures))] if failures else []),
+            *([("final test", f"{tested}/{to_test}")] if tested else []),
+            ("elapsed", _duration(now - self._began)),
+            ("left", self._left(evaluated + tested, settings.evaluations + to_test, now)),
         ]
-        failures = [f"{name} {self._seen[name]}" for name in FAILURES if self._seen[name]]
-        refused = [outcome for outcome in ExpansionOutcome if outcome.value in self._seen]
-        gone = sum(
-            self._seen[o.value] for o in refused if o in (ExpansionOutcome.GATED, ExpansionOutcome.DUPLICATE)
-        )
-        if gone:
-            failures.append(f"gated {gone}")
-        if failures:
-            facts.append(("failures", ", ".join(failures)))
-        if self._tests:
-            facts.append(("final test", str(self._tests)))
-        return [*facts, ("elapsed", str(timedelta(seconds=round(elapsed)))), ("left", eta)]
+
+    def _left(self, done: int, total: int, now: float) -> str:
+        """What the evaluations that this driver saw let one expect, the final test included."""
+        if self._first is None:
+            self._first = done
+        elapsed = now - self._began
+        rate = (done - self._first) / elapsed if elapsed > 0 else 0.0
+        return f"about {_duration((total - done) / rate)}" if rate > 0 and total > done else "-"
 
     def _say(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _panel(facts: Sequence[tuple[str, str]]) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts:
+        table.add_row(Text(name, style="bold"), Text(value))
+    return Panel(table, title="dgm run", title_align="left", expand=False)
 
 
 def _best(tree: Tree) -> str:
@@ -122,3 +163,7 @@ def _best(tree: Tree) -> str:
     counts = tree.counts(agent)
     low, high = posterior(counts).interval()
     return f"{agent[:10]} {counts.resolved}/{counts.total} [{low:.2f}, {high:.2f}]"
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

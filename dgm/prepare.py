@@ -1,0 +1,231 @@
+"""From a configuration to what a run is made of. Everything is checked here, before anything is made or spent."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archive import ArchiveError, Split, TaskId, tree_hash
+from dgm.benchmarks import Benchmark, Task, deal_splits
+from dgm.config import Plain, build
+from dgm.errors import ConfigError
+from dgm.gates import Gates
+from dgm.jobs.manifest import MANIFEST, Manifest, ManifestError, parse_manifest
+from dgm.jobs.services import NodeSettings
+from dgm.llm import Allowance, GatewayError
+from dgm.llm.upstreams import Upstream
+from dgm.operators import Operator
+from dgm.policies import Policy
+from dgm.search import Settings
+from dgm.seeds import read_agent
+from dgm.workers import Pool
+from sandbox import MIB, Attempt, Files, Level, Limits, WeakerSandboxError, open_sandbox
+
+CHOICES = {"improver": ("parent", "seed"), "display": ("auto", "live", "plain")}
+
+LEAST = {
+    "seed": 0,
+    "workers.slots": 0,
+    "budget.evaluations": 0,
+    "budget.expansions": 0,
+    "budget.test_repeats": 0,
+    "budget.rollout.calls": 1,
+    "budget.rollout.tokens": 1,
+    "budget.rollout.usd": 0,
+    "sandbox.processes": 1,
+    "sandbox.memory_mib": 1,
+    "sandbox.disk_mib": 1,
+}
+"""Dotted key -> the least value that makes sense; null stands for no limit where the schema allows it."""
+
+ROLES = ("solve", "improve")
+"""The roles that a run asks models to play."""
+
+INT64_MAX = (1 << 63) - 1
+
+ABOVE_ZERO = ("budget.rollout.solve_s", "budget.rollout.improve_s", "sandbox.cpus")
+
+CONNECT_S = 5.0
+"""Ray itself would try for minutes to reach a cluster that is not there."""
+
+_HOST_AND_PORT = re.compile(r"[^/]+:\d+")
+
+_NAME = re.compile(r"\w[\w.+=,@-]{0,99}")
+"""A run's name: one component of a path, with nothing that a shell or a glob would read otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A configuration that holds together."""
+
+    config: Plain
+    path: Path
+    policy: Policy[Any]
+    operator: Operator
+    gates: Gates
+    tasks: Mapping[TaskId, Task]
+    splits: Mapping[Split, tuple[TaskId, ...]]
+    upstream: Upstream
+    seed_tree: Files
+    manifest: Manifest
+    settings: Settings
+    allowance: Allowance
+    limits: Limits
+    start_pool: Callable[[NodeSettings], Pool]
+
+
+def prepare(config: Plain) -> Prepared:
+    """Everything that the configuration alone can show to be wrong is found here. Raises ConfigError."""
+    _check_values(config)
+    budget, rollout = config["budget"], config["budget"]["rollout"]
+    tasks, splits = _tasks(config)
+    seed_tree = read_agent(str(config["agent"]))
+    try:
+        tree_hash(seed_tree)
+        manifest = parse_manifest(seed_tree[MANIFEST])
+    except (ManifestError, ArchiveError) as error:
+        raise ConfigError(f"agent {config['agent']}: {error}") from error
+    return Prepared(
+        config=config,
+        path=_path(config),
+        policy=build(config, "policy"),
+        operator=build(config, "operator"),
+        gates=build(config, "gate"),
+        tasks=tasks,
+        splits=splits,
+        upstream=build(config, "llm"),
+        seed_tree=seed_tree,
+        manifest=manifest,
+        settings=Settings(
+            seed=int(config["seed"]),
+            evaluations=int(budget["evaluations"]),
+            expansions=expansions(budget),
+            test_repeats=int(budget["test_repeats"]),
+        ),
+        allowance=Allowance(
+            calls=rollout["calls"],
+            tokens=rollout["tokens"],
+            microusd=None if rollout["usd"] is None else round(rollout["usd"] * 1e6),
+        ),
+        limits=Limits(
+            seconds=max(float(rollout["solve_s"]), float(rollout["improve_s"])),
+            memory_bytes=int(config["sandbox"]["memory_mib"]) * MIB,
+            processes=int(config["sandbox"]["processes"]),
+            cpus=float(config["sandbox"]["cpus"]),
+            disk_bytes=int(config["sandbox"]["disk_mib"]) * MIB,
+        ),
+        start_pool=lambda node: build(config, "workers")(node),
+    )
+
+
+def check_surroundings(prepared: Prepared) -> None:
+    """Refuse what would not answer: an upstream without a key or, under a cap on money, a price; a missing cluster."""
+    upstream = prepared.upstream
+    try:
+        backend = upstream.backend(os.environ)
+        models = [backend.model(role) for role in ROLES]
+        prices = upstream.prices()
+        if prepared.allowance.microusd is not None:
+            prices.require(models)
+    except (GatewayError, ArchiveError) as error:
+        raise ConfigError(f"llm: {error}") from error
+    address = str(prepared.config["workers"].get("address"))
+    if _HOST_AND_PORT.fullmatch(address):
+        host, port = address.rsplit(":", 1)
+        try:
+            socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+        except (OSError, OverflowError) as error:
+            raise ConfigError(f"workers.address: nothing answers at {address} ({error})") from error
+
+
+def choose_level(config: Plain, upstream: Upstream, say: Callable[[str], None]) -> Level:
+    """The sandbox level of this run, shown by a self-test. A real model needs Docker, or bubblewrap if accepted."""
+    sandbox = config["sandbox"]
+    at_least = Level.PROCESS
+    if upstream.real:
+        at_least = Level.BUBBLEWRAP if sandbox["accept_weaker"] else Level.DOCKER
+    tried: list[Attempt] = []
+    try:
+        box_maker = open_sandbox(str(sandbox["level"]), at_least=at_least, attempts=tried)
+    except WeakerSandboxError as error:
+        raise ConfigError(
+            f"a real model needs Docker, or bubblewrap with sandbox.accept_weaker=true: {error}"
+        ) from error
+    box_maker.close()
+    failed = "".join(f" ({attempt.level}: {attempt.fault})" for attempt in tried if attempt.fault)
+    say(f"sandbox: {box_maker.level}{failed}")
+    return box_maker.level
+
+
+def expansions(budget: Mapping[str, Any]) -> int:
+    """The cap on attempts: twice evaluations ** 0.6 unless it is set."""
+    cap = budget["expansions"]
+    return int(2 * int(budget["evaluations"]) ** 0.6) if cap is None else int(cap)
+
+
+def leaves(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted key and value of everything in a plain configuration that is no mapping."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value
+
+
+def _check_values(config: Plain) -> None:
+    for key, known in CHOICES.items():
+        if config[key] not in known:
+            raise ConfigError(f"{key} must be {' or '.join(known)}, got {config[key]!r}")
+    for key, value in leaves(config):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key} must be finite, got {value}")
+        if not isinstance(value, int | float):
+            continue
+        if abs(value) > INT64_MAX:
+            raise ConfigError(f"{key} must fit 64 bits, got {value}")
+        if key in LEAST and value < LEAST[key]:
+            raise ConfigError(f"{key} must be at least {LEAST[key]}, got {value}")
+        if key in ABOVE_ZERO and value <= 0:
+            raise ConfigError(f"{key} must be above 0, got {value}")
+
+
+def _path(config: Plain) -> Path:
+    name, parent = str(config["name"]), Path(config["runs_dir"])
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            "name must be one component of a path: at most 100 letters, digits and _.+=,@- that begin with a letter,"
+            f" digit or _; got {name!r}"
+        )
+    if "\0" in str(parent):
+        raise ConfigError(f"runs_dir must be a directory, got {str(parent)!r}")
+    for above in (parent, *parent.parents):
+        if above.exists() and not above.is_dir():
+            raise ConfigError(f"runs_dir must be a directory, but {above} is a file")
+    return parent / name
+
+
+def _tasks(config: Plain) -> tuple[Mapping[TaskId, Task], Mapping[Split, tuple[TaskId, ...]]]:
+    """The benchmark's tasks, and those of each split; the shares are the config's, the rest is the benchmark's own."""
+    values = dict(config["benchmark"])
+    for split in Split:
+        if not isinstance(values.get(split.value), int | float):
+            raise ConfigError(f"benchmark.{split} must be the share of that split, as a number")
+    shares = {split: float(values.pop(split.value)) for split in Split}
+    benchmark: Benchmark = build({"benchmark": values}, "benchmark")
+    tasks = {task.id: task for task in benchmark.tasks()}
+    try:
+        splits = deal_splits(
+            tuple(tasks.values()),
+            search=shares[Split.SEARCH],
+            confirm=shares[Split.CONFIRM],
+            test=shares[Split.TEST],
+        )
+    except ValueError as error:
+        raise ConfigError(f"benchmark: {error}") from error
+    return tasks, splits

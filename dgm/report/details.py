@@ -1,0 +1,79 @@
+"""Everything that a run recorded of one thing, as plain JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from enum import StrEnum
+
+from archive import Decision, Evaluation, Expansion, GitStore, Row
+from dgm.errors import LookUpError
+from dgm.report.views import RunView
+
+
+def show_data(view: RunView, what: str) -> dict[str, object]:
+    """A decision or another entry by its number, or an agent, evaluation or expansion by the beginning of its id."""
+    if what.isascii() and what.isdecimal() and len(what) < 10:
+        number = int(what)
+        rows = [row for row in view.rows if number in (row.seq, getattr(row, "decision", None))]
+        if not rows:
+            raise LookUpError(f"this run has no entry {what}")
+        return view.headed(entry=number, rows=[row_data(row) for row in rows])
+    results = (row for row in view.rows if isinstance(row, Expansion | Evaluation))
+    jobs = [row for row in results if what and row.id.startswith(what)]
+    if len(jobs) == 1:
+        return view.headed(**row_data(jobs[0]))
+    if len(jobs) > 1 and not any(agent.id.startswith(what) for agent in view.agents):
+        raise LookUpError(f"{len(jobs)} results of this run begin with {what!r}; give more of the id")
+    agent = view.agent(what)
+    made = next((row for row in view.expansions if row.id == agent.expansion), None)
+    decided = {row.seq: row for row in view.rows if isinstance(row, Decision)}
+    return view.headed(
+        **row_data(agent),
+        made_by=None if made is None else row_data(made),
+        decision=None if made is None else row_data(decided[made.decision]),
+        children=[child.id for child in view.agents if child.parent == agent.id],
+        counts=asdict(view.tree().counts(agent.id)),
+        evaluations=[
+            {
+                "id": row.id,
+                "task": row.task,
+                "split": row.split.value,
+                "outcome": row.outcome.value,
+                "detail": row.detail,
+            }
+            for row in view.evaluations
+            if row.agent == agent.id
+        ],
+    )
+
+
+def diff_data(view: RunView, code: GitStore, to: str, start: str | None) -> dict[str, object]:
+    """The patch that leads to agent `to` from agent `start`, by default its parent."""
+    agent = view.agent(to)
+    before = agent.parent if start is None else view.agent(start).id
+    if before is None:
+        raise LookUpError(
+            f"{agent.id[:10]} is the seed and has no parent: name another agent to compare with"
+        )
+    return view.headed(**{"from": before, "to": agent.id, "patch": code.patch(before, agent.id)})
+
+
+def row_data(row: Row) -> dict[str, object]:
+    """A row as plain JSON values, with its kind first."""
+    return {"row": type(row).__name__.lower(), **{key: _plain(value) for key, value in asdict(row).items()}}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case StrEnum():
+            return value.value
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return {str(key): _plain(inner) for key, inner in value.items()}
+        case tuple() | list():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value
