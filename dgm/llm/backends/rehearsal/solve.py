@@ -9,15 +9,15 @@ from .facts import REREAD, Facts, Tests, Trouble
 from .katas import Kata
 from .offer import Call
 
-AT_ONCE = {"easy": 0.65, "middle": 0.45, "hard": 0.25}
+AT_ONCE = {"easy": 0.65, "middle": 0.50, "hard": 0.28}
 """How often the first writing is the reference, if all its rules are in sight."""
 BY_LINE = {"easy": 0.85, "middle": 0.70, "hard": 0.50}
 """How often a failing assertion that is in sight leads on."""
 LEAP = {"easy": 0.65, "middle": 0.60, "hard": 0.55}
-"""How often being led on by an assertion is seeing everything, and not only the next rung."""
+"""How often being led on by an assertion or a rule is seeing everything in sight, and not only the next rung."""
 BLIND, SIDEWAYS = 0.15, 0.60
 """Without the assertion line: next rung, the same thought in other words; otherwise "done"."""
-ON_REREADING = {"easy": 0.80, "middle": 0.70, "hard": 0.60}
+ON_REREADING = {"easy": 0.75, "middle": 0.65, "hard": 0.55}
 """How often rereading the rules leads to the next rung, while no test is known to fail."""
 AGAIN = 0.75
 """How often a call that went wrong is said again; otherwise it gives up."""
@@ -73,6 +73,9 @@ def _with_draft(facts: Facts, kata: Kata, draft: int, sample: bytes, plain: bool
     def chance(step: str) -> float:
         return u(sample, step, *facts.situation)
 
+    def onward() -> int:
+        return max(higher, reach) if chance("leap") < LEAP[kata.band] else higher
+
     reach = kata.reach(facts.rules)
     higher = min(draft + 1, reach)
     done = Intent(kind="finish", words="Done.", plain=plain)
@@ -84,7 +87,7 @@ def _with_draft(facts: Facts, kata: Kata, draft: int, sample: bytes, plain: bool
             return done
         if higher > draft and chance("reread") < ON_REREADING[kata.band]:
             words = f"{REREAD} One of them is not kept yet."
-            return Intent(kind="write", words=words, plain=plain, rung=higher, old=draft)
+            return Intent(kind="write", words=words, plain=plain, rung=onward(), old=draft)
         return Intent(kind="finish", words=f"{REREAD} All of them are kept.", plain=plain)
     forward, sideways = BY_LINE[kata.band], 1.0
     if facts.tests is Tests.CUT:
@@ -93,8 +96,7 @@ def _with_draft(facts: Facts, kata: Kata, draft: int, sample: bytes, plain: bool
     if drawn >= sideways or facts.nth >= PATIENCE or not facts.offer.writes:
         return done
     if drawn < forward and higher > draft:
-        leaps = facts.tests is Tests.LINE and chance("leap") < LEAP[kata.band]
-        rung = max(higher, reach) if leaps else higher
+        rung = onward() if facts.tests is Tests.LINE else higher
         return Intent(kind="write", words="I see what is wrong.", plain=plain, rung=rung, old=draft)
     return Intent(kind="write", words="I try it another way.", plain=plain, rung=draft, sideways=True)
 

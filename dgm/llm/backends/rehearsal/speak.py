@@ -13,7 +13,7 @@ from .reply import Reply
 from .katas import Kata
 from .solve import Intent
 
-EMPTY, MALFORMED, TWO_AT_ONCE, INDENTATION = 0.06, 0.15, 0.05, 0.08
+EMPTY, MALFORMED, TWO_AT_ONCE, INDENTATION = 0.07, 0.15, 0.05, 0.08
 RUN_TESTS = "python3 -B -m unittest discover -p '*_test.py'"
 SHOW_FILES = "head -n 400 *.py */*.md"
 SIDEWAYS = "\n# The same thought in other words.\n"

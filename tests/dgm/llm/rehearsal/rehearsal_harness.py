@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dgm.benchmarks.polyglot import REMINDER
 from dgm.llm.backends.rehearsal import reply
 from dgm.llm.backends.rehearsal.facts import last_rung
 from dgm.llm.backends.rehearsal.katas import KATAS
@@ -65,7 +66,7 @@ class Exercise:
     @cached_property
     def instruction(self) -> str:
         text = (self.folder / ".docs" / "instructions.md").read_text().strip()
-        return f"{text}\n\nEdit these files: {self.module}.py\n"
+        return f"{text}\n\n{REMINDER.format(files=f'`{self.module}.py`')}\n"
 
     @cached_property
     def workspace(self) -> Tree:
