@@ -39,8 +39,8 @@ class NodeSettings:
 class NodeDoors:
     """The gateway of this node, started. Rollouts of the smoke gate meet the script instead of the upstream.
 
-    The key, if any, is read from `environ` here and stays here. The sockets lie in a directory that the next one of
-    its kind removes if this process is killed.
+    The key, if any, is read from `environ` here and stays here. The sockets lie in `directory`, where the node may put
+    other temporary files too; the next one of its kind removes it if this process is killed.
     """
 
     def __init__(self, settings: NodeSettings, environ: Mapping[str, str]) -> None:
@@ -49,9 +49,13 @@ class NodeDoors:
         self._socket_owner = RELAY_UID if may_give else None
         self._script = SmokeBackend()
         backend, prices = settings.upstream.backend(environ), settings.upstream.prices()
-        self._directory, self._lock = _own_directory()
-        self._gateway = Gateway(backend, prices=prices, base=self._directory)
-        self._gateway.start()
+        self.directory, self._lock = _own_directory()
+        self._gateway = Gateway(backend, prices=prices, base=self.directory)
+        try:
+            self._gateway.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def open(self, spec: RolloutSpec, *, scripted: bool = False) -> Path:
         backend = self._script if scripted else None
@@ -63,7 +67,7 @@ class NodeDoors:
     def stop(self) -> None:
         """Close what is open and stop serving. Idempotent."""
         self._gateway.stop()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1

@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,10 +37,15 @@ OBJECT_STORE_BYTES = 128 << 20
 """Shared memory of a local cluster: a job is a few hundred kilobytes, and few are in flight."""
 
 CLOSING_S = 5.0
-"""Seconds that jobs get to put their boxes away when the pool is closed, and gateways to stop."""
+"""Seconds that workers get to be gone when the pool is closed, and gateways to stop."""
 
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-"""Settings of a local cluster: no reports to Ray's makers, and no warning about devices that we do not use."""
+LOCAL = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no reports to Ray's makers
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about devices that we do not use
+    # A box's first process ends its box when its worker dies; killed by Ray before that, it would leave it behind.
+    "RAY_kill_child_processes_on_worker_exit": "0",
+}
+"""Environment of a local cluster."""
 
 
 class _NodeGateway:
@@ -47,6 +53,9 @@ class _NodeGateway:
 
     def __init__(self, settings: NodeSettings) -> None:
         self._doors = NodeDoors(settings, os.environ)
+
+    def directory(self) -> Path:
+        return self._doors.directory
 
     def open(self, spec: RolloutSpec, scripted: bool) -> Path:
         return self._doors.open(spec, scripted=scripted)
@@ -136,10 +145,10 @@ def _box_maker(instance: str, level: Level, slots: int) -> Sandbox:
 def _do(job: Job, hub: Any, instance: str, settings: NodeSettings) -> Result:
     try:
         gateway = ray.get(hub.gateway.remote(ray.get_runtime_context().get_node_id()))
-        services = NodeServices(
-            _box_maker(instance, settings.level, settings.slots), _RemoteDoors(gateway), settings.limits
-        )
-        return work(job, services)
+        # This process may be killed at any moment: its temporary files lie where the node's gateway sees to them.
+        tempfile.tempdir = str(_told(gateway.directory.remote()))
+        sandbox = _box_maker(instance, settings.level, settings.slots)
+        return work(job, NodeServices(sandbox, _RemoteDoors(gateway), settings.limits))
     except Exception as error:  # noqa: BLE001 - the worker boundary: anything becomes a recorded outcome
         return voided(job, error)
 
@@ -187,7 +196,7 @@ class RayPool:
         self._closed = True
         running, self._running = list(self._running), {}
         for reference in running:
-            ray.cancel(reference)
+            ray.cancel(reference, force=True)
         with contextlib.suppress(RayError):
             if running:
                 ray.wait(running, num_returns=len(running), timeout=CLOSING_S, fetch_local=False)
@@ -212,7 +221,7 @@ def start(settings: NodeSettings, *, slots: int, address: str | None = None) -> 
     """
     if address is None:
         count = slots or os.cpu_count() or 1
-        for name, value in QUIET.items():
+        for name, value in LOCAL.items():
             os.environ.setdefault(name, value)
         ray.init(
             address="local",

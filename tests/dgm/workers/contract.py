@@ -1,0 +1,89 @@
+"""What every pool owes its search, as tests. Each pool gives its own `pool` fixture, with two slots."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from archive import Outcome
+from dgm.jobs import EvaluateJob, EvaluateResult, Result
+from dgm.jobs.services import NodeSettings
+from dgm.llm.upstreams import Rehearsal
+from dgm.workers import Pool
+from sandbox import Level
+from tests.dgm.jobs.agents import LIMITS, RIGHT, agent, evaluate_job
+
+WRITE = f'work.joinpath("answer.py").write_text({RIGHT!r})\n'
+SETTINGS = NodeSettings(level=Level.PROCESS, limits=LIMITS, upstream=Rehearsal(), slots=2)
+
+
+def job(n: int, solve: str = WRITE, **changes: object) -> EvaluateJob:
+    return evaluate_job(agent(solve), id=f"{n:032x}", decision=n, **changes)
+
+
+def napping(seconds: float) -> str:
+    return f"began = time.time()\ntime.sleep({seconds})\n{WRITE}print(json.dumps([began, time.time()]))\n"
+
+
+def finish(pool: Pool, count: int, within_s: float = 60.0) -> list[Result]:
+    """The next `count` results."""
+    results: list[Result] = []
+    end = time.monotonic() + within_s
+    while len(results) < count:
+        result = pool.next_finished(timeout_s=max(0.0, end - time.monotonic()))
+        assert result is not None, f"{count - len(results)} jobs did not come back"
+        results.append(result)
+    return results
+
+
+class PoolContract:
+    def test_results_come_as_they_are_finished(self, pool: Pool) -> None:
+        finish(pool, len([pool.submit(job(n)) for n in range(2)]))  # both workers are up
+        pool.submit(job(1, napping(2.0)))
+        pool.submit(job(2, napping(0.1)))
+        assert pool.running == 2
+        assert [result.decision for result in finish(pool, 2)] == [2, 1]
+        assert pool.running == 0
+
+    def test_a_job_runs_whole(self, pool: Pool, tmp_path: Path) -> None:
+        pool.submit(job(1, f"ask()\n{WRITE}", journal=tmp_path / "j.jsonl"))
+        [result] = finish(pool, 1)
+        assert isinstance(result, EvaluateResult)
+        assert result.outcome is Outcome.RESOLVED, result
+        assert result.record is not None
+        assert result.record.usage.calls == 1
+        assert result.sandbox == "process"
+
+    def test_no_more_than_the_slots_run_at_once(self, pool: Pool) -> None:
+        assert pool.slots == 2
+        for n in range(5):
+            pool.submit(job(n, napping(0.4)))
+        results = finish(pool, 5)
+        times = sorted(json.loads(result.log) for result in results)
+        assert all(sum(a <= began < b for a, b in times) <= 2 for began, _ in times)
+        assert max(result.queued_s for result in results) > 0.4
+        assert min(result.queued_s for result in results) < 0.4
+
+    def test_a_job_that_raises_comes_back_void_with_its_traceback(self, pool: Pool) -> None:
+        pool.submit(replace(job(7), manifest=None))  # type: ignore[arg-type]
+        [result] = finish(pool, 1)
+        assert result.outcome is Outcome.VOID
+        assert "AttributeError" in result.detail
+        assert b"Traceback" in result.log
+        assert b"job.manifest" in result.log
+        assert (result.decision, result.attempt) == (7, 1)
+
+    def test_it_waits_no_longer_than_it_is_told(self, pool: Pool) -> None:
+        pool.submit(job(1, napping(1.0)))
+        began = time.monotonic()
+        assert pool.next_finished(timeout_s=0.05) is None
+        assert time.monotonic() - began < 0.8
+        finish(pool, 1)
+
+    def test_with_nothing_running_it_waits_too(self, pool: Pool) -> None:
+        began = time.monotonic()
+        assert pool.next_finished(timeout_s=0.2) is None
+        assert 0.2 <= time.monotonic() - began < 0.6
+        assert pool.next_finished() is None
