@@ -19,7 +19,8 @@ ASKED_TO_REREAD = re.compile(r"\bre-?read\b[^.]*\b(?:rules?|instructions?|task)\
 REREAD = "I re-read the rules."
 
 _PARSE = re.compile(
-    r"(?:bad|invalid|malformed|unreadable|not valid|could not|cannot|can't)\W+(?:\w+\W+){0,3}(?:arguments?|json|actions?)\b"
+    r"(?:bad|invalid|malformed|unreadable|not valid|could not|cannot|can't)\W+"
+    r"(?:\w+\W+){0,3}(?:arguments?|json|actions?)\b"
     r"|(?:arguments?|json|actions?)\W+(?:\w+\W+){0,4}(?:invalid|malformed|not valid|could not|cannot|not|expecting)\b",
     re.I,
 )
@@ -67,7 +68,6 @@ class Facts:
     """A conversation as the stand-in understands it. `nth` counts how often it was in this situation before."""
 
     offer: Offer
-    text: str
     kata: Kata | None
     named: bool
     seen: bool
@@ -91,60 +91,80 @@ def fold(request: Mapping[str, object]) -> Facts:
     """The facts of one request; nothing but its messages and its tools counts."""
     messages: Sequence[Message] = request["messages"]  # type: ignore[assignment]
     heard = [said(message) for message in messages if message["role"] != "assistant"]
-    text = flat(
-        "\n".join([*heard, *(value for m in messages for c in _calls(m) for value in c.arguments.values())])
-    )
+    written = [value for message in messages for call in _calls(message) for value in call.arguments.values()]
+    text = flat("\n".join([*heard, *written]))
     kata = _kata(heard)
-    asked_to_reread = any(ASKED_TO_REREAD.search(part) for part in heard)
-    draft, tests, last = None, Tests.UNRUN, tuple[Call, ...]()
-    before: tuple[int | None, Tests] = (None, Tests.UNRUN)
-    empty, looks, spoken, reread_owed = False, 0, 0, False
-    situations: list[tuple[object, ...]] = []
-    trouble = Trouble.NONE
+    course = _Course(kata, asked_to_reread=any(ASKED_TO_REREAD.search(part) for part in heard))
+    situations = []
     for place, message in enumerate(messages):
         if message["role"] == "assistant":
-            last = tuple(_calls(message))
-            empty = not last and not said(message).strip()
-            spoken += 1
-            looks += any(_looks(call) for call in last)
-            trouble, before = Trouble.NONE, (draft, tests)
-            reread_owed = reread_owed and REREAD not in said(message)
-            for call in last:
-                rung = _written(kata, draft, call)
-                if rung is not None:
-                    draft, tests = (rung if rung >= 0 else None), Tests.UNRUN
-                    reread_owed = asked_to_reread
+            course.say(message)
         else:
-            content = said(message)
-            reread_owed = reread_owed or ASKED_TO_REREAD.search(content) is not None
-            rung = _shown(kata, content)
-            if rung is not None and (rung if rung >= 0 else None) != draft:
-                draft, tests = (rung if rung >= 0 else None), Tests.UNRUN
-            if spoken:
-                tests = _reported(kata, content) or tests
-                trouble = (
-                    Trouble.EMPTY if empty else troubled(content) if trouble is Trouble.NONE else trouble
-                )
+            course.hear(said(message))
         if place + 1 == len(messages) or messages[place + 1]["role"] == "assistant":
-            situations.append((draft, tests, trouble))
+            situations.append((course.draft, course.tests, course.trouble))
     return Facts(
         offer=offered(request.get("tools")),
-        text=text,
         kata=kata,
         named=kata is not None and kata.module in text,
         seen=kata is not None and all(line in text for line in kata.signature),
-        rules=frozenset(number for number, rule in kata.rules.items() if rule in text)
-        if kata
-        else frozenset(),
-        draft=draft,
-        tests=tests if draft is not None else Tests.UNRUN,
-        trouble=trouble,
-        last=last,
+        rules=frozenset(number for number, rule in (kata.rules if kata else {}).items() if rule in text),
+        draft=course.draft,
+        tests=course.tests,
+        trouble=course.trouble,
+        last=course.last,
         asked_to_run=any(ASKED_TO_RUN.search(part) for part in heard),
-        reread_owed=reread_owed,
-        looks=looks,
+        reread_owed=course.reread_owed,
+        looks=course.looks,
         nth=situations[:-1].count(situations[-1]),
     )
+
+
+class _Course:
+    """The course of a conversation, message by message."""
+
+    def __init__(self, kata: Kata | None, *, asked_to_reread: bool) -> None:
+        self.kata = kata
+        self.asked_to_reread = asked_to_reread
+        self.reread_owed = False
+        self.draft: int | None = None
+        self.tests = Tests.UNRUN
+        self.trouble = Trouble.NONE
+        self.last: tuple[Call, ...] = ()
+        self.looks = 0
+        self._before: tuple[int | None, Tests] = (None, Tests.UNRUN)
+        self._empty = self._spoken = False
+
+    def say(self, message: Message) -> None:
+        """Something that the model said."""
+        self.last = tuple(_calls(message))
+        self._spoken, self._empty = True, not self.last and not said(message).strip()
+        self.looks += any(_looks(call) for call in self.last)
+        self.trouble, self._before = Trouble.NONE, (self.draft, self.tests)
+        self.reread_owed = self.reread_owed and REREAD not in said(message)
+        for call in self.last:
+            rung = _written(self.kata, self.draft, call)
+            if rung is not None:
+                self._have(rung)
+                self.reread_owed = self.asked_to_reread
+
+    def hear(self, content: str) -> None:
+        """Something that the agent's code said: the task, a result, a question."""
+        self.reread_owed = self.reread_owed or ASKED_TO_REREAD.search(content) is not None
+        rung = _shown(self.kata, content)
+        if rung is not None and rung != (-1 if self.draft is None else self.draft):
+            self._have(rung)
+        if not self._spoken:
+            return
+        if self.trouble is Trouble.NONE:
+            self.trouble = Trouble.EMPTY if self._empty else troubled(content)
+            if self.trouble is not Trouble.NONE:  # what was called for did not happen
+                self.draft, self.tests = self._before
+        if self.draft is not None:
+            self.tests = _reported(self.kata, content) or self.tests
+
+    def _have(self, rung: int) -> None:
+        self.draft, self.tests = rung if rung >= 0 else None, Tests.UNRUN
 
 
 def _calls(message: Message) -> list[Call]:

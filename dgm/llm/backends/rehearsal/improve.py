@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .draws import u
 from .facts import ASKED_TO_RUN, Trouble, troubled
@@ -114,7 +115,7 @@ def choose(shown: Shown, sample: bytes) -> Change | None:
     The weight of a kind is shared by its edits that nothing speaks for; `IN_SIGHT` times that weight is shared by
     those that cure something of which a sign is in sight.
     """
-    fitting = [found for edit in EDITS.values() if (found := change(edit, shown.files, sample))]
+    fitting = _fitting(tuple(shown.files.items()), sample)
     groups = Counter(_group(found, shown.signs) for found in fitting)
     best: Change | None = None
     earliest = math.inf
@@ -125,6 +126,11 @@ def choose(shown: Shown, sample: bytes) -> Change | None:
         if arrival < earliest:
             best, earliest = found, arrival
     return best
+
+
+@lru_cache(maxsize=64)
+def _fitting(files: tuple[tuple[str, str], ...], sample: bytes) -> tuple[Change, ...]:
+    return tuple(found for edit in EDITS.values() if (found := change(edit, dict(files), sample)))
 
 
 def _group(found: Change, signs: frozenset[str]) -> tuple[str, bool]:
@@ -149,7 +155,7 @@ def next_change(shown: Shown, sample: bytes) -> Intent:
         return Intent(kind="finish", words="I see nothing to change.", plain=plain)
     if not shown.edits:
         return _say("I change one thing.", chosen.path, chosen.before, chosen.after, plain)
-    if shown.check == "failing" and len(shown.edits) < PATIENCE and chosen.after in shown.edits[-1]:
+    if shown.check == "failing" and len(shown.edits) < PATIENCE and _made(chosen.after, shown.edits[-1]):
         right = change(EDITS[chosen.edit.of], shown.files, sample) if chosen.edit.of else None
         if right is not None and u(sample, "mend", *shown.situation) < REPAIR:
             return _say("I mend my change.", chosen.path, chosen.after, right.after, True)
@@ -157,6 +163,10 @@ def next_change(shown: Shown, sample: bytes) -> Intent:
     if shown.check == "" and shown.checks_offered:
         return Intent(kind="check", words="I run the agent's tests.", plain=plain)
     return done
+
+
+def _made(after: str, edit: str) -> bool:
+    return after in edit or repr(after) in edit
 
 
 def _say(words: str, path: str, before: str, after: str, plain: bool) -> Intent:

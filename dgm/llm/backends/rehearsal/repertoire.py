@@ -103,10 +103,10 @@ def change(edit: Edit, files: Mapping[str, str], sample: bytes) -> Change | None
 
 def _made(way: Way, path: str, text: str, name: str, sample: bytes) -> tuple[str, str] | None:
     if way.line:
-        place = None if path.endswith((".py", ".toml")) else re.search(way.line, text, re.MULTILINE)
+        line = None if path.endswith((".py", ".toml")) else re.search(way.line, text, re.MULTILINE)
         return (
-            narrow(text, text[: place.start()] + place.expand(way.rewrite) + text[place.end() :])
-            if place
+            narrow(text, text[: line.start()] + line.expand(way.rewrite) + text[line.end() :])
+            if line
             else None
         )
     source = _longest(text) if path.endswith(".py") else None
@@ -115,9 +115,8 @@ def _made(way: Way, path: str, text: str, name: str, sample: bytes) -> tuple[str
         if source is None or bindings is None:
             continue
         if way.scale:
-            bindings["Q_scaled"] = str(
-                round(int(bindings["Q_n"]) * way.scale[pick(sample, len(way.scale), "scale", name)])
-            )
+            scale = way.scale[pick(sample, len(way.scale), "scale", name)]
+            bindings["Q_scaled"] = str(round(int(bindings["Q_n"]) * scale))
         after = text[: place.start] + fill(way.rewrite, bindings, place.column) + text[place.end :]
         if way.helper:
             at = source.span(place.within, place.within)[0]
@@ -127,20 +126,23 @@ def _made(way: Way, path: str, text: str, name: str, sample: bytes) -> tuple[str
 
 
 def _bound(way: Way, source: Source, place: Found) -> dict[str, str] | None:
-    bindings = dict(place.bindings)
+    """What every hole of a way stands for at a place, or None if it does not fit there."""
+    candidates = [dict(place.bindings)]
     for pattern in way.also:
-        further = next(find(source, pattern, bindings, place.within), None)
-        if further is None:
-            return None
-        bindings |= further.bindings
-    if not all(re.search(pattern, bindings.get(hole, "")) for hole, pattern in way.where.items()):
-        return None
-    if way.between and not (
-        re.fullmatch(r"\d[\d_]*", bindings["Q_n"])
-        and way.between[0] <= int(bindings["Q_n"]) <= way.between[1]
-    ):
-        return None
-    return bindings
+        candidates = [
+            dict(further.bindings)
+            for known in candidates
+            for further in find(source, pattern, known, place.within)
+        ]
+    for bindings in candidates:
+        if not all(re.search(pattern, bindings.get(hole, "")) for hole, pattern in way.where.items()):
+            continue
+        number = bindings.get("Q_n", "")
+        if way.between is None or (
+            re.fullmatch(r"\d[\d_]*", number) and way.between[0] <= int(number) <= way.between[1]
+        ):
+            return bindings
+    return None
 
 
 @lru_cache(maxsize=512)

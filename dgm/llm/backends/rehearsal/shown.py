@@ -20,7 +20,9 @@ SIGNS = {
 }
 
 _HEADER = re.compile(
-    r"^(?:[=*\-]{2,}>?|#{2,}|<file\b[^>]*?[\"' ]|File:|\[) *`?([\w./-]+\.[a-z]+)`?[\"']?(?: \([^)]*\))? *(?:<?[=*\-]{2,}|>|\])?:?$"
+    r"^(?:[=*\-]{2,}>?|#{2,}|<file\b[^>]*?[\"' ]|File:|\[)"  # how a line with a file's name begins
+    r" *`?([\w./-]+\.[a-z]+)`?[\"']?(?: \([^)]*\))? *"
+    r"(?:<?[=*\-]{2,}|>|\])?:?$"  # and how it ends
 )
 _NOTE = re.compile(r"^\[[^\]]*\b(?:cut|truncated|omitted|more lines?)\b[^\]]*\]$|^</file>$")
 _EVIDENCE = re.compile(r"^(?:\./)?(?:rollouts?|evidence)\b|(?:transcript|visible_tests|answer|brief)\.\w+$")

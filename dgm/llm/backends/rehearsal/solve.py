@@ -19,7 +19,7 @@ BLIND, SIDEWAYS = 0.15, 0.60
 """Without the assertion line: next rung, the same thought in other words; otherwise "done"."""
 ON_REREADING = {"easy": 0.75, "middle": 0.65, "hard": 0.55}
 """How often rereading the rules leads to the next rung, while no test is known to fail."""
-AGAIN = 0.75
+AGAIN = 0.70
 """How often a call that went wrong is said again; otherwise it gives up."""
 UNASKED_RUN = 0.20
 BY_EDIT = 0.50
@@ -79,9 +79,9 @@ def _with_draft(facts: Facts, kata: Kata, draft: int, sample: bytes, plain: bool
     reach = kata.reach(facts.rules)
     higher = min(draft + 1, reach)
     done = Intent(kind="finish", words="Done.", plain=plain)
-    if facts.tests is Tests.UNRUN and facts.offer.runs and facts.nth < PATIENCE:
-        if facts.asked_to_run or chance("run") < UNASKED_RUN:
-            return Intent(kind="run", words="I run the tests.", plain=plain)
+    can_run = facts.tests is Tests.UNRUN and facts.offer.runs and facts.nth < PATIENCE
+    if can_run and (facts.asked_to_run or chance("run") < UNASKED_RUN):
+        return Intent(kind="run", words="I run the tests.", plain=plain)
     if facts.tests in (Tests.UNRUN, Tests.PASS):
         if not facts.reread_owed:
             return done

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from .draws import u
+from .katas import Kata
 from .offer import Call, Offer, said
 from .reply import Reply
-from .katas import Kata
 from .solve import Intent
 
-EMPTY, MALFORMED, TWO_AT_ONCE, INDENTATION = 0.07, 0.15, 0.05, 0.08
+EMPTY, MALFORMED, TWO_AT_ONCE, INDENTATION = 0.07, 0.18, 0.05, 0.08
 RUN_TESTS = "python3 -B -m unittest discover -p '*_test.py'"
-SHOW_FILES = "head -n 400 *.py */*.md"
+SHOW_FILES = "head -n 400 *.py *.md *.txt */*.md */*.txt 2>/dev/null"
 SIDEWAYS = "\n# The same thought in other words.\n"
 
 
