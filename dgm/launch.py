@@ -82,7 +82,7 @@ def launch(config: Plain, say: Say) -> int:
                 )
                 pool = stack.enter_context(_started(prepared, node))
                 if run is None:
-                    run = stack.enter_context(create_run(prepared.path, _info(prepared)))
+                    run = stack.enter_context(create_run(prepared.path, run_info(prepared)))
                 _plant(prepared, run)
                 _note_changes(run, config)
                 stops.count()
@@ -225,7 +225,8 @@ def _note_changes(run: Run, config: Plain) -> None:
             )
 
 
-def _info(prepared: Prepared) -> RunInfo:
+def run_info(prepared: Prepared) -> RunInfo:
+    """What a new run of this configuration is."""
     return RunInfo(
         id=run_id(prepared.config),
         seed=prepared.settings.seed,

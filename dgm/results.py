@@ -43,7 +43,7 @@ class Gain:
 
 
 def latest(rows: Iterable[Row]) -> list[Evaluation]:
-    """Counted evaluations, each re-graded one as its last grading says, in the order of the first gradings."""
+    """Counted evaluations, each re-graded one as its last counted grading says, in the order of the first gradings."""
     by_id: dict[str, Evaluation] = {}
     origin: dict[str, str] = {}
     for row in rows:
@@ -51,8 +51,9 @@ def latest(rows: Iterable[Row]) -> list[Evaluation]:
             continue
         first = row.id if row.replaces is None else origin.get(row.replaces, row.replaces)
         origin[row.id] = first
-        by_id[first] = row
-    return [row for row in by_id.values() if row.outcome.counted]
+        if row.outcome.counted:
+            by_id[first] = row
+    return list(by_id.values())
 
 
 def score(evaluations: Sequence[Evaluation], agent: AgentId, split: Split = Split.TEST) -> Score:

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from rich.console import Console
+
+from archive import Evaluation, ExpansionOutcome, Outcome, Row, Split
+from archive.testing import a_decision, an_agent, an_evaluation, an_expansion
+from dgm.report.progress import Progress
+from dgm.search import Settings
+from dgm.tree import Tree
+
+SETTINGS = Settings(seed=0, evaluations=10, expansions=4, test_repeats=2)
+TESTS = ("katas/x", "katas/y", "katas/z")
+
+
+@dataclass
+class Screen:
+    """A progress display of 200 columns over a tree of one agent, and a clock that a test moves."""
+
+    live: bool = False
+    stops: Callable[[], int] = lambda: 0
+    now: float = 100.0
+    out: io.StringIO = field(default_factory=io.StringIO)
+
+    def __post_init__(self) -> None:
+        console = Console(file=self.out, width=200, force_terminal=self.live)
+        self.progress = Progress(
+            console, live=self.live, tests=TESTS, stops=lambda: self.stops(), clock=lambda: self.now
+        )
+        self.tree = Tree(("katas/a", "katas/b"))
+        self.note(an_agent())
+
+    def note(self, *rows: Row) -> None:
+        for row in rows:
+            self.tree.observe(row)
+            self.progress.note(row)
+
+    def show(self) -> str:
+        """What is new on the screen."""
+        before = len(self.out.getvalue())
+        self.progress.show(self.tree, SETTINGS, running=2)
+        return self.out.getvalue()[before:]
+
+
+def evaluated(seq: int, task: str, outcome: Outcome, split: Split = Split.SEARCH) -> tuple[Row, Evaluation]:
+    decision = replace(a_decision(seq, task=task), split=split)
+    return decision, replace(an_evaluation(seq + 1, task=task, outcome=outcome), split=split)
+
+
+def test_a_line_says_budget_agents_best_belief_failures_and_what_is_left() -> None:
+    screen = Screen()
+    screen.show()
+    screen.note(*evaluated(1, "katas/a", Outcome.RESOLVED), *evaluated(3, "katas/b", Outcome.TIMED_OUT))
+    screen.now += 8.0
+    agent = screen.tree.ids[0][:10]
+    assert screen.show() == (
+        f"evaluations 2/10  expansions 0/4  agents 1  best {agent} 1/2 [0.09, 0.91]  running 2  cost $0.00"
+        "  failures timed_out 1  left about 0:00:56\n"
+    )
+
+
+def test_lines_are_five_seconds_apart() -> None:
+    screen = Screen()
+    assert screen.show() != ""
+    screen.note(*evaluated(1, "katas/a", Outcome.RESOLVED))
+    screen.now += 4.9
+    assert screen.show() == ""
+    screen.now += 0.2
+    assert screen.show() != ""
+
+
+def test_a_line_that_says_nothing_new_is_not_repeated() -> None:
+    screen = Screen()
+    assert screen.show() != ""
+    screen.now += 60.0
+    assert screen.show() == ""
+
+
+def test_a_child_is_announced_at_once() -> None:
+    screen = Screen()
+    seed = next(iter(screen.tree.ids))
+    child = replace(an_agent(3), parent=seed, depth=1)
+    screen.progress.note(child)
+    assert f"agent {child.id[:10]} from {seed[:10]} at depth 1" in screen.out.getvalue()
+
+
+def test_the_final_test_shows_n_of_total() -> None:
+    screen = Screen()
+    screen.show()
+    screen.note(*evaluated(1, "katas/x", Outcome.RESOLVED, Split.TEST))
+    screen.now += 10.0
+    assert "final test 1/6" in screen.show()
+
+
+def test_what_earlier_drivers_did_is_counted_but_not_announced() -> None:
+    screen = Screen()
+    rows = [
+        *evaluated(1, "katas/x", Outcome.CRASHED, Split.TEST),
+        a_decision(3, task=None),
+        replace(an_agent(4), parent=screen.tree.ids[0], depth=1),
+    ]
+    before = screen.out.getvalue()
+    screen.progress.recall(rows)
+    assert screen.out.getvalue() == before
+    line = screen.show()
+    assert "final test 1/6" in line
+    assert "crashed 1" in line
+
+
+def test_failed_expansions_are_counted() -> None:
+    screen = Screen()
+    gated = replace(an_expansion(2), outcome=ExpansionOutcome.GATED, child=None)
+    screen.progress.note(gated)
+    assert "failures gated 1" in screen.show()
+
+
+def test_the_first_stop_is_said_once() -> None:
+    stops = 0
+    screen = Screen(stops=lambda: stops)
+    screen.show()
+    stops = 1
+    assert "stopping: nothing new is begun, 2 running jobs have 30 s to end" in screen.show()
+    screen.now += 6.0
+    assert "stopping" not in screen.show()
+
+
+def test_a_terminal_gets_a_panel() -> None:
+    screen = Screen(live=True)
+    with screen.progress:
+        screen.now += 1.0
+        screen.show()
+    text = screen.out.getvalue()
+    assert "dgm run" in text
+    assert "evaluations" in text
+    assert "\x1b[" in text
+
+
+def test_a_run_without_agents_can_be_shown() -> None:
+    screen = Screen()
+    screen.tree = Tree(())
+    assert "best -" in screen.show()
