@@ -13,7 +13,7 @@ run: $(VENV)/.installed
 	$(BIN)/dgm run experiment=rehearsal
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
