@@ -152,12 +152,16 @@ def _without_images(piece: object) -> tuple[int, object]:
     content = piece.get("content") if isinstance(piece, dict) else None
     if not isinstance(piece, dict) or not isinstance(content, list):
         return 0, piece
-    images = [part for part in content if isinstance(part, dict) and part.get("type") == "image_url"]
+    images = [part for part in content if _is_image(part)]
     if not images:
         return 0, piece
     names = [hashlib.sha256(json.dumps(image).encode()).hexdigest() for image in images]
-    rest = [part for part in content if part not in images]
+    rest = [part for part in content if not _is_image(part)]
     return len(images), {**piece, "content": [*rest, *names]}
+
+
+def _is_image(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") == "image_url"
 
 
 def read_usage(usage: object, most: Tokens) -> tuple[Tokens, bool]:

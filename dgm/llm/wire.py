@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -72,6 +73,9 @@ ACTS = frozenset(
     ]
 )
 """Fields that let the provider act, or refer to what it keeps."""
+
+MAX_DEPTH = 100
+"""Levels of a body, far from where writing it again could meet the interpreter's recursion limit."""
 
 
 @dataclass(frozen=True)
@@ -168,18 +172,46 @@ def _refused(param: str, code: str, why: str) -> RequestRefusedError:
 
 
 def _object(raw: bytes) -> Body:
+    """What is read here can be written again, however deep in the gateway: no half characters, no infinity."""
+
     def no_constant(name: str) -> object:
         raise ValueError(f"{name} is not JSON")
 
+    def finite(digits: str) -> float:
+        number = float(digits)
+        if math.isinf(number):
+            raise ValueError("a number is too large")
+        return number
+
     try:
-        body = json.loads(raw, parse_constant=no_constant)
-        if b"\\ud" in raw or b"\\uD" in raw:
+        text = (
+            raw.decode()
+        )  # the parser would take other encodings too, and halves of surrogate pairs in them
+        body = json.loads(text, parse_constant=no_constant, parse_float=finite)
+        if "\\ud" in text or "\\uD" in text:
             json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise RequestRefusedError(f"The body is not JSON: {error}", code="invalid_json") from error
+    if _deeper_than(MAX_DEPTH, body):
+        raise RequestRefusedError(f"The body is nested more than {MAX_DEPTH} deep.", code="invalid_json")
     if not isinstance(body, dict):
         raise RequestRefusedError("The body must be a JSON object.", code="invalid_json")
     return body
+
+
+def _deeper_than(depth: int, value: object) -> bool:
+    """Level by level, since deep values are what a recursion could not look at."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _check_messages(messages: object) -> None:
@@ -192,8 +224,12 @@ def _check_messages(messages: object) -> None:
         if message.get("audio") is not None:
             raise _refused(f"{where}.audio", "not_allowed_here", "refers to what the provider keeps")
         calls = message.get("tool_calls")
-        if calls is not None and not (isinstance(calls, list) and all(isinstance(c, dict) for c in calls)):
-            raise _refused(f"{where}.tool_calls", "invalid_type", "must be a list of objects")
+        if calls is not None and not (isinstance(calls, list) and all(map(_is_call, calls))):
+            raise _refused(
+                f"{where}.tool_calls",
+                "invalid_type",
+                "must be a list of calls with the name and text of each",
+            )
         content = message.get("content")
         if isinstance(content, list):
             for j, part in enumerate(content):
@@ -206,6 +242,8 @@ def _check_part(part: object, where: str) -> None:
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(part, dict) or kind not in ("text", "refusal", "image_url"):
         raise _refused(where, "not_allowed_here", "must be text or an inline image: no files, no audio")
+    if kind != "image_url" and not isinstance(part.get(kind), str):
+        raise _refused(f"{where}.{kind}", "invalid_type", "must be text")
     if kind == "image_url":
         image = part.get("image_url")
         url = image.get("url") if isinstance(image, dict) else None
@@ -226,6 +264,34 @@ def _check_tools(tools: object) -> None:
                 "not_allowed_here",
                 f"has type {kind!r}: only functions that the caller runs itself",
             )
+        told = tool[kind] if isinstance(tool.get(kind), dict) else {}
+        if not isinstance(told.get("name"), str):
+            raise _refused(f"tools[{i}].{kind}.name", "invalid_type", "must be text")
+        if kind == "function" and not _is_schema(told.get("parameters", {})):
+            raise _refused(
+                f"tools[{i}].function.parameters", "invalid_type", "must be the schema of an object"
+            )
+
+
+def _is_call(call: object) -> bool:
+    """Whether it tells the name and the text of one call, of a function or of a custom tool."""
+    kind = call.get("type", "function") if isinstance(call, dict) else None
+    if not isinstance(call, dict) or kind not in ("function", "custom"):
+        return False
+    told, text = call.get(kind), "arguments" if kind == "function" else "input"
+    return isinstance(told, dict) and isinstance(told.get("name"), str) and isinstance(told.get(text), str)
+
+
+def _is_schema(schema: object) -> bool:
+    """Whether it has the outer form of the JSON schema of an object: named properties, a list of needed names."""
+    if not isinstance(schema, dict):
+        return False
+    needed = schema.get("required", [])
+    return (
+        isinstance(schema.get("properties", {}), dict)
+        and isinstance(needed, list)
+        and all(isinstance(name, str) for name in needed)
+    )
 
 
 def _output_limit(body: Body) -> int | None:

@@ -64,6 +64,11 @@ class RehearsalBackend(WholeAnswers):
     async def complete(self, request: Body, place: Place) -> Body:
         if self._latency_s > 0:
             await self._sleep(self._latency_s)
+        if _has_custom_tools(request):
+            why = "The stand-in knows only tools of type 'function'."
+            raise RequestRejectedError(
+                400, error_body(why, kind="invalid_request_error", code="unsupported_tool")
+            )
         reply = self._reply({**canonical(request), "model": place.role}, place.sample)
         return as_completion(reply, place)
 
@@ -84,6 +89,14 @@ class ScriptedBackend(WholeAnswers):
             )
         message = self._messages[place.n]
         return completion(place, message, "tool_calls" if message.get("tool_calls") else "stop", 1, 1)
+
+
+def _has_custom_tools(request: Body) -> bool:
+    messages, tools = request.get("messages"), request.get("tools")
+    told = list(tools) if isinstance(tools, list) else []
+    for message in messages if isinstance(messages, list) else []:
+        told += message.get("tool_calls") or []
+    return any(one.get("type") == "custom" for one in told)
 
 
 def as_completion(reply: Reply, place: Place) -> Body:

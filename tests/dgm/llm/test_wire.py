@@ -26,7 +26,13 @@ def request(tool_id: str = "a", **more: Any) -> dict[str, Any]:
         "model": "solve",
         "messages": [
             {"role": "user", "content": "hi"},
-            {"role": "assistant", "tool_calls": [{"id": tool_id, "type": "function"}, {"id": tool_id + "2"}]},
+            {
+                "role": "assistant",
+                "tool_calls": [
+                    {"id": tool_id, "type": "function", "function": {"name": "f", "arguments": ""}},
+                    {"id": tool_id + "2", "function": {"name": "g", "arguments": ""}},
+                ],
+            },
             {"role": "tool", "tool_call_id": tool_id + "2", "content": "ok"},
         ],
         **more,
