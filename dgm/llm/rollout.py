@@ -36,8 +36,8 @@ GONE = 499
 class Retries:
     """How often and how long a failing provider is asked again, and when its silence counts as failing.
 
-    A `retry-after` longer than `longest_s` gives up. A rollout that ends while a call has been on its way for
-    `stalled_s` was failed by the provider.
+    A `retry-after` longer than `longest_s` gives up. A rollout that ends while the provider, asked, has said nothing
+    for `stalled_s` was failed by it.
     """
 
     tries: int = 6
@@ -60,13 +60,14 @@ class Surroundings:
 
 @dataclass
 class Call:
-    """One call on its way."""
+    """One call on its way. `heard` is when the provider was asked, or last sent a part of the answer."""
 
     n: int
     chat: ChatRequest
     started: float
     hold: Hold | None = None
     asked: bool = False
+    heard: float = 0.0
     delivered: bool = False
     failing: str | None = None
     answered: Answered | None = None
@@ -148,7 +149,7 @@ class OpenRollout:
             self._write_off(call, 502)
             raise
         except asyncio.CancelledError:
-            silent_s = self._around.clock() - call.started
+            silent_s = self._around.clock() - call.heard
             if call.failing is not None:
                 self._blame(f"the provider was failing when the rollout ended: {call.failing}")
             elif call.asked and silent_s >= self._around.retries.stalled_s:
@@ -242,7 +243,7 @@ class OpenRollout:
         try:
             async with asyncio.timeout(self._ledger.seconds_left()), self._around.slots:
                 self._waited_s += self._around.clock() - queued
-                call.asked = True
+                call.asked, call.heard = True, self._around.clock()
                 if deliver is None:
                     body = await self._backend.complete(request, place)
                     return _checked(body), None
@@ -250,7 +251,7 @@ class OpenRollout:
                 async with aclosing(self._backend.stream(request, place)) as stream:
                     async for chunk in stream:
                         chunks.append(chunk)
-                        call.delivered = True
+                        call.delivered, call.heard = True, self._around.clock()
                         await deliver(chunk)
                 return _checked(assemble(chunks)), chunks
         except TimeoutError as error:
