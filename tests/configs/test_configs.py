@@ -1,4 +1,4 @@
-"""Every YAML file is composed, and what its `_target_` names is made; a wrong key or type fails before anything starts."""
+"""Every YAML file is composed and what its `_target_` names is made; a wrong key or type fails before anything starts."""
 
 from __future__ import annotations
 
@@ -73,7 +73,10 @@ def test_a_run_is_named_by_what_distinguishes_it() -> None:
 
 def test_the_run_id_leaves_out_paths_budget_and_workers() -> None:
     base = run_id(composed())
-    assert run_id(composed("budget.evaluations=7", "workers=local", "runs_dir=/x", "name=y", "display=plain")) == base
+    assert (
+        run_id(composed("budget.evaluations=7", "workers=local", "runs_dir=/x", "name=y", "display=plain"))
+        == base
+    )
     assert run_id(composed("seed=1")) != base
     assert run_id(composed("policy.alpha=0.7")) != base
     assert "budget" not in identity(composed())

@@ -174,7 +174,15 @@ def _kill_and_go_on(path: Path, seed: int, evaluations: int) -> None:
     kills, limit = 0, 4
     while True:
         jobs = dice.randint(1, 20) if kills < limit else 10**6
-        command = [sys.executable, "-m", "tests.dgm.scripted", str(path), str(seed), str(evaluations), str(jobs)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.dgm.scripted",
+            str(path),
+            str(seed),
+            str(evaluations),
+            str(jobs),
+        ]
         driver = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, check=False, timeout=120)
         if driver.returncode == 0:
             break
