@@ -16,13 +16,14 @@ from sandbox.base import BoxSpec, ExecResult, Files, Limits
 from sandbox.docker import config, failures
 from sandbox.docker.config import AGENT_UID, BOX, PORT, RELAY_UID, TRUSTED_UID, UNTRUSTED_UID
 from sandbox.docker.engine import Engine, EngineError, Exec, State
-from sandbox.errors import BoxEndedError, InvalidSpecError
+from sandbox.errors import BoxEndedError, InvalidSpecError, SubmissionRejectedError
 from sandbox.local.watch import Capture
 from sandbox.transfer import Caps, Parcel, below, pack, read_tar, repack
 
 # Becomes the command: nothing of the image's environment, and the first to go when memory runs out.
 _ENTER = 'echo 1000 > /proc/self/oom_score_adj; exec "$@"'
 _PATHS = {False: "/opt/venv/bin:/usr/local/bin:/usr/bin:/bin", True: "/usr/local/bin:/usr/bin:/bin"}
+_FREEZE_PAUSES = (0.05, 0.1, 0.2, 0.4)  # seconds after each look at a container that could not be paused
 _POLL = 0.25  # seconds between looks at a command that neither prints nor ends its streams
 
 
@@ -99,7 +100,10 @@ class DockerBox:
             raise InvalidSpecError("a pair needs a box of kind 'grade' or one with a private area")
         limits = self._ready(seconds)
         began = time.monotonic()
-        self._end_workers()
+        try:
+            self._end_workers()
+        except EngineError as error:
+            return self._not_started(error)
         name = secrets.token_hex(16)
         launcher = ["python3", "-I", "-S", "/opt/dgm/pair.py"]
         theirs = [*launcher, "untrusted", name, str(TRUSTED_UID), *untrusted]
@@ -110,26 +114,24 @@ class DockerBox:
                 self._container, command, user=UNTRUSTED_UID, directory=self.path("workspace"), detached=True
             )
         except EngineError as error:
-            return failures.not_started(error, self._state(), untrusted_ran=self._untrusted_ran)
+            return self._not_started(error)
         command = self._command(ours, env or {}, first_to_go=False)
         return self._run(command, TRUSTED_UID, BOX, limits, began)
 
     def get(self) -> Files:
         self._check_open()
         if not self._paused:
-            try:
-                self._engine.pause(self._container)
-            except EngineError:
-                # A container that has stopped has lost its workspace: never read an empty one for it.
-                self._after_loss()
-                raise
-            self._paused = True
+            self._freeze()
         caps = Caps.of(self._spec.limits)
         areas = sum(len(files) for files in (*self._spec.areas.values(), *self._spec.private.values()))
         entries = caps.entries + 2 * areas + 64
         most = config.volume_bytes(self._spec) + entries * 8192
-        with self._engine.get(self._container, BOX) as chunks:
-            return repack(below(read_tar(chunks, max_bytes=most), f"{BOX}/workspace"), caps)
+        try:
+            with self._engine.get(self._container, BOX) as chunks:
+                return repack(below(read_tar(chunks, max_bytes=most), f"{BOX}/workspace"), caps)
+        except EngineError as error:
+            self._check_alive(error)
+            raise
 
     def close(self) -> None:
         if self._ended != "closed":
@@ -162,7 +164,7 @@ class DockerBox:
         try:
             running = self._engine.exec(self._container, command, user=user, directory=directory)
         except EngineError as error:
-            return failures.not_started(error, self._state(), untrusted_ran=self._untrusted_ran)
+            return self._not_started(error)
         assert running is not None
         self._untrusted_ran = True
         with contextlib.closing(running):
@@ -193,11 +195,47 @@ class DockerBox:
             self._ended = "ended by a limit"
         return result
 
+    def _not_started(self, error: EngineError) -> ExecResult:
+        state = self._state()
+        kills = 0 if state.running or not self._untrusted_ran else self._new_memory_kills()
+        return failures.not_started(error, state, untrusted_ran=self._untrusted_ran, memory_kills=kills)
+
+    def _freeze(self) -> None:
+        """Pause the container. What a command left running may forbid it, or end the container: that is the command's.
+
+        A container that has stopped has lost its workspace: never is an empty one read for it.
+        """
+        for pause in _FREEZE_PAUSES:
+            try:
+                self._engine.pause(self._container)
+            except EngineError as error:
+                self._check_alive(error)
+                if not self._untrusted_ran:
+                    raise
+                with contextlib.suppress(EngineError):
+                    self._end_workers()
+                time.sleep(pause)
+            else:
+                self._paused = True
+                return
+        raise SubmissionRejectedError("", "what the command left running could not be stopped")
+
+    def _check_alive(self, error: EngineError) -> None:
+        """Raise what it means that the container could not be used, if that is because it has stopped."""
+        if self._untrusted_ran and self._new_memory_kills():
+            self._ended = "ended by a limit"
+            why = "memory ran out after the command had ended, and the workspace went with it"
+            raise SubmissionRejectedError("", why) from error
+        if not self._state().running:
+            self._ended = "ended before its workspace was read"
+            raise error
+
     def _end_workers(self) -> None:
         """What an earlier command left running must not meet the next pair."""
         if self._untrusted_ran:
+            user = UNTRUSTED_UID if self._grader else AGENT_UID
             kill = self._engine.exec(
-                self._container, ["/bin/sh", "-c", "kill -9 -1"], user=UNTRUSTED_UID, directory="/"
+                self._container, ["/bin/sh", "-c", "kill -9 -1"], user=user, directory="/"
             )
             assert kill is not None
             with contextlib.closing(kill):
@@ -238,10 +276,6 @@ class DockerBox:
             if error.status == 404:
                 return State(running=False, exit_code=0, out_of_memory=False, error="it is gone")
             raise
-
-    def _after_loss(self) -> None:
-        if not self._state().running:
-            self._ended = "ended before its workspace was read"
 
 
 def _watch(running: Exec, stdout: Capture, stderr: Capture, deadline: float) -> tuple[bool, int | None]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from sandbox.base import MIB, BoxSpec, Limits
+from sandbox.base import MIB, BoxSpec, Files, Limits
 
 RELAY_UID, AGENT_UID, TRUSTED_UID, UNTRUSTED_UID = 10001, 10002, 10003, 10004
 BOX = "/box"
@@ -105,12 +105,15 @@ def volume_bytes(spec: BoxSpec) -> int:
     return spec.limits.disk_bytes + pages * PAGE
 
 
+def entries(files: Files) -> int:
+    """How many files and directories a tree has."""
+    ends = {(name, end) for name in files for end, letter in enumerate(name) if letter == "/"}
+    return len(files) + len({name[:end] for name, end in ends})
+
+
 def volume_options(size: int, limits: Limits, spec: BoxSpec) -> dict[str, str]:
-    inodes = (
-        limits.disk_files
-        + 64
-        + sum(2 * len(files) for files in (*spec.areas.values(), *spec.private.values()))
-    )
+    inodes = limits.disk_files + 64
+    inodes += sum(entries(files) for files in (*spec.areas.values(), *spec.private.values(), spec.workspace))
     return {
         "type": "tmpfs",
         "device": "tmpfs",

@@ -10,9 +10,11 @@ is gone and its own deadline has passed | the command's: timed out | | the conta
 reason | the engine's | | the command ended with 137 and the memory limit killed something meanwhile | the
 command's: out of memory | | the command ended | the command's: that exit code | | it could not be started and
 nothing untrusted had run in the box before | the engine's | | it could not be started after something
-untrusted ran, and the container still runs | the command's: exit 126 |
+untrusted ran, and the container still runs | the command's: exit 126 | | it could not be started after something
+untrusted ran, and the memory limit has ended the container since | the command's: out of memory |
 
-The last rule stands because what still runs in the box may have used up its processes or its memory.
+The last two rules stand because what still runs in the box may have used up its processes or its memory. By the same
+rules a workspace is rejected if the container cannot be paused to read it, or ran out of memory first.
 """
 
 from __future__ import annotations
@@ -58,8 +60,12 @@ def outcome(facts: Facts) -> ExecResult:
     return _result(facts, exit_code=facts.exit_code)
 
 
-def not_started(error: EngineError, container: State, *, untrusted_ran: bool) -> ExecResult:
+def not_started(
+    error: EngineError, container: State, *, untrusted_ran: bool, memory_kills: int = 0
+) -> ExecResult:
     """A command that the engine could not start."""
+    if untrusted_ran and not container.running and (memory_kills or container.out_of_memory):
+        return ExecResult(exit_code=None, out_of_memory=True)
     if not untrusted_ran or not container.running:
         raise error
     return ExecResult(exit_code=126, stderr=b"the command could not be started in this box any more\n")
