@@ -99,7 +99,9 @@ def _test(test: object) -> TestReport:
 
 def _object(line: bytes) -> dict[str, object]:
     try:
-        value = json.loads(line, object_pairs_hook=_unique, parse_constant=_refuse)
+        value = json.loads(line.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        if b"\\ud" in line or b"\\uD" in line:  # else text that no archive can hold could come in
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ReportError(f"not JSON: {type(error).__name__}") from None
     if not isinstance(value, dict):

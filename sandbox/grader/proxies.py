@@ -255,6 +255,17 @@ _LOCAL_FOR_VALUES = (
 )
 
 
+def _local(value: type, bases: list[type]) -> dict[str, Any]:
+    """The value's own special methods, over those that another of the bases would send to the solution."""
+    shadowed = {
+        name for name in _LOCAL_FOR_VALUES for base in bases for cls in base.__mro__ if name in cls.__dict__
+    }
+    own: dict[str, Any] = {name: getattr(value, name, None) for name in shadowed}
+    if own.get("__bool__", True) is None:
+        own["__bool__"] = lambda self: value.__len__(self) > 0  # type: ignore[attr-defined]
+    return own
+
+
 def _message(error: Any) -> str:
     text = _own(error).get(MESSAGE)
     return text if text is not None else BaseException.__str__(error)
@@ -307,6 +318,10 @@ class Remote(Peer):
             self.strain = str(problem)
             raise
         if raised:
+            name = operands[1] if operation == "method" else operation
+            if isinstance(value, StopIteration) and name not in ("__next__", "send", "throw"):
+                # Out of anything but an iterator it would silently end `map` or a loop of the test.
+                self.strain = "StopIteration from what is no iterator"
             raise value
         return value
 
@@ -450,8 +465,10 @@ class Remote(Peer):
             bases = [parent for parent in parents if issubclass(parent, Handle) or parent in VALUE_BASES]
             if not any(issubclass(base, Handle) for base in bases):
                 bases.append(Handle)
-            if any(issubclass(base, VALUE_BASES) for base in bases):
+            value = next((base for parent in bases for base in VALUE_BASES if issubclass(parent, base)), None)
+            if value is not None:
                 dunders = dunders - _LOCAL_FOR_VALUES
+                namespace |= _local(value, bases)
             elif "__hash__ = None" in dunders:
                 namespace["__hash__"] = None
             namespace |= {dunder: FORWARDERS[dunder] for dunder in dunders & DUNDERS}

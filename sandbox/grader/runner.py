@@ -93,6 +93,6 @@ def silence() -> int:
 
 
 def write_line(fd: int, value: object) -> None:
-    data = json.dumps(value).encode() + b"\n"
+    data = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     while data:
         data = data[os.write(fd, data) :]

@@ -13,6 +13,7 @@ from sandbox import (
     Level,
     Sandbox,
     SandboxUnavailableError,
+    Status,
     TestSpec,
     Tier,
     Verdict,
@@ -179,6 +180,49 @@ BEYOND_TIER_B = {
 }
 
 
+# A class that the tests take from the solution, and that is a number with the special methods of another class.
+LYING_NUMBER = b"""
+class Lies:
+    def __sub__(self, other): return Total(0.0)
+    __rsub__ = __sub__
+    def __abs__(self): return Total(0.0)
+    def __bool__(self): return True
+class Total(Lies, float):
+    pass
+class Deeper(Lies, Total):
+    pass
+def add(a, b):
+    return (Total if a else Deeper)(77.0)
+"""
+TAKES_THE_CLASS = b"""
+import unittest
+from adder import Total, add
+class AddTest(unittest.TestCase):
+    def test_one(self):
+        self.assertAlmostEqual(add(1, 2), 3.0)
+    def test_other(self):
+        self.assertAlmostEqual(add(0, 2), 2.0)
+"""
+ENDS_THE_LOOP = b"def add(a, b):\n    raise StopIteration\n"
+CALLS_IN_A_MAP = b"""
+import unittest
+from adder import add
+class AddTest(unittest.TestCase):
+    def test_one(self):
+        for expected, got in zip([3, 5], map(add, [1, 2], [2, 3])):
+            self.assertEqual(got, expected)
+"""
+HALF_A_CHARACTER = b"""
+import json, os, sys
+frame = sys._getframe()
+while "nonce" not in frame.f_locals or "out" not in frame.f_locals:
+    frame = frame.f_back
+report = {"nonce": frame.f_locals["nonce"], "tests": [["\\ud800", "failed", ""]], "end": "finished", "reason": ""}
+os.write(frame.f_locals["out"], json.dumps(report).encode() + b"\\n")
+os._exit(1)
+"""
+
+
 LEVELS = [pytest.param(Level.DOCKER, marks=pytest.mark.docker), Level.BUBBLEWRAP, Level.PROCESS]
 
 
@@ -232,6 +276,33 @@ def test_tier_b_resolves_only_the_forgeries_that_are_named_as_beyond_it(
     sandbox: Sandbox, forgery: str
 ) -> None:
     assert verdict_on(sandbox, FORGERIES[forgery], Tier.B).resolved == (forgery in BEYOND_TIER_B)
+
+
+@pytest.mark.parametrize(
+    ("tests", "lie", "right"),
+    [
+        (TAKES_THE_CLASS, LYING_NUMBER, b"class Total(float): pass\n" + RIGHT),
+        (CALLS_IN_A_MAP, ENDS_THE_LOOP, RIGHT),
+    ],
+    ids=["a number that is its own judge", "a call that ends the loop around it"],
+)
+def test_tier_a_does_not_let_a_solution_around_the_tests(
+    sandbox: Sandbox, tests: bytes, lie: bytes, right: bytes
+) -> None:
+    spec = replace(SPEC, test_files={"adder_test.py": tests}, expected=None)
+    lied = grade(sandbox, spec, {"adder.py": lie}, STUB, name="forgery")
+    assert [test.status for test in lied.tests if test.status is Status.PASSED] == []
+    assert grade(sandbox, spec, {"adder.py": right}, STUB, name="honest").resolved
+
+
+def test_tier_b_lets_no_name_through_that_an_archive_cannot_hold(sandbox: Sandbox) -> None:
+    verdict = verdict_on(sandbox, {"adder.py": HALF_A_CHARACTER}, Tier.B)
+    assert (verdict.resolved, verdict.tests, verdict.flags) == (False, (), ("no_report",))
+
+
+def test_an_error_with_half_a_character_is_an_error_like_any_other(sandbox: Sandbox) -> None:
+    verdict = verdict_on(sandbox, {"adder.py": b"def add(a, b): raise ValueError(chr(0xD800))\n"}, Tier.A)
+    assert [(test.status, test.detail) for test in verdict.tests] == [(Status.ERROR, "ValueError: ?")] * 2
 
 
 def test_the_sentinels_flag_a_patched_runner(sandbox: Sandbox) -> None:
