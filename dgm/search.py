@@ -39,6 +39,10 @@ class RunPausedError(DriverError):
     """More than half of the last ten results were void: something outside the agents is broken."""
 
 
+class PolicyError(DriverError):
+    """The policy chose what cannot be done. Nothing of it was recorded."""
+
+
 class StoppedError(DriverError):
     """The operator asked to stop; `open_decisions` will be submitted again by the same command."""
 
@@ -203,6 +207,13 @@ class Search(Generic[Belief]):
                     runners_up=action.runners_up,
                 )
             case Evaluate():
+                # Looked at here, since a decision is on disk before it is folded: a wrong one would be there for good.
+                known = action.agent in self._tree.ids
+                if not known or action.task not in self._tree.unused_tasks(self._tree.index(action.agent)):
+                    raise PolicyError(
+                        f"policy {self._policy.name} chose task {action.task!r} for agent {action.agent}, "
+                        "which is unknown, of another split, or used already"
+                    )
                 return Decision(
                     seq=seq,
                     kind=DecisionKind.EVALUATE,
@@ -245,6 +256,9 @@ class Search(Generic[Belief]):
             self._submit(heapq.heappop(self._retries)[1])
 
     def _record(self, result: Result) -> None:
+        if result.decision not in self._tree.open:
+            log.warning("dropped a second result of decision %d (job %s)", result.decision, result.id)
+            return
         decision = self._tree.open[result.decision].decision
         rows = self._planner.rows(result, decision, self._archive.next_seq)
         self._archive.append(*rows)

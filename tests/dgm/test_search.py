@@ -8,15 +8,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from archive import Decision, Evaluation, Expansion, Outcome, Row, Split, open_run
+from archive import Decision, EntryError, Evaluation, Expansion, Outcome, Row, RowError, Split, open_run
 from dgm.jobs import Job, Result
-from dgm.search import RunPausedError, StoppedError
-from tests.dgm.scripted import TEST, Driver, Script
+from dgm.policies import Action, Evaluate, Expand, View
+from dgm.search import PolicyError, RunPausedError, StoppedError
+from dgm.workers import LocalPool
+from tests.dgm import scripted
+from tests.dgm.scripted import SEARCH, TEST, Driver, Script
 
 ROOT = Path(__file__).parents[2]
 
@@ -147,6 +150,74 @@ def test_a_worker_that_raises_is_a_void_result(tmp_path: Path) -> None:
     ]
     assert [row.detail for row in void] == ["OSError: the engine went away"]
     check(driver.path, 60)
+
+
+@dataclass(frozen=True)
+class Stubborn:
+    """A policy with one wish."""
+
+    action: Action
+    name: str = "stubborn"
+    version: int = 1
+
+    def start(self) -> None:
+        return None
+
+    def observe(self, belief: None, row: Row) -> None:
+        return None
+
+    def decide(self, belief: None, view: View, generator: object) -> Action:
+        match self.action:
+            case Evaluate(agent=agent):
+                return replace(self.action, agent=agent or view.tree.ids[0])
+            case Expand(parent=agent):
+                return replace(self.action, parent=agent or view.tree.ids[0])
+        return self.action
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Evaluate(agent="", task="made-up/none"),
+        Evaluate(agent="", task=TEST[0]),
+        Evaluate(agent="", task=SEARCH[0]),  # again and again
+        Evaluate(agent="", task=SEARCH[0], saw={"at": float("nan")}),
+        Evaluate(agent="0" * 40, task=SEARCH[0]),
+        Expand(parent="0" * 40),
+        Expand(parent="", context_parents=("0" * 40,)),
+    ],
+    ids=lambda action: repr(action)[:70],
+)
+def test_what_a_policy_cannot_have_is_never_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: Action
+) -> None:
+    monkeypatch.setitem(scripted.POLICIES, "stubborn", Stubborn(action))
+    with pytest.raises((PolicyError, EntryError, RowError)):
+        Driver(tmp_path / "run", policy="stubborn", evaluations=6).search()
+    Driver(tmp_path / "run", evaluations=6).search()
+    check(tmp_path / "run", 6)
+
+
+def test_a_second_result_of_a_decision_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stutters(LocalPool):
+        again: Result | None = None
+
+        def next_finished(self, timeout_s: float | None = None) -> Result | None:
+            if self.again is not None:
+                result, self.again = self.again, None
+                return result
+            self.again = super().next_finished(timeout_s)
+            return self.again
+
+    monkeypatch.setattr(scripted, "LocalPool", Stutters)
+    Driver(tmp_path / "run", evaluations=6, slots=2).search()
+    check(tmp_path / "run", 6)
+
+
+@pytest.mark.parametrize("evaluations", [0, 1, 2])
+def test_the_smallest_budgets_end_too(tmp_path: Path, evaluations: int) -> None:
+    Driver(tmp_path / "run", evaluations=evaluations, slots=3).search()
+    check(tmp_path / "run", evaluations)
 
 
 def test_a_second_stop_leaves_at_once(tmp_path: Path) -> None:
