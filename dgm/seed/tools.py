@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-OUTPUT_LIMIT = 480  # characters of a tool's result that the model gets to see
+OUTPUT_LIMIT = 400  # characters of a tool's result that the model gets to see
 SHELL_SECONDS = 10  # a command that takes longer is stopped
 
 

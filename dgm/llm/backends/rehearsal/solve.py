@@ -9,7 +9,7 @@ from .facts import REREAD, Facts, Tests, Trouble
 from .katas import Kata
 from .offer import Call
 
-AT_ONCE = {"easy": 0.65, "middle": 0.50, "hard": 0.28}
+AT_ONCE = {"easy": 0.70, "middle": 0.50, "hard": 0.28}
 """How often the first writing is the reference, if all its rules are in sight."""
 BY_LINE = {"easy": 0.85, "middle": 0.70, "hard": 0.50}
 """How often a failing assertion that is in sight leads on."""
@@ -21,7 +21,7 @@ ON_REREADING = {"easy": 0.75, "middle": 0.65, "hard": 0.55}
 """How often rereading the rules leads to the next rung, while no test is known to fail."""
 AGAIN = 0.70
 """How often a call that went wrong is said again; otherwise it gives up."""
-UNASKED_RUN = 0.20
+UNASKED_RUN = 0.15
 BY_EDIT = 0.50
 """How often a changed draft is said as an edit of the passage rather than as the whole file."""
 PATIENCE = 3

@@ -1,9 +1,10 @@
 """Thousands of cheap rollouts of agents that we wrote ourselves.
 
-A rollout here is the agent's own `solve.py` (or `improve.py`) in a forked process, with a module `openai` whose client
-calls the stand-in directly. There is no sandbox: this runs the seed, the committed repertoire's edits of it and the
-agents beside this file, and nothing that a real model wrote. `python3` on its PATH remembers what a test run printed for
-the same files, and a solution's hidden tests are run once, so a rollout costs milliseconds.
+A rollout here is the agent's own `solve.py` (or `improve.py`) with a module `openai` whose client calls the stand-in
+directly, in a process that serves many of them. There is no sandbox: this runs the seed, the committed repertoire's
+edits of it and the agents beside this file, and nothing that a real model wrote. `python3` on its PATH remembers
+what a test run printed for the same files, and a solution's hidden tests are run once, so a rollout costs
+milliseconds.
 """
 
 from __future__ import annotations
@@ -30,10 +31,15 @@ from pathlib import Path
 
 import numpy as np
 
+from archive import Outcome
 from dgm.benchmarks.polyglot import REMINDER
+from dgm.gates import smoke as gate
 from dgm.llm.backends.rehearsal import reply
 from dgm.llm.backends.rehearsal.facts import last_rung
 from dgm.llm.backends.rehearsal.katas import KATAS
+from dgm.llm.backends.rehearsal.repertoire import EDITS, change
+from dgm.operators.single_failure import SAID
+from dgm.prompts import prompt
 
 ROOT = Path(__file__).parents[4]
 SEED = ROOT / "dgm" / "seed"
@@ -188,35 +194,18 @@ def expand(job: Expansion) -> Child:
     transcript = _transcript(exchanges)
     if tree == dict(job.tree):
         return Child(outcome="no_change", tree=tree, transcript=transcript)
-    ok = tree["agent.toml"] == job.tree["agent.toml"] and check(tree) and smoke(tree)
+    ok = tree["agent.toml"] == job.tree["agent.toml"] and passes(tree)
     return Child(outcome="child" if ok else "gated", tree=tree, transcript=transcript)
 
 
-_SMOKE_CONVERSATION = (
-    ("shell", {"command": "cat number.txt"}),
-    ("write_file", {"path": "answer.txt", "content": "4"}),
-    ("edit_file", {"path": "answer.txt", "old": "4", "new": "5"}),
-)
-
-
 def smoke(tree: Tree) -> bool:
-    """Whether `solve` carries a scripted conversation to the known answer."""
-    script = [
-        {
-            "role": "assistant",
-            "content": "",
-            "tool_calls": [
-                {
-                    "id": f"c{k}",
-                    "type": "function",
-                    "function": {"name": name, "arguments": json.dumps(arguments)},
-                }
-            ],
-        }
-        for k, (name, arguments) in enumerate(_SMOKE_CONVERSATION)
-    ]
-    files, _, crashed = _rollout(tree, "solve.py", "Write 5.", {"number.txt": b"4"}, {}, script)
-    return not crashed and files.get("answer.txt") == b"5"
+    """The gate of the same name: whether `solve` carries a scripted conversation to the known answer."""
+    files, _, _ = _rollout(tree, "solve.py", gate.INSTRUCTION, gate.WORKSPACE, {}, None)
+    return gate.passed(files, bytes(16))
+
+
+def passes(tree: Tree) -> bool:
+    return check(tree) and smoke(tree)
 
 
 def check(tree: Tree) -> bool:
@@ -234,29 +223,35 @@ def check(tree: Tree) -> bool:
 
 def evidence(exercise: Exercise, solved: Solved) -> dict[str, str]:
     """What an expansion that starts from a failed rollout is shown."""
+    untouched = solved.answer.encode() == exercise.workspace[f"{exercise.module}.py"]
+    outcome = SAID[Outcome.NO_ANSWER if untouched else Outcome.UNRESOLVED]
     return {
-        "brief.md": f"An agent failed the task {exercise.slug}. Change the agent so that it solves tasks like it.\n",
+        "brief.md": prompt("improve_from_failure", outcome=outcome, instruction=exercise.instruction),
         "rollouts/1/transcript.json": json.dumps(list(solved.transcript)),
         "rollouts/1/answer.diff": solved.answer,
         "rollouts/1/visible_tests.txt": solved.visible_output,
     }
 
 
-NO_EVIDENCE = {"brief.md": "Improve the agent in general.\n"}
+NO_EVIDENCE = {"brief.md": prompt("improve_in_general")}
 
 
 class Bench:
     """Runs jobs on a few processes, in order."""
 
     def __init__(self, processes: int = 2) -> None:
-        _prepare()
-        self._pool = multiprocessing.get_context("fork").Pool(processes)
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self._place = tempfile.TemporaryDirectory(dir=memory, prefix="rehearsal-", ignore_cleanup_errors=True)
+        context = multiprocessing.get_context("spawn")
+        self._pool = context.Pool(processes, initializer=_prepare, initargs=(self._place.name,))
 
     def __enter__(self) -> Bench:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.terminate()
+        self._pool.close()
+        self._pool.join()
+        self._place.cleanup()
 
     def solve(self, jobs: Iterable[Job]) -> Iterator[Solved]:
         return self._pool.imap(solve, jobs, chunksize=8)
@@ -265,29 +260,56 @@ class Bench:
         return self._pool.imap(expand, jobs, chunksize=2)
 
     def score(self, tree: Tree, exercises: Sequence[Exercise], *, seed: int, repeats: int) -> np.ndarray:
-        """Resolved or not, one row a repeat, one column an exercise."""
+        """Resolved (1) or not (0), one row a repeat, one column an exercise."""
+        return self.scores([tree] * repeats, exercises, seed=seed)
+
+    def scores(self, trees: Sequence[Tree], exercises: Sequence[Exercise], *, seed: int) -> np.ndarray:
+        """The same with a tree for each repeat; two calls with one seed give every place the same sample."""
         jobs = [
             Job(tree, exercise, sample(seed, repeat * 1000 + place))
-            for repeat in range(repeats)
+            for repeat, tree in enumerate(trees)
             for place, exercise in enumerate(exercises)
         ]
-        return np.array([solved.resolved for solved in self.solve(jobs)]).reshape(repeats, len(exercises))
+        return np.array([float(solved.resolved) for solved in self.solve(jobs)]).reshape(
+            len(trees), len(exercises)
+        )
+
+    def gates(self, trees: Iterable[Tree]) -> list[bool]:
+        """Which trees pass the agent's own check and the smoke gate."""
+        return list(self._pool.imap(passes, trees))
+
+
+def edited(tree: Tree, name: str, magnitude: bytes) -> Tree | None:
+    """The tree after one edit of the repertoire, all of its files being shown; None if it does not fit."""
+    files = {path: text.decode() for path, text in tree.items() if path.endswith((".py", ".md", ".txt"))}
+    files = {path: text for path, text in files.items() if not path.startswith("tests/")}
+    found = change(EDITS[name], files, magnitude)
+    if found is None:
+        return None
+    return {**tree, found.path: files[found.path].replace(found.before, found.after).encode()}
+
+
+def interval(differences: np.ndarray) -> tuple[float, float]:
+    """Mean and half of the 95 % interval over repeats, in points, for these exercises."""
+    repeats = differences.mean(axis=1)
+    return 100 * float(repeats.mean()), 100 * 1.96 * float(repeats.std(ddof=1)) / len(repeats) ** 0.5
 
 
 # How it is done: forked processes, a stub client, results remembered.
 
 
-def _prepare() -> None:
+def _prepare(place: str) -> None:
+    global PLACE  # one bench per process
+    PLACE = Path(place)
     for kata in KATAS.values():  # what a process would fold first; a forked one finds it done
         for text in (kata.stub, *kata.ladder):
             last_rung(kata.title, text)
     gc.collect()
     gc.freeze()
-    PLACE.mkdir(exist_ok=True)
     (PLACE / "bin").mkdir(exist_ok=True)
     (PLACE / "runs").mkdir(exist_ok=True)
     shim = PLACE / "bin" / "python3"
-    real = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin") or sys.executable
+    real = sys.executable
     text = f"""#!/bin/sh
 case "$*" in *unittest*) ;; *) exec {real} "$@" ;; esac
 key=$({{ printf '%s\\n' "$*"; cat ./*.py ./*/*.py ./*/*.md; }} 2>/dev/null | md5sum)
@@ -319,12 +341,7 @@ def _tree_place(tree: Tree) -> Path:
 
 
 def _rollout(
-    tree: Tree,
-    entry: str,
-    instruction: str,
-    workspace: Tree,
-    shown: Mapping[str, str],
-    source: bytes | list[object],
+    tree: Tree, entry: str, instruction: str, workspace: Tree, shown: Mapping[str, str], source: bytes | None
 ) -> tuple[dict[str, bytes], list[list[object]], bool]:
     """What lies in the workspace afterwards, the exchanges, and whether the agent's process failed."""
     place = Path(tempfile.mkdtemp(dir=PLACE))
@@ -360,16 +377,16 @@ def _rollout(
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _openai(source: bytes | list[object], exchanges: list[list[object]]) -> types.ModuleType:
-    """A module that looks like `openai` to an agent, with the stand-in (or a script) behind its client."""
+def _openai(source: bytes | None, exchanges: list[list[object]]) -> types.ModuleType:
+    """A module that looks like `openai` to an agent, with the stand-in (or the smoke gate) behind its client."""
 
     def create(*, messages: list[object], model: str, tools: object = None, **_: object) -> object:
         request = json.loads(json.dumps({"model": model, "messages": messages, "tools": tools}))
-        if isinstance(source, bytes):
-            message = dict(reply(request, source).message)
-        else:
-            at = len(exchanges)
-            message = source[at] if at < len(source) else {"role": "assistant", "content": "Done."}
+        message = dict(
+            gate.reply(request, bytes(16), len(exchanges))
+            if source is None
+            else reply(request, source).message
+        )
         exchanges.append([request["messages"], message])
         return _Attributes(choices=[_Attributes(message=_attributes(message), finish_reason="stop")])
 

@@ -13,7 +13,7 @@ class WorkerTest(unittest.TestCase):
             worker = Worker(place, time.time() + 60, lambda messages: answers.pop(0) if answers else "Done.")
             worker.tell("Go.")
             worker.work()
-        self.assertIn("Observation:\n1", worker.history[4]["content"])
+        assert "Observation:\n1" in worker.history[4]["content"]
 
 
 if __name__ == "__main__":
