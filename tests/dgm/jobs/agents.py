@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from archive import Split
+from archive import Outcome, Split
 from dgm.benchmarks import Task
 from dgm.gates import Gates
 from dgm.jobs import EvaluateJob, Evidence, ExpandJob, NodeServices
@@ -145,8 +144,6 @@ def expand_job(tree: Files, **changes: object) -> ExpandJob:
 
 
 def evidence(answer: Files, transcript: bytes = b"") -> Evidence:
-    from archive import Outcome
-
     return Evidence(task=TASK, outcome=Outcome.UNRESOLVED, answer=answer, transcript=transcript)
 
 
@@ -279,9 +276,3 @@ class _StarvedBox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def doors_left() -> set[Path]:
-    import tempfile
-
-    return set(Path(tempfile.gettempdir()).glob("dgm-doors-*"))

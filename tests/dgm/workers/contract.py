@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +28,13 @@ def job(n: int, solve: str = WRITE, **changes: object) -> EvaluateJob:
 
 def napping(seconds: float) -> str:
     return f"began = time.time()\ntime.sleep({seconds})\n{WRITE}print(json.dumps([began, time.time()]))\n"
+
+
+@contextmanager
+def scratch_directory() -> Iterator[str]:
+    """A temporary directory with a short path (Unix sockets lie below it), which nobody else uses."""
+    with tempfile.TemporaryDirectory(prefix="d", ignore_cleanup_errors=True) as directory:
+        yield directory
 
 
 def finish(pool: Pool, count: int, within_s: float = 60.0) -> list[Result]:

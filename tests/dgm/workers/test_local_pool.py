@@ -1,25 +1,27 @@
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from dgm.jobs import Job, Result, voided
 from dgm.workers import LocalPool, Pool, start_local
-from tests.dgm.jobs.agents import doors_left
-from tests.dgm.workers.contract import SETTINGS, PoolContract, finish, job
+from tests.dgm.workers.contract import SETTINGS, PoolContract, finish, job, scratch_directory
 
 
 @pytest.fixture(scope="module")
 def local() -> Iterator[Pool]:
-    before = doors_left()
-    pool = start_local(SETTINGS, slots=2)
-    yield pool
-    pool.close()
-    pool.close()
-    assert doors_left() <= before
+    with pytest.MonkeyPatch.context() as patch, scratch_directory() as scratch:
+        patch.setattr(tempfile, "tempdir", scratch)
+        pool = start_local(SETTINGS, slots=2)
+        yield pool
+        pool.close()
+        pool.close()
+        assert list(Path(scratch).glob("dgm-*")) == []
 
 
 @pytest.fixture

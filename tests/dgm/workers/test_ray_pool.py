@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,8 +16,7 @@ import pytest
 from archive import Outcome
 from dgm.workers import Pool
 from sandbox.testing import gone, processes_named
-from tests.dgm.jobs.agents import doors_left
-from tests.dgm.workers.contract import SETTINGS, WRITE, PoolContract, finish, job
+from tests.dgm.workers.contract import SETTINGS, WRITE, PoolContract, finish, job, scratch_directory
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,10 +61,10 @@ def none_left(mark: str, seconds: float) -> bool:
 def cluster() -> Iterator[Pool]:
     from dgm.workers.ray_pool import start
 
-    before, mark = doors_left(), f"DGM_TEST={uuid.uuid4().hex}"
-    name, _, value = mark.partition("=")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv(name, value)
+    mark = uuid.uuid4().hex
+    with pytest.MonkeyPatch.context() as environment, scratch_directory() as scratch:
+        environment.setenv("DGM_TEST", mark)
+        environment.setenv("TMPDIR", scratch)
         environment.setenv(
             "RAY_ADDRESS", "203.0.113.1:6379"
         )  # somebody else's cluster, which must be left alone
@@ -81,8 +79,8 @@ def cluster() -> Iterator[Pool]:
         pool.close()
         assert time.monotonic() - began < 10
         assert gone(sleep)
-    assert none_left(mark, 10), "processes are left after the pool was closed"
-    assert doors_left() <= before
+        assert none_left(mark, 10), "processes are left after the pool was closed"
+        assert list(Path(scratch).glob("dgm-*")) == []
 
 
 @pytest.fixture
@@ -122,8 +120,7 @@ class TestRayPool(PoolContract):
 
 @pytest.fixture
 def scratch() -> Iterator[str]:
-    """A directory with a short path: Unix sockets lie below it."""
-    with tempfile.TemporaryDirectory(prefix="d") as directory:
+    with scratch_directory() as directory:
         yield directory
 
 
