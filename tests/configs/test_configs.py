@@ -1,4 +1,4 @@
-"""Every YAML file is composed and what its `_target_` names is made; a wrong key or type fails before anything starts."""
+"""Every YAML is composed and what its `_target_` names is made; a wrong key or type fails before anything starts."""
 
 from __future__ import annotations
 
