@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ class Prepared:
 def prepare(config: Plain) -> Prepared:
     """Everything that the configuration alone can show to be wrong is found here. Raises ConfigError."""
     _check_values(config)
+    if shutil.which("git") is None:
+        raise ConfigError("agents are kept in a git repository, and there is no git on the PATH: install it")
     budget, rollout = config["budget"], config["budget"]["rollout"]
     tasks, splits = _tasks(config)
     seed_tree = read_agent(str(config["agent"]))

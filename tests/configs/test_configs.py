@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_module
 from hydra.errors import ConfigCompositionException
 
 import configs
-from dgm.config import Plain, build, differences, identity, plain, register, run_id
+from dgm.config import build, differences, identity, run_id
+from tests.dgm.commands import composed
 
 ROOT = Path(configs.__file__).parent
 CHOICES = sorted(
@@ -24,12 +24,6 @@ NEEDED = {
 }
 """Values that a choice cannot do without."""
 BUILT = ("policy", "operator", "gate", "workers", "llm")
-
-
-def composed(*overrides: str) -> Plain:
-    register()
-    with initialize_config_module(config_module="configs", version_base="1.3"):
-        return plain(compose("config", overrides=list(overrides)))
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)

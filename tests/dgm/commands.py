@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
-from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hydra import compose, initialize_config_module
 
 from dgm.benchmarks.polyglot import KATAS, PRACTICE
@@ -55,6 +58,22 @@ def few_katas(folder: Path, names: Sequence[str]) -> Path:
     for name in names:
         shutil.copytree(EXERCISES / name, practice / name)
     return folder
+
+
+@contextmanager
+def small_disk(place: Path, kilobytes: int) -> Iterator[Path]:
+    """A file system that is really full when so much is written; skips where none can be mounted."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small tmpfs")
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

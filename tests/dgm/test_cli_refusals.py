@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from archive import create_run
 from dgm.launch import run_info
 from dgm.prepare import prepare
-from tests.dgm.commands import ROOT, SMALL, Said, composed, dgm, few_katas, files_below
+from tests.dgm.commands import ROOT, SMALL, Said, composed, dgm, few_katas, files_below, small_disk
 
 
 @pytest.fixture
@@ -316,26 +315,16 @@ def test_images_without_an_engine(here: Path, monkeypatch: pytest.MonkeyPatch) -
     assert_refused(dgm("images", "build"), "no.sock")
 
 
-@pytest.fixture
-def full(here: Path) -> Iterator[Path]:
-    """A file system with room for a few files only, until it is filled up: a real ENOSPC."""
-    disk = here / "disk"
-    disk.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small tmpfs")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+def test_a_full_disk(here: Path) -> None:
+    with small_disk(here / "disk", kilobytes=64) as disk:
+        (disk / "ballast").write_bytes(b"x" * (40 << 10))
+        said = dgm("run", f"runs_dir={disk}", *A_RUN)
+        assert said.status == 2
+        assert "free some space" in said.err
+        assert "Traceback" not in said.err
+        assert [path.name for path in disk.iterdir()] == ["ballast"]
 
 
-def test_a_full_disk(here: Path, full: Path) -> None:
-    (full / "ballast").write_bytes(b"x" * (40 << 10))
-    said = dgm("run", f"runs_dir={full}", *A_RUN)
-    assert said.status == 2
-    assert "free some space" in said.err
-    assert "Traceback" not in said.err
-    assert sorted(path.name for path in full.iterdir()) == ["ballast"]
+def test_without_git(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(here))
+    refused(here, words=("no git",))

@@ -1,0 +1,140 @@
+"""A whole search with the stand-in: a few katas, threads of this process, bare processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from archive import Agent, Call, Change, Decision, Evaluation, Split, open_run
+from tests.dgm.commands import ROOT, dgm
+from tests.end_to_end.real import assert_whole, results_of, rows_of, small
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def told(folder: Path) -> str:
+    """What the first run said."""
+    said = dgm("run", *small(folder))
+    assert said.status == 0, said.err
+    assert said.err == ""
+    return said.out
+
+
+def test_the_report_shows_tree_best_agent_and_where_it_all_came_from(told: str, folder: Path) -> None:
+    lines = told.splitlines()
+    assert lines[0] == "sandbox: process"
+    assert any(re.match(r"evaluations \d+/4  expansions \d+/4  agents \d+  best ", line) for line in lines)
+    tail = told[told.index("\n\n") :]
+    assert "<- best belief" in tail
+    assert re.search(
+        r"^best-belief agent +[0-9a-f]{10}  search \d/\d  test \d/1 = \d+ % \[\d+, \d+\]$", tail, re.M
+    )
+    assert re.search(r"^seed +[0-9a-f]{10}  search \d/\d  test \d/1 = \d+ % \[\d+, \d+\]$", tail, re.M)
+    assert "gain" in tail
+    assert "rehearsal: a stand-in answered" in tail
+    assert "sandbox: process, weaker than docker" in tail
+    assert tail.splitlines()[-1] == f"archive: {folder / 'runs' / 'a'}"
+
+
+def test_the_budget_is_used_and_everything_is_recorded(told: str, folder: Path) -> None:
+    run = folder / "runs" / "a"
+    assert_whole(run)
+    searched = [row for row in rows_of(run, Evaluation) if row.split is Split.SEARCH and row.outcome.counted]
+    assert len(searched) == 4
+    assert len(rows_of(run, Agent)) >= 2
+    calls = rows_of(run, Call)
+    assert {call.model for call in calls} == {"rehearsal"}
+    assert {call.rollout for call in calls} <= {row.id for row in results_of(run)}
+    assert {row.sandbox for row in results_of(run)} == {"process"}
+
+
+def test_the_same_command_again_prints_the_result_and_starts_nothing(told: str, folder: Path) -> None:
+    before = rows_of(folder / "runs" / "a", Decision)
+    began = time.monotonic()
+    again = dgm("run", *small(folder))
+    assert time.monotonic() - began < 10.0
+    assert again.status == 0
+    assert again.out.strip() == told[told.index("\n\n") :].strip()
+    assert rows_of(folder / "runs" / "a", Decision) == before
+
+
+def test_a_finished_run_needs_no_workers(told: str, folder: Path) -> None:
+    code = (
+        "import sys; from dgm.cli import main; status = main(sys.argv[1:])\n"
+        "assert status == 0 and not {'ray', 'docker'} & set(sys.modules), status"
+    )
+    command = [sys.executable, "-c", code, "run", *small(folder, workers="ray")]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_larger_budget_goes_on_and_is_noted(told: str, folder: Path) -> None:
+    run = folder / "runs" / "a"
+    before = _entries(run)
+    said = dgm("run", *small(folder, **{"budget.evaluations": 5, "workers.slots": 1}))
+    assert said.status == 0, said.err
+    after = _entries(run)
+    assert after[: len(before)] == before
+    changes = rows_of(run, Change)
+    assert [change.kind for change in changes] == ["budget", "workers"]
+    assert '"evaluations": 4' in changes[0].before
+    assert '"evaluations": 5' in changes[0].after
+    assert_whole(run)
+    searched = [row for row in rows_of(run, Evaluation) if row.split is Split.SEARCH and row.outcome.counted]
+    assert len(searched) == 5
+    said = dgm("run", *small(folder))
+    assert said.status == 2
+    assert "budget.evaluations: 5 -> 4" in said.err
+
+
+def _entries(run: Path) -> list[object]:
+    with open_run(run) as reader:
+        return list(reader.entries())
+
+
+def test_a_sweep_makes_runs_with_names_of_their_own(tmp_path: Path) -> None:
+    values = {"policy": "uniform", "budget.evaluations": 1, "budget.expansions": 0, "budget.test_repeats": 0}
+    arguments = [one for one in small(tmp_path, **values) if not one.startswith("name=")]
+    said = dgm("run", *arguments, "seed=1,2", "-m")
+    assert said.status == 0, said.err
+    runs = tmp_path / "runs"
+    assert sorted(path.name for path in runs.iterdir()) == ["uniform-rehearsal-1", "uniform-rehearsal-2"]
+    for run in runs.iterdir():
+        assert_whole(run)
+        assert {row.policy for row in rows_of(run, Decision)} == {"uniform"}
+
+
+def test_a_replay_decides_and_ends_the_same_without_an_upstream(tmp_path: Path) -> None:
+    values = {"workers.slots": 1, "budget.evaluations": 2, "budget.test_repeats": 0}
+    assert dgm("run", *small(tmp_path, **values)).status == 0
+    first, second = tmp_path / "runs" / "a", tmp_path / "runs" / "b"
+    again = {**values, "llm": "replay", "llm.run": first, "name": "b"}
+    said = dgm("run", *small(tmp_path, **again))
+    assert said.status == 0, said.err
+    assert "rehearsal: a stand-in answered" in said.out
+    assert rows_of(second, Decision) == rows_of(first, Decision)
+    assert rows_of(second, Agent) == [
+        _renamed(one, other) for one, other in zip(rows_of(first, Agent), rows_of(second, Agent), strict=True)
+    ]
+    outcomes = [
+        [(row.decision, row.outcome, row.detail) for row in results_of(run)] for run in (first, second)
+    ]
+    assert outcomes[0] == outcomes[1]
+    assert {call.cost_microusd for call in rows_of(second, Call)} <= {0}
+
+
+def _renamed(one: Agent, other: Agent) -> Agent:
+    """Only the name of the expansion may differ: it contains the run's id, which contains the choice of `llm`."""
+    return replace(one, expansion=other.expansion)

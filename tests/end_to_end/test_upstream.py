@@ -1,0 +1,90 @@
+"""A search against a provider over real HTTP: every call is paid for once, also when the driver is killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from archive import Call, Decision, open_run
+from tests.dgm.commands import dgm
+from tests.end_to_end.real import (
+    Driver,
+    assert_whole,
+    journalled,
+    needs_bubblewrap,
+    open_decisions,
+    results_of,
+    rows_of,
+    small,
+)
+from tests.fake_upstream import FakeUpstream
+
+SLOTS = 2
+
+
+def against(upstream: FakeUpstream, folder: Path, **values: object) -> tuple[str, ...]:
+    real = {"llm": "openai", "llm.base_url": upstream.base_url, "sandbox": "bubblewrap"}
+    budget = {"workers.slots": SLOTS, "budget.evaluations": 3, "budget.test_repeats": 1}
+    return small(folder, **{**real, **budget, "sandbox.accept_weaker": "true", **values})
+
+
+def bought(run: Path) -> int:
+    """Recorded calls that were not answered from a journal."""
+    return sum(not call.journal for call in rows_of(run, Call))
+
+
+def test_every_call_at_the_provider_is_a_row(tmp_path: Path) -> None:
+    needs_bubblewrap()
+    run = tmp_path / "runs" / "a"
+    with FakeUpstream(rehearsal=True) as upstream:
+        said = dgm("run", *against(upstream, tmp_path))
+        counts = upstream.counts()
+        asked = upstream.requests()
+    assert said.status == 0, said.err
+    assert "rehearsal" not in said.out
+    assert "sandbox: bubblewrap, weaker than docker" in said.out
+    assert_whole(run)
+    calls = rows_of(run, Call)
+    assert counts["requests"] == counts["answered"] == len(calls) == bought(run) > 0
+    assert counts["input_tokens"] == sum(call.input_tokens for call in calls)
+    assert counts["output_tokens"] == sum(call.output_tokens for call in calls)
+    assert {request["body"]["model"] for request in asked} == {"gpt-5-mini"}
+    assert {row.sandbox for row in results_of(run)} == {"bubblewrap"}
+
+
+@pytest.mark.timeout(240)
+def test_a_killed_driver_loses_nothing_and_pays_nothing_twice(tmp_path: Path) -> None:
+    needs_bubblewrap()
+    run = tmp_path / "runs" / "a"
+    with FakeUpstream(rehearsal=True) as upstream:
+        arguments = against(upstream, tmp_path)
+        upstream.script(*[{"do": "answer", "delay_s": 0.4}] * 40)
+        driver = Driver(arguments)
+        driver.wait_until(
+            lambda: len(results_of(run)) > 0 and journalled(run, open_decisions(run)).total() > 1
+        )
+        driver.kill()
+        with open_run(run) as reader:
+            before = list(reader.entries())
+        left = open_decisions(run)
+        paid = journalled(run, left)
+        asked = upstream.counts()["requests"]
+        assert left
+        assert paid.total() > 0
+
+        status, _, err = Driver(arguments).end()
+        counts = upstream.counts()
+    assert status == 0, err
+    with open_run(run) as reader:
+        assert list(reader.entries())[: len(before)] == before
+    assert_whole(run)
+    rollouts = {row.id: row.decision for row in results_of(run)}
+    replayed = [call for call in rows_of(run, Call) if call.journal]
+    assert {rollouts[call.rollout] for call in replayed} <= left
+    assert len(replayed) == paid.total()
+    # what was on its way when the driver died may have been answered to nobody: at most one call for each slot
+    lost = counts["requests"] - bought(run) - paid.total()
+    assert 0 <= lost <= SLOTS
+    assert asked <= counts["requests"]
+    assert {row.seq for row in rows_of(run, Decision)} >= left
