@@ -97,7 +97,13 @@ def read_segment(path: Path, *, is_open: bool) -> Segment:
         raise CorruptArchiveError("a closed segment ends in a torn line", path=path, line=len(lines) + 1)
     if tail and _fits(tail[:-1]):
         raise CorruptArchiveError("the newline after this line was changed", path=path, line=len(lines) + 1)
-    if is_open and not tail and len(lines) > 1 and bytes(_SECTOR) in lines[-1]:
+    # The first sector of a line may hold but a few bytes of it, after the line before; no line begins with a zero.
+    if (
+        is_open
+        and not tail
+        and len(lines) > 1
+        and (bytes(_SECTOR) in lines[-1] or lines[-1].startswith(b"\0"))
+    ):
         end -= len(lines.pop()) + 1
     if not lines:
         raise CorruptArchiveError("the segment has no header; it was emptied or cut short", path=path)
