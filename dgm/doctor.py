@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from dgm.benchmarks import Benchmark, BenchmarkError, PolyglotBenchmark, check_benchmark, katas
 from dgm.errors import ConfigError
-from sandbox import Attempt, Level, SandboxError, open_sandbox
+from sandbox import Attempt, ImageMissingError, Level, SandboxError, open_sandbox
 
 Say = Callable[[str], None]
 
@@ -70,6 +70,11 @@ def build_images(base: str | None, say: Say) -> int:
     engine = Engine()
     try:
         built = images.build(engine, base)
+    except ImageMissingError as error:
+        raise ConfigError(
+            f"{error.image} is not on this engine: pull python:3.11-slim, make one with scripts/base-image, or name"
+            " another with --base-image"
+        ) from error
     finally:
         engine.close()
     say(f"agent image   {built.agent}")

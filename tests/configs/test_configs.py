@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from hydra.errors import ConfigCompositionException
 
 import configs
-from dgm.config import build, differences, identity, run_id
+from dgm.config import STOPPED, Plain, build, compose_and_run, differences, identity, run_id
 from tests.dgm.commands import composed
 
 ROOT = Path(configs.__file__).parent
@@ -79,3 +81,32 @@ def test_the_run_id_leaves_out_paths_budget_and_workers() -> None:
 def test_differences_name_the_keys() -> None:
     before, after = composed(), composed("policy.alpha=0.7", "seed=2")
     assert differences(identity(before), identity(after)) == ["policy.alpha: 0.6 -> 0.7", "seed: 0 -> 2"]
+
+
+def test_a_sweep_calls_once_per_combination_and_gives_the_worst_status() -> None:
+    seen: list[tuple[int, float]] = []
+
+    def task(config: Plain) -> int:
+        seen.append((config["seed"], config["policy"]["alpha"]))
+        return config["seed"] % 2
+
+    assert compose_and_run(["seed=1,2", "policy.alpha=0.5,0.6", "-m"], task) == 1
+    assert seen == [(1, 0.5), (1, 0.6), (2, 0.5), (2, 0.6)]
+
+
+def test_an_operator_who_stops_one_run_stops_the_sweep() -> None:
+    seen: list[int] = []
+
+    def task(config: Plain) -> int:
+        seen.append(config["seed"])
+        return STOPPED
+
+    with pytest.raises(SystemExit, match="130"):
+        compose_and_run(["seed=1,2", "-m"], task)
+    assert seen == [1]
+
+
+def test_hydra_leaves_the_command_line_and_the_environment_as_they_were() -> None:
+    before = list(sys.argv), dict(os.environ)
+    compose_and_run(["seed=1"], lambda config: 0)
+    assert (sys.argv, dict(os.environ)) == before
