@@ -5,7 +5,8 @@ parsing, nothing of ours. One thread per direction and connection; connections b
 listen queue.
 
     python3 relay.py SOCKET PORT [SECONDS]     listens on 127.0.0.1:PORT, ends after SECONDS
-    python3 relay.py SOCKET fd:N               serves the listening socket that it inherited as descriptor N
+    python3 relay.py SOCKET fd:N               serves the listening socket that it inherited as descriptor N, for as
+                                               long as its standard input is open: it goes with who started it
 """
 
 import socket
@@ -99,10 +100,14 @@ def _shut(end: socket.socket, how: int) -> None:
 
 def main(arguments: list[str]) -> None:
     path, where = arguments[0], arguments[1]
-    listener = socket.socket(fileno=int(where[3:])) if where.startswith("fd:") else listen(int(where))
+    inherited = where.startswith("fd:")
+    listener = socket.socket(fileno=int(where[3:])) if inherited else listen(int(where))
     server = threading.Thread(target=serve, args=(listener, path), daemon=True)
     server.start()
-    server.join(float(arguments[2]) if len(arguments) > 2 else None)
+    if inherited:
+        sys.stdin.read()
+    else:
+        server.join(float(arguments[2]) if len(arguments) > 2 else None)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ class ProcessBox:
         self._ended = "closed"
         if self._relay:
             self._relay.kill()
-            self._relay.wait()
+            self._relay.communicate()
         for path in (
             self._root,
             *self._root.rglob("*"),
@@ -185,8 +185,8 @@ class ProcessBox:
                     *("-I", "-S", str(self._runtime.boot / "relay.pyc")),
                     *(str(door.resolve() / "gateway.sock"), f"fd:{listener.fileno()}"),
                 ],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={},
-                pass_fds=[listener.fileno()],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={},
+                pass_fds=[listener.fileno()], start_new_session=True,
             )  # fmt: skip
 
     def _check_open(self) -> None:
