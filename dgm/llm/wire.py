@@ -77,6 +77,10 @@ ACTS = frozenset(
 MAX_DEPTH = 100
 """Levels of a body, far from where writing it again could meet the interpreter's recursion limit."""
 
+MAX_BRACKETS = 200_000
+MAX_MESSAGES = 10_000
+"""Of one body. All rollouts of a node share one thread, which a body of many small parts would keep for seconds."""
+
 
 @dataclass(frozen=True)
 class ChatRequest:
@@ -183,6 +187,10 @@ def _object(raw: bytes) -> Body:
             raise ValueError("a number is too large")
         return number
 
+    if raw.count(b"{") + raw.count(b"[") > MAX_BRACKETS:
+        raise RequestRefusedError(
+            f"The body has more than {MAX_BRACKETS} brackets.", code="request_too_large"
+        )
     try:
         text = (
             raw.decode()
@@ -217,6 +225,8 @@ def _deeper_than(depth: int, value: object) -> bool:
 def _check_messages(messages: object) -> None:
     if not isinstance(messages, list) or not messages:
         raise _refused("messages", "invalid_type", "must be a list with at least one message")
+    if len(messages) > MAX_MESSAGES:
+        raise _refused("messages", "request_too_large", f"must not be more than {MAX_MESSAGES}")
     for i, message in enumerate(messages):
         where = f"messages[{i}]"
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):

@@ -96,6 +96,22 @@ def test_many_images_do_not_hold_up_the_gateway(stand_in: Gateway) -> None:
     stand_in.close("r0")
 
 
+@pytest.mark.parametrize(
+    "crumbs",
+    [body().replace(b"{", b'{"stop":[' + b"[]," * 2_500_000 + b"1],", 1), body(messages=HELLO * 100_000)],
+    ids=["lists", "messages"],
+)
+def test_a_body_of_crumbs_is_turned_down_before_it_holds_up_the_gateway(
+    stand_in: Gateway, crumbs: bytes
+) -> None:
+    directory = stand_in.open(spec(allowance=ANYTHING))
+    began = time.monotonic()
+    status, _ = post(directory, crumbs)
+    stand_in.close("r0")
+    assert status == 400
+    assert time.monotonic() - began < 2.5
+
+
 def test_an_agent_that_leaves_while_an_answer_is_streaming_was_not_failed_by_the_provider(
     connect: Connect,
 ) -> None:
