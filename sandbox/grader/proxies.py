@@ -262,7 +262,7 @@ def _local(value: type, bases: list[type]) -> dict[str, Any]:
     }
     own: dict[str, Any] = {name: getattr(value, name, None) for name in shadowed}
     if own.get("__bool__", True) is None:
-        own["__bool__"] = lambda self: value.__len__(self) > 0  # type: ignore[attr-defined]
+        own["__bool__"] = lambda self: len(self) > 0
     return own
 
 
