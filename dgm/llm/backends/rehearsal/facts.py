@@ -44,7 +44,7 @@ _NUMBERED = re.compile(r"^ *\d+[:|\t ] ?", re.MULTILINE)
 _BETWEEN_FILES = re.compile(r"^(?:```|===|---|###|\[)", re.MULTILINE)
 
 
-class Tests(StrEnum):
+class Report(StrEnum):
     """What the conversation shows of the visible tests since the newest draft."""
 
     UNRUN = "unrun"
@@ -73,7 +73,7 @@ class Facts:
     seen: bool
     rules: frozenset[int]
     draft: int | None
-    tests: Tests
+    tests: Report
     trouble: Trouble
     last: tuple[Call, ...]
     asked_to_run: bool
@@ -128,11 +128,11 @@ class _Course:
         self.asked_to_reread = asked_to_reread
         self.reread_owed = False
         self.draft: int | None = None
-        self.tests = Tests.UNRUN
+        self.tests = Report.UNRUN
         self.trouble = Trouble.NONE
         self.last: tuple[Call, ...] = ()
         self.looks = 0
-        self._before: tuple[int | None, Tests] = (None, Tests.UNRUN)
+        self._before: tuple[int | None, Report] = (None, Report.UNRUN)
         self._empty = self._spoken = False
 
     def say(self, message: Message) -> None:
@@ -164,7 +164,7 @@ class _Course:
             self.tests = _reported(self.kata, content) or self.tests
 
     def _have(self, rung: int) -> None:
-        self.draft, self.tests = rung if rung >= 0 else None, Tests.UNRUN
+        self.draft, self.tests = rung if rung >= 0 else None, Report.UNRUN
 
 
 def _calls(message: Message) -> list[Call]:
@@ -245,16 +245,16 @@ def _parseable(lines: Sequence[str], start: int) -> int:
     return start
 
 
-def _reported(kata: Kata | None, text: str) -> Tests | None:
+def _reported(kata: Kata | None, text: str) -> Report | None:
     """What a test report in `text` says, if one stands there."""
     failing = {name for match in _FAILED.findall(text) for name in match if name}
     if kata is not None and failing & kata.visible_names:
-        return Tests.LINE if _ASSERTION.search(text) else Tests.CUT
+        return Report.LINE if _ASSERTION.search(text) else Report.CUT
     if failing or _BROKEN.search(text):
-        return Tests.CUT
+        return Report.CUT
     if "Ran 0 tests" in text or "NO TESTS" in text:
         return None
-    return Tests.PASS if _PASSED.search(text) else None
+    return Report.PASS if _PASSED.search(text) else None
 
 
 def troubled(text: str) -> Trouble:

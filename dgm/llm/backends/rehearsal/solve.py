@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .draws import pick, u
-from .facts import REREAD, Facts, Tests, Trouble
+from .facts import REREAD, Facts, Report, Trouble
 from .katas import Kata
 from .offer import Call
 
@@ -79,10 +79,10 @@ def _with_draft(facts: Facts, kata: Kata, draft: int, sample: bytes, plain: bool
     reach = kata.reach(facts.rules)
     higher = min(draft + 1, reach)
     done = Intent(kind="finish", words="Done.", plain=plain)
-    can_run = facts.tests is Tests.UNRUN and facts.offer.runs and facts.nth < PATIENCE
+    can_run = facts.tests is Report.UNRUN and facts.offer.runs and facts.nth < PATIENCE
     if can_run and (facts.asked_to_run or chance("run") < UNASKED_RUN):
         return Intent(kind="run", words="I run the tests.", plain=plain)
-    if facts.tests in (Tests.UNRUN, Tests.PASS):
+    if facts.tests in (Report.UNRUN, Report.PASS):
         if not facts.reread_owed:
             return done
         if higher > draft and chance("reread") < ON_REREADING[kata.band]:
@@ -90,13 +90,13 @@ def _with_draft(facts: Facts, kata: Kata, draft: int, sample: bytes, plain: bool
             return Intent(kind="write", words=words, plain=plain, rung=onward(), old=draft)
         return Intent(kind="finish", words=f"{REREAD} All of them are kept.", plain=plain)
     forward, sideways = BY_LINE[kata.band], 1.0
-    if facts.tests is Tests.CUT:
+    if facts.tests is Report.CUT:
         forward, sideways = BLIND, BLIND + SIDEWAYS
     drawn = chance("repair")
     if drawn >= sideways or facts.nth >= PATIENCE or not facts.offer.writes:
         return done
     if drawn < forward and higher > draft:
-        rung = onward() if facts.tests is Tests.LINE else higher
+        rung = onward() if facts.tests is Report.LINE else higher
         return Intent(kind="write", words="I see what is wrong.", plain=plain, rung=rung, old=draft)
     return Intent(kind="write", words="I try it another way.", plain=plain, rung=draft, sideways=True)
 

@@ -57,7 +57,7 @@ def drafted(kata: Kata, rung: int, **more: object) -> list[Message]:
     return [*opening(kata, **more), write, result("written", 2)]  # type: ignore[arg-type]
 
 
-def tested(kata: Kata, rung: int, report: str, **more: object) -> list[Message]:
+def tried(kata: Kata, rung: int, report: str, **more: object) -> list[Message]:
     """The same with the visible tests run."""
     run = calls("shell", 3, command="python3 -m unittest discover -p '*_test.py'")
     return [*drafted(kata, rung, **more), run, result(report, 3)]
@@ -67,7 +67,8 @@ def failing(kata: Kata, line: str = "AssertionError: 3 != 4") -> str:
     """A report of unittest in which one visible test fails; without its assertion line if `line` is empty."""
     name = sorted(kata.visible_names)[0]
     rule = "-" * 70
-    head = f"F.\n{'=' * 70}\nFAIL: {name} ({kata.module}_visible_test.ATest.{name})\n{rule}\nTraceback (most recent call last):\n"
+    head = f"F.\n{'=' * 70}\nFAIL: {name} ({kata.module}_visible_test.ATest.{name})\n{rule}\n"
+    head += "Traceback (most recent call last):\n"
     head += f'  File "/box/work/{kata.module}_visible_test.py", line 9, in {name}\n    self.assertEqual(it(3), 4)\n'
     if not line:
         return head + "[output cut]\n"

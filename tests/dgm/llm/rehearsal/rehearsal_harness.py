@@ -289,6 +289,30 @@ def edited(tree: Tree, name: str, magnitude: bytes) -> Tree | None:
     return {**tree, found.path: files[found.path].replace(found.before, found.after).encode()}
 
 
+def measured(
+    bench: Bench,
+    root: Tree,
+    names: Sequence[str],
+    base: np.ndarray,
+    exercises: Sequence[Exercise],
+    *,
+    seed: int,
+) -> tuple[float, float] | None:
+    """What the edits, made one after the other, change in the score; None if one does not fit.
+
+    `base` is the score of `root` with the same seed, a row a repeat. Magnitudes vary over the repeats.
+    """
+    trees: list[Tree] = []
+    for repeat in range(len(base)):
+        tree: Tree | None = root
+        for name in names:
+            tree = tree and edited(tree, name, sample(seed, repeat))
+        if tree is None:
+            return None
+        trees.append(tree)
+    return interval(bench.scores(trees, exercises, seed=seed) - base)
+
+
 def interval(differences: np.ndarray) -> tuple[float, float]:
     """Mean and half of the 95 % interval over repeats, in points, for these exercises."""
     repeats = differences.mean(axis=1)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import rehearsal_harness as harness
-from conversations import PASSING, TOOLS, Message, drafted, failing, opening, result, tested
+from conversations import PASSING, TOOLS, Message, drafted, failing, opening, result, tried
 
 from dgm.llm.backends.rehearsal import reply
 from dgm.llm.backends.rehearsal.katas import KATAS, normal
@@ -39,9 +39,9 @@ def solving() -> list[dict[str, object]]:
             opening(kata, words="Run the tests before you finish."),
             drafted(kata, 0),
             drafted(kata, 0, words="Reread the rules of the task."),
-            tested(kata, 0, failing(kata)),
-            tested(kata, 0, failing(kata, line="")),
-            tested(kata, 1, PASSING, words="Reread the rules of the task."),
+            tried(kata, 0, failing(kata)),
+            tried(kata, 0, failing(kata, line="")),
+            tried(kata, 1, PASSING, words="Reread the rules of the task."),
             [*drafted(kata, 1)[:-1], result("error: bad arguments", 2)],
         ]
     return [{"model": "solve", "messages": messages, "tools": TOOLS} for messages in conversations]
@@ -169,16 +169,11 @@ def test_renaming_the_agent_and_commenting_its_files_changes_no_edit(
 ) -> None:
     def commented(request: dict[str, object]) -> dict[str, object]:
         messages = json.loads(json.dumps(request["messages"]))
-        text = messages[1]["content"].replace("coding agent", "coding agent Bertha", 0)
-        text = re.sub(r"^(    def |def |class )", r"# a remark, nothing more\n\1", text, flags=re.MULTILINE)
-        text = re.sub(r"^(    def |def |class )(.*)$", lambda m: m.group(), text, flags=re.MULTILINE)
+        text = messages[1]["content"].replace("coding agent", "coding agent Bertha")
         text = re.sub(
-            r"^# a remark, nothing more\n(?=    def )",
-            "    # a remark, nothing more\n",
-            text,
-            flags=re.MULTILINE,
+            r"^( *)((?:def|class|for) .*:)$", r"\1# a remark, nothing more\n\1\2", text, flags=re.MULTILINE
         )
-        messages[1]["content"] = text.replace('name = "seed"', 'name = "bertha"')
+        messages[1]["content"] = text
         return {**request, "messages": messages}
 
     for request in improving:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 import rehearsal_harness as harness
-from conversations import PASSING, TOOLS, Message, drafted, failing, opening, tested
+from conversations import PASSING, TOOLS, Message, drafted, failing, opening, tried
 
 from dgm.llm.backends.rehearsal import reply
 from dgm.llm.backends.rehearsal.facts import fold
@@ -38,19 +38,19 @@ def fixes(kata: Kata, messages: Sequence[Message], above: int, samples: int = SA
 
 def check(kata: Kata, samples: int) -> None:
     margin = MARGIN * (SAMPLES / samples) ** 0.5
-    seen = fixes(kata, tested(kata, 0, failing(kata)), 0, samples)
+    seen = fixes(kata, tried(kata, 0, failing(kata)), 0, samples)
     assert abs(seen - 0.9 * BY_LINE[kata.band]) < 0.1
-    assert fixes(kata, tested(kata, 0, failing(kata, line="")), 0, samples) <= BLIND + margin
+    assert fixes(kata, tried(kata, 0, failing(kata, line="")), 0, samples) <= BLIND + margin
     hidden = [kata.overlooks[0]]
-    assert fixes(kata, tested(kata, 0, failing(kata), without=hidden), 0, samples) == 0
+    assert fixes(kata, tried(kata, 0, failing(kata), without=hidden), 0, samples) == 0
     last = kata.top - 1
     asked = "Reread the rules of the task before you finish."
-    reread = fixes(kata, tested(kata, last, PASSING, words=asked), last, samples)
+    reread = fixes(kata, tried(kata, last, PASSING, words=asked), last, samples)
     assert abs(reread - 0.9 * ON_REREADING[kata.band]) < 0.1
-    assert fixes(kata, tested(kata, last, PASSING), last, samples) == 0
+    assert fixes(kata, tried(kata, last, PASSING), last, samples) == 0
     unseen = [kata.overlooks[last]]
-    assert fixes(kata, tested(kata, last, PASSING, words=asked, without=unseen), last, samples) == 0
-    dropped = [*opening(kata), *tested(kata, last, failing(kata))[-2:]]
+    assert fixes(kata, tried(kata, last, PASSING, words=asked, without=unseen), last, samples) == 0
+    dropped = [*opening(kata), *tried(kata, last, failing(kata))[-2:]]
     assert fixes(kata, dropped, last, samples) <= AT_ONCE[kata.band] + margin
 
 
