@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,7 +14,6 @@ from rich.console import Console
 
 from archive import (
     Agent,
-    Change,
     NotWritableError,
     Run,
     RunInfo,
@@ -26,7 +23,7 @@ from archive import (
     open_run,
     resume_run,
 )
-from dgm.config import Plain, differences, identity, run_id
+from dgm.config import Plain, run_id
 from dgm.errors import ConfigError
 from dgm.interrupts import Stops
 from dgm.jobs import Job, Result
@@ -34,9 +31,10 @@ from dgm.jobs.manifest import MANIFEST, parse_manifest
 from dgm.jobs.services import NodeSettings
 from dgm.llm import GatewayError
 from dgm.planning import Plan, RunPlanner
-from dgm.prepare import Prepared, check_surroundings, choose_level, expansions, leaves, prepare
+from dgm.prepare import Prepared, check_surroundings, choose_level, prepare
 from dgm.report import best_text, tree_text, view_of
 from dgm.report.progress import Progress
+from dgm.resume import note_changes, refuse_another
 from dgm.search import Display, Search
 from dgm.tree import Tree
 from dgm.workers import Pool
@@ -56,9 +54,6 @@ PACKAGES = (
     "scipy",
 )
 """Whose versions a run records."""
-
-NOTED = ("budget", "workers")
-"""Top-level keys whose changes between two drivers of one run are rows of `changes`."""
 
 
 def launch(config: Plain, say: Say) -> int:
@@ -84,7 +79,7 @@ def launch(config: Plain, say: Say) -> int:
                 if run is None:
                     run = stack.enter_context(create_run(prepared.path, run_info(prepared)))
                 _plant(prepared, run)
-                _note_changes(run, config)
+                note_changes(run, config)
                 stops.count()
                 _search(prepared, run, pool, stops)
         _report(prepared, say)
@@ -157,7 +152,7 @@ def _is_finished(prepared: Prepared) -> bool:
     make and no job to run.
     """
     with open_run(prepared.path) as run:
-        _refuse_another(prepared, run)
+        refuse_another(prepared, run)
         if run.next_seq == 0:
             return False
         try:
@@ -165,64 +160,6 @@ def _is_finished(prepared: Prepared) -> bool:
         except (_Unfinished, NotWritableError):
             return False
     return True
-
-
-def _refuse_another(prepared: Prepared, run: RunReader) -> None:
-    """Refuse to go on with a run that was started with another configuration, other tasks or a larger budget."""
-    changed = differences(identity(run.info.config), identity(prepared.config))
-    if changed:
-        listed = "\n  ".join(changed)
-        raise ConfigError(
-            f"{prepared.path} was started with another configuration:\n  {listed}\n"
-            "Give back those values to go on, or choose another `name`."
-        )
-    gone = [task for split in run.info.splits.values() for task in split if task not in prepared.tasks]
-    if gone:
-        raise ConfigError(
-            f"{prepared.path} was started with tasks that the benchmark no longer has: {', '.join(gone[:5])}"
-        )
-    before = _in_force(run)["budget"]
-    shrunk = shrinkage(before, prepared.config["budget"])
-    if shrunk:
-        listed = "\n  ".join(shrunk)
-        raise ConfigError(f"a budget can only grow when a run goes on:\n  {listed}")
-
-
-def shrinkage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The dotted keys of a budget whose value fell, with both values. Null is no limit, but for `expansions`."""
-    old = dict(leaves({**before, "expansions": expansions(before)}, "budget"))
-    new = dict(leaves({**after, "expansions": expansions(after)}, "budget"))
-    return [f"{key}: {old[key]} -> {new.get(key)}" for key in old if _limit(new.get(key)) < _limit(old[key])]
-
-
-def _limit(value: object) -> float:
-    return value if isinstance(value, int | float) else float("inf")
-
-
-def _in_force(run: Run | RunReader) -> dict[str, Any]:
-    """The values of the noted keys that the last driver of this run went by."""
-    values: dict[str, Any] = {key: run.info.config[key] for key in NOTED}
-    for entry in run.entries():
-        for row in entry.rows:
-            if isinstance(row, Change) and row.kind in NOTED:
-                values[row.kind] = json.loads(row.after)
-    return values
-
-
-def _note_changes(run: Run, config: Plain) -> None:
-    """Record what differs from the last driver's budget and workers: replay depends on it."""
-    before = _in_force(run)
-    for key in NOTED:
-        if before[key] != config[key]:
-            run.append(
-                Change(
-                    seq=run.next_seq,
-                    kind=key,
-                    before=json.dumps(before[key], sort_keys=True),
-                    after=json.dumps(config[key], sort_keys=True),
-                    at=datetime.now(UTC),
-                )
-            )
 
 
 def run_info(prepared: Prepared) -> RunInfo:

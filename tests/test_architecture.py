@@ -43,11 +43,12 @@ MAY_IMPORT = {
     "dgm.results": {"archive", "dgm.cmp"},
     "dgm.report": {"archive", "dgm.cmp", "dgm.errors", "dgm.results", "dgm.search", "dgm.tree"},
     "dgm.interrupts": set(),
-    "dgm.config": {"dgm.errors"},
+    "dgm.schemas": set(),
+    "dgm.config": {"dgm.errors", "dgm.schemas"},
 }
 """Room -> what it may import of ours."""
 
-TOP = {"dgm.cli", "dgm.launch", "dgm.prepare", "dgm.doctor", "dgm.seeds"}
+TOP = {"dgm.cli", "dgm.launch", "dgm.prepare", "dgm.resume", "dgm.doctor", "dgm.seeds"}
 """Rooms that may import any other."""
 
 ONE_FILE = {

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from dgm.config import run_id
-from dgm.launch import shrinkage
 from dgm.prepare import expansions, prepare
+from dgm.resume import shrinkage
 from tests.dgm.commands import composed
 
 

@@ -11,7 +11,7 @@ import pytest
 from archive import Decision
 from tests.end_to_end.real import Driver, assert_whole, open_decisions, results_of, rows_of, small
 
-SLOW = {"llm.latency_s": 1.0, "budget.evaluations": 3, "budget.test_repeats": 0}
+SLOW = {"llm.latency_s": 0.6, "budget.evaluations": 3, "budget.test_repeats": 0}
 
 
 def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path: Path) -> None:

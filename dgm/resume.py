@@ -1,0 +1,74 @@
+"""What may differ between two drivers of one run, and how it is noted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from archive import Change, Run, RunReader
+from dgm.config import Plain, differences, identity
+from dgm.errors import ConfigError
+from dgm.prepare import Prepared, expansions, leaves
+
+NOTED = ("budget", "workers")
+"""Top-level keys whose changes between two drivers of one run are rows of `changes`."""
+
+
+def refuse_another(prepared: Prepared, run: RunReader) -> None:
+    """Refuse to go on with a run that was started with another configuration, other tasks or a larger budget."""
+    changed = differences(identity(run.info.config), identity(prepared.config))
+    if changed:
+        listed = "\n  ".join(changed)
+        raise ConfigError(
+            f"{prepared.path} was started with another configuration:\n  {listed}\n"
+            "Give back those values to go on, or choose another `name`."
+        )
+    gone = [task for split in run.info.splits.values() for task in split if task not in prepared.tasks]
+    if gone:
+        raise ConfigError(
+            f"{prepared.path} was started with tasks that the benchmark no longer has: {', '.join(gone[:5])}"
+        )
+    before = _in_force(run)["budget"]
+    shrunk = shrinkage(before, prepared.config["budget"])
+    if shrunk:
+        listed = "\n  ".join(shrunk)
+        raise ConfigError(f"a budget can only grow when a run goes on:\n  {listed}")
+
+
+def shrinkage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The dotted keys of a budget whose value fell, with both values. Null is no limit, but for `expansions`."""
+    old = dict(leaves({**before, "expansions": expansions(before)}, "budget"))
+    new = dict(leaves({**after, "expansions": expansions(after)}, "budget"))
+    return [f"{key}: {old[key]} -> {new.get(key)}" for key in old if _limit(new.get(key)) < _limit(old[key])]
+
+
+def _limit(value: object) -> float:
+    return value if isinstance(value, int | float) else float("inf")
+
+
+def _in_force(run: Run | RunReader) -> dict[str, Any]:
+    """The values of the noted keys that the last driver of this run went by."""
+    values: dict[str, Any] = {key: run.info.config[key] for key in NOTED}
+    for entry in run.entries():
+        for row in entry.rows:
+            if isinstance(row, Change) and row.kind in NOTED:
+                values[row.kind] = json.loads(row.after)
+    return values
+
+
+def note_changes(run: Run, config: Plain) -> None:
+    """Record what differs from the last driver's budget and workers: replay depends on it."""
+    before = _in_force(run)
+    for key in NOTED:
+        if before[key] != config[key]:
+            run.append(
+                Change(
+                    seq=run.next_seq,
+                    kind=key,
+                    before=json.dumps(before[key], sort_keys=True),
+                    after=json.dumps(config[key], sort_keys=True),
+                    at=datetime.now(UTC),
+                )
+            )

@@ -1,0 +1,175 @@
+"""What a run is configured by: one dataclass per choice of a group, whose fields are the keys that there are.
+
+A group's `_target_` names the class or function that stands for the choice, so a choice of one's own needs a YAML file
+and something importable, nothing in this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+MISSING: Any = "???"
+"""How OmegaConf writes a value that has to be given."""
+
+
+@dataclass
+class HuxleyConfig:
+    _target_: str = "dgm.policies.Huxley"
+    name: str = "huxley"
+    alpha: float = 0.6
+
+
+@dataclass
+class UniformConfig:
+    _target_: str = "dgm.policies.Uniform"
+    name: str = "uniform"
+    alpha: float = 0.6
+
+
+@dataclass
+class SingleFailureConfig:
+    _target_: str = "dgm.operators.SingleFailure"
+
+
+@dataclass
+class GatesConfig:
+    """Which gates a child must pass, in this order, and their limits."""
+
+    _target_: str = "dgm.gates.Gates"
+    max_files: int = 200
+    max_bytes: int = 1_000_000
+    max_patch_bytes: int = 200_000
+    smoke: bool = True
+    smoke_s: float = 60.0
+    check: bool = True
+    check_s: float = 60.0
+
+
+@dataclass
+class KatasConfig:
+    _target_: str = "dgm.benchmarks.katas"
+    name: str = "katas"
+    search: int = 8
+    confirm: int = 3
+    test: int = 5
+
+
+@dataclass
+class PolyglotConfig:
+    """Any folder in the Aider polyglot layout; `search`, `confirm` and `test` are shares within each band."""
+
+    _target_: str = "dgm.benchmarks.PolyglotBenchmark"
+    name: str = "polyglot"
+    path: str = MISSING
+    search: int = 8
+    confirm: int = 3
+    test: int = 5
+
+
+@dataclass
+class RehearsalConfig:
+    """The stand-in for a model: offline, free, deterministic. Its results say nothing about real models."""
+
+    _target_: str = "dgm.llm.upstreams.Rehearsal"
+    name: str = "rehearsal"
+    latency_s: float = 0.0
+
+
+@dataclass
+class OpenAIConfig:
+    """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key, which is never stored."""
+
+    _target_: str = "dgm.llm.upstreams.OpenAI"
+    name: str = "openai"
+    base_url: str = "https://api.openai.com/v1"
+    key_env: str = "OPENAI_API_KEY"
+    models: dict[str, str] = field(default_factory=lambda: {"solve": "gpt-5-mini", "improve": "gpt-5-mini"})
+    limit_field: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    price: dict[str, dict[str, float]] = field(default_factory=dict)
+    timeout_s: float = 600.0
+
+
+@dataclass
+class ReplayConfig:
+    """The recorded answers of an earlier run; `run` is its directory."""
+
+    _target_: str = "dgm.llm.upstreams.Replay"
+    name: str = "replay"
+    run: str = MISSING
+
+
+@dataclass
+class SandboxConfig:
+    """`level` is auto, docker, bubblewrap or process; auto takes the strongest that passes its self-test."""
+
+    level: str = "auto"
+    accept_weaker: bool = False
+    memory_mib: int = 1024
+    processes: int = 128
+    cpus: float = 1.0
+    disk_mib: int = 64
+
+
+@dataclass
+class WorkersConfig:
+    """Where jobs run and how many at once; 0 slots means one per core."""
+
+    _target_: str = MISSING
+    _partial_: bool = True
+    slots: int = 0
+
+
+@dataclass
+class RayConfig(WorkersConfig):
+    """A Ray cluster; without `address` a local one is started and ended with the run."""
+
+    _target_: str = "dgm.workers.ray_pool.start"
+    address: str | None = None
+
+
+@dataclass
+class LocalConfig(WorkersConfig):
+    _target_: str = "dgm.workers.start_local"
+
+
+@dataclass
+class RolloutBudgetConfig:
+    """What one rollout may use; null means no limit."""
+
+    calls: int | None = 40
+    tokens: int | None = 400_000
+    usd: float | None = None
+    solve_s: float = 120.0
+    improve_s: float = 300.0
+
+
+@dataclass
+class BudgetConfig:
+    """`evaluations` on the search split; `expansions` null means twice evaluations ** 0.6."""
+
+    evaluations: int = 100
+    expansions: int | None = None
+    test_repeats: int = 2
+    rollout: RolloutBudgetConfig = field(default_factory=RolloutBudgetConfig)
+
+
+@dataclass
+class RunConfig:
+    """One run. The defaults list in `configs/config.yaml` fills the groups."""
+
+    name: str = MISSING
+    runs_dir: str = "runs"
+    seed: int = 0
+    agent: str = "seed"
+    improver: str = "parent"
+    display: str = "auto"
+    policy: Any = MISSING
+    operator: Any = MISSING
+    gate: Any = MISSING
+    benchmark: Any = MISSING
+    llm: Any = MISSING
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    workers: Any = MISSING
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
