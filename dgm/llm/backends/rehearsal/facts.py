@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from .katas import KATAS, Kata, flat, normal
+from .katas import KATAS, UNPARSEABLE, Kata, flat, normal
 from .offer import Call, Offer, called, offered, said
 
 Message = Mapping[str, object]
@@ -223,22 +223,22 @@ def _python(text: str) -> list[tuple[str, ...]]:
         if not _STARTS.match(lines[start]):
             start += 1
             continue
-        end = _parseable(lines, start)
+        end = parseable(lines, start)
         if end > start:
             found.append(normal("\n".join(lines[start:end])))
         start = max(end, start + 1)
     return found
 
 
-def _parseable(lines: Sequence[str], start: int) -> int:
-    """Where the longest stretch of Python that begins at `start` ends; `start` if there is none."""
+def parseable(lines: Sequence[str], start: int = 0) -> int:
+    """Where the longest stretch of Python that begins at line `start` ends; `start` if there is none."""
     end = len(lines)
     while end > start:
         try:
             ast.parse("\n".join(lines[start:end]))
         except SyntaxError as error:
             end = min(end - 1, start + (error.lineno or 1) - 1)
-        except ValueError:
+        except UNPARSEABLE:
             return start
         else:
             return end

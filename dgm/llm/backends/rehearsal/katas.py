@@ -12,6 +12,9 @@ from pathlib import Path
 _PRACTICE = (
     Path(__file__).parents[3] / "benchmarks" / "katas" / "exercises" / "python" / "exercises" / "practice"
 )
+UNPARSEABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What parsing a text as Python may raise."""
+
 _RULE = re.compile(r"^(\d+)\. (.+)$", re.MULTILINE)
 
 
@@ -63,15 +66,15 @@ def normal(text: str) -> tuple[str, ...]:
     """The statements of `text` as syntax trees without docstrings, comments and layout; empty if it is no Python."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+                value = body[0].value
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    del body[0]
+        return tuple(map(ast.dump, tree.body))
+    except UNPARSEABLE:
         return ()
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            value = body[0].value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                del body[0]
-    return tuple(map(ast.dump, tree.body))
 
 
 def _read(folder: Path) -> Kata:

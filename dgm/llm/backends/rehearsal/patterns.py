@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
+from .katas import UNPARSEABLE
+
 Bindings = dict[str, str]
 _HOLE = re.compile(r"Q_\w+")
 
@@ -72,10 +74,9 @@ class Source:
 def parse(text: str) -> Source | None:
     """`text` as a source, or None if it is no Python."""
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+        return Source(text, ast.parse(text))
+    except UNPARSEABLE:
         return None
-    return Source(text, tree)
 
 
 @lru_cache(maxsize=512)

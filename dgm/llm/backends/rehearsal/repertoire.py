@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from .draws import pick
+from .facts import parseable
 from .patterns import Found, Source, fill, find, parse
 from .speak import narrow
 
@@ -148,10 +149,5 @@ def _bound(way: Way, source: Source, place: Found) -> dict[str, str] | None:
 @lru_cache(maxsize=512)
 def _longest(text: str) -> Source | None:
     """The longest beginning of `text` that parses: a file may have been shown only in part."""
-    lines: Sequence[str] = text.split("\n")
-    while lines:
-        source = parse("\n".join(lines))
-        if source is not None:
-            return source
-        lines = lines[:-1]
-    return None
+    lines = text.split("\n")
+    return parse("\n".join(lines[: parseable(lines)]))

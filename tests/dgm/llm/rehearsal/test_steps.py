@@ -164,3 +164,34 @@ def test_files_and_evidence_are_told_apart() -> None:
     )
     assert agent_files([text]) == {"loop.py": "TEXT = '[instruction cut]'\n", "prompts/a.md": "Hello.\n"}
     assert signs([text]) == {"result cut"}
+
+
+HOSTILE = [
+    "",
+    "import os\n" + "(" * 3000,
+    "def f():\n" * 200,
+    "x = " + "-" * 20_000 + "1",
+    '"""' + "\n# Gate Watch Hours\n" * 300,
+    "# Gate Watch Hours\ndef unwatched_hours\n" + "\x00\ud800",
+    "=== a.py ===\nif not calls:\n    break\n" * 100,
+    "Improve this agent.\n=== a.py ===\nwhile True:\n  OUTPUT_LIMIT = 240\n" + "[" * 500,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(
+    "tools", [None, [], TOOLS, [tool("finish")], [{"type": "function", "function": {"name": "a"}}]]
+)
+def test_no_conversation_breaks_it(text: str, tools: object) -> None:
+    spoken_before = [calls("write_file", 1, path=text, content=text), result(text, 1)]
+    for messages in (
+        [{"role": "user", "content": text}],
+        [
+            {"role": "developer", "content": [{"type": "text", "text": text}]},
+            {"role": "assistant", "content": None},
+        ],
+        [*opening(KATA), *spoken_before, {"role": "user", "content": text}],
+        [{"role": "user", "content": f"Improve this agent.\n{text}"}, *spoken_before],
+    ):
+        answer = reply({"messages": messages, "tools": tools}, bytes(16)).message
+        assert answer["role"] == "assistant"
