@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
 IO_URING_SETUP = 425  # the same number on every architecture
 
@@ -34,7 +35,7 @@ def no_network() -> tuple[bool, str]:
     for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         with socket.socket(family) as end:
             end.settimeout(2)
-            holds, seen = refused(lambda end=end, address=address: end.connect((address, 80)))  # type: ignore[misc]
+            holds, seen = refused(partial(end.connect, (address, 80)))
             if not holds or "timed out" in seen:
                 return False, f"{address}: {seen}"
     return True, "only lo, no route"
@@ -43,7 +44,7 @@ def no_network() -> tuple[bool, str]:
 def root_read_only() -> tuple[bool, str]:
     box = os.path.dirname(os.getcwd())
     for directory in ("/", "/usr", "/etc", "/opt", "/dev", box):
-        holds, seen = refused(lambda directory=directory: os.mkdir(f"{directory}/probe"))  # type: ignore[misc]
+        holds, seen = refused(partial(os.mkdir, f"{directory}/probe"))
         if not holds:
             return False, f"{directory}: {seen}"
     return True, "no directory outside the workspace can be written"
@@ -79,7 +80,7 @@ def system_calls_filtered() -> tuple[bool, str]:
             kind = socket.SOCK_SEQPACKET if name == "AF_ALG" else socket.SOCK_STREAM
             family = getattr(socket, name)
             unsupported = (errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT)
-            holds, seen = refused(lambda family=family, kind=kind: socket.socket(family, kind), *unsupported)  # type: ignore[misc]
+            holds, seen = refused(partial(socket.socket, family, kind), *unsupported)
             if not holds:
                 return False, f"{name}: {seen}"
     return True, "io_uring, AF_VSOCK, AF_ALG and AF_PACKET refused"

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,13 +106,13 @@ def gone(marker: str, seconds: float = 3.0) -> bool:
     return True
 
 
-def a_spec(**given: object) -> BoxSpec:
-    fields: dict[str, object] = {"name": f"test-{uuid.uuid4().hex[:8]}", "kind": "solve"}
-    return BoxSpec(**{**fields, **given})  # type: ignore[arg-type]
+def a_spec(**given: Any) -> BoxSpec:
+    fields: dict[str, Any] = {"name": f"test-{uuid.uuid4().hex[:8]}", "kind": "solve"}
+    return BoxSpec(**{**fields, **given})
 
 
-def python(box: Box, code: str, *words: str, **given: object) -> ExecResult:
-    return box.exec(["python3", "-c", code, *words], **given)  # type: ignore[arg-type]
+def python(box: Box, code: str, *words: str, **given: Any) -> ExecResult:
+    return box.exec(["python3", "-c", code, *words], **given)
 
 
 TOUCH = """

@@ -128,11 +128,12 @@ def test_type_checks_are_switched_off_only_where_an_sdk_is_untyped() -> None:
     assert found <= allowed
 
 
-def test_broad_excepts_stand_at_the_worker_boundary_only() -> None:
-    allowed = {"dgm/workers/local_pool.py", "dgm/workers/ray_pool.py"}
+def test_broad_excepts_stand_where_foreign_code_is_called() -> None:
+    boundary = {"dgm/workers/local_pool.py", "dgm/workers/ray_pool.py"}
+    hosts_of_foreign_code = {"sandbox/grader/proxies.py", "sandbox/grader/solution_host.py"}
     found = {
         path.relative_to(ROOT).as_posix()
         for path in sources()
         if "except Exception" in path.read_text(encoding="utf-8")
     }
-    assert found <= allowed
+    assert found <= boundary | hosts_of_foreign_code

@@ -69,7 +69,8 @@ class Finder:
         if name not in self._names:
             return None
         package = any(other.startswith(name + ".") for other in self._names)
-        return ModuleSpec(name, self, is_package=package)  # type: ignore[arg-type]
+        loader: Any = self
+        return ModuleSpec(name, loader, is_package=package)
 
     def create_module(self, spec: ModuleSpec) -> types.ModuleType:
         return ProxyModule(spec.name, self._remote)

@@ -48,9 +48,11 @@ from sandbox.grader.wire import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` is not worth its import here
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, TypeVar
 
     from sandbox.grader.wire import Encoded
+
+    _Plain = TypeVar("_Plain")
 
 # Attribute names that no source text can spell, so that they hide nothing of the solution's.
 REMOTE, NUMBER, MIXED, MESSAGE = "<remote>", "<number>", "<mixed>", "<message>"
@@ -95,13 +97,14 @@ class RemoteType(type):
             _ask(cls, "set", cls, name, value)
 
     def __iter__(cls) -> Iterator[Any]:
-        return _ask(cls, "__iter__", cls)  # type: ignore[no-any-return]
+        items: Iterator[Any] = _ask(cls, "__iter__", cls)
+        return items
 
     def __len__(cls) -> int:
-        return _exactly(int, _ask(cls, "__len__", cls))  # type: ignore[no-any-return]
+        return _exactly(int, _ask(cls, "__len__", cls))
 
     def __contains__(cls, item: object) -> bool:
-        return _exactly(bool, _ask(cls, "__contains__", cls, item))  # type: ignore[no-any-return]
+        return _exactly(bool, _ask(cls, "__contains__", cls, item))
 
     def __getitem__(cls, key: object) -> Any:
         return _ask(cls, "__getitem__", cls, key)
@@ -168,8 +171,8 @@ def _ask(cls: type, operation: str, *operands: object) -> Any:
     return remote.do(operation, *operands)
 
 
-def _exactly(kind: type, value: Any) -> Any:
-    if type(value) is not kind:
+def _exactly(kind: type[_Plain], value: object) -> _Plain:
+    if type(value) is not kind or not isinstance(value, kind):
         raise TypeError(f"expected {kind.__name__} of the solution, got {type(value).__name__}")
     return value
 
@@ -198,7 +201,8 @@ def _forward(name: str) -> Callable[..., Any]:
 
     def contains(self: Handle, item: object) -> Any:
         if not isinstance(item, Handle) and not _taken(type(self)):
-            return any(item is own or item == own for own in self)  # type: ignore[attr-defined]
+            items: Any = self
+            return any(item is own or item == own for own in items)
         return _exactly(bool, _ask(type(self), name, self, item))
 
     def numeric(self: Handle, *operands: object) -> Any:
@@ -492,9 +496,9 @@ class Remote(Peer):
                 error = cls.__new__(cls)
                 error.args = args
         elif isinstance(cls, RemoteType) and issubclass(cls, Exception) and type(number) is int:
-            known = self._handles.get(number)
+            known: BaseException | None = self._handles.get(number)
             if known is not None:
-                return known  # type: ignore[no-any-return]
+                return known
             error = cls.__new__(cls, *args)
             error.args = args
             _own(error).update({NUMBER: number, MESSAGE: text})
@@ -506,7 +510,8 @@ class Remote(Peer):
             if not isinstance(reason, BaseException):
                 raise WireError("an exception's cause is no exception")
             error.__cause__ = reason
-        return error  # type: ignore[no-any-return]
+        found: BaseException = error
+        return found
 
 
 _LOOKS: dict[str, type] = {

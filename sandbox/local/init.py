@@ -17,6 +17,7 @@ killed. A tree that does not fit in (an earlier command of the box made it) is a
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import resource
 import signal
@@ -278,7 +279,7 @@ def main(arguments: list[str]) -> None:
 
     if "relay" in options:
         sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-        import relay  # type: ignore[import-not-found]  # lies beside this file inside
+        relay = importlib.import_module("relay")  # lies beside this file inside
 
         path, port = options["relay"].rsplit(":", 1)
         listener = relay.listen(int(port))
