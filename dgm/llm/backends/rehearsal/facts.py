@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from .katas import KATAS, UNPARSEABLE, Kata, flat, normal
-from .offer import Call, Offer, called, offered, said
+from .offer import Call, Offer, called, conversation, offered, said
 
 Message = Mapping[str, object]
 
@@ -89,7 +89,7 @@ class Facts:
 
 def fold(request: Mapping[str, object]) -> Facts:
     """The facts of one request; nothing but its messages and its tools counts."""
-    messages: Sequence[Message] = request["messages"]  # type: ignore[assignment]
+    messages = conversation(request)
     heard = [said(message) for message in messages if message["role"] != "assistant"]
     written = [value for message in messages for call in _calls(message) for value in call.arguments.values()]
     text = flat("\n".join([*heard, *written]))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from .draws import u
 from .facts import ASKED_TO_RUN, Trouble, troubled
-from .offer import Call, Offer, called, offered, said
+from .offer import Call, Offer, called, conversation, offered, said
 from .repertoire import BASE, EDITS, Change, change
 from .shown import IMPROVING, agent_files, signs
 from .solve import AGAIN, PATIENCE, Intent
@@ -50,14 +50,14 @@ class Shown:
 
 def improving(request: Mapping[str, object]) -> bool:
     """Whether the opening of the conversation asks for a better agent rather than for a solution."""
-    messages: Sequence[Mapping[str, object]] = request["messages"]  # type: ignore[assignment]
+    messages = conversation(request)
     opening = (said(m) for m in messages[:2] if m["role"] != "assistant")
     return any(IMPROVING.search(text) for text in opening)
 
 
 def fold_improving(request: Mapping[str, object]) -> Shown:
     """What an improving conversation shows; nothing but its messages and its tools counts."""
-    messages: Sequence[Mapping[str, object]] = request["messages"]  # type: ignore[assignment]
+    messages = conversation(request)
     offer = offered(request.get("tools"))
     heard: list[str] = []
     edits: list[str] = []

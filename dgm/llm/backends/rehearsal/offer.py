@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 _PATH = re.compile(r"path|file|target", re.I)
 _CONTENT = re.compile(r"content|text|body|source|code", re.I)
@@ -52,7 +53,7 @@ def offered(tools: object) -> Offer:
     """What the `tools` of a request let one do, judged by parameter names."""
     if not isinstance(tools, Sequence) or not tools:
         return PLAIN
-    found: dict[str, tuple[str, ...] | str] = {}
+    found: dict[str, Any] = {}
     for tool in tools:
         function = tool["function"]
         parameters = function.get("parameters", {})
@@ -74,7 +75,14 @@ def offered(tools: object) -> Offer:
             found.setdefault("tests", function["name"])
         elif not needed and re.search("finish|submit|done|stop|complete", function["name"], re.I):
             found.setdefault("finish", function["name"])
-    return Offer(**found)  # type: ignore[arg-type]
+    return Offer(**found)
+
+
+def conversation(request: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+    """The messages of a request, which the door has checked to be a list of objects."""
+    messages: Any = request["messages"]
+    found: Sequence[Mapping[str, object]] = messages
+    return found
 
 
 def called(message: Mapping[str, object]) -> Iterator[Call]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import Any
 
 from .katas import UNPARSEABLE
 
@@ -54,10 +55,10 @@ class Source:
                     parts = (getattr(node, name, None) for name in ("body", "orelse", "finalbody"))
                     self.bodies += [(part, top) for part in parts if part]
 
-    def span(self, first: ast.AST, last: ast.AST) -> tuple[int, int]:
-        return (
-            self._offset(first.lineno, first.col_offset),  # type: ignore[attr-defined]
-            self._offset(last.end_lineno, last.end_col_offset),  # type: ignore[attr-defined]
+    def span(self, first: Any, last: Any) -> tuple[int, int]:
+        """Where the text from one node to another begins and ends; both are nodes with a place in the source."""
+        return self._offset(first.lineno, first.col_offset), self._offset(
+            last.end_lineno, last.end_col_offset
         )
 
     def words(self, first: ast.AST, last: ast.AST) -> str:

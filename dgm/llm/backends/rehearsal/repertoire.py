@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from .draws import pick
 from .facts import parseable
@@ -61,7 +62,8 @@ class Change:
 
 
 def _way(table: Mapping[str, object]) -> Way:
-    return Way(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})  # type: ignore[arg-type]
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    return Way(**fields)
 
 
 def _read(kind: str) -> list[Edit]:

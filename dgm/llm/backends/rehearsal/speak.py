@@ -9,7 +9,7 @@ from typing import Protocol
 
 from .draws import u
 from .katas import Kata
-from .offer import Call, Offer, said
+from .offer import Call, Offer, conversation, said
 from .reply import Reply
 from .solve import Intent
 
@@ -131,7 +131,7 @@ def _reply(
     malformed: bool = False,
     fenced: bool = False,
 ) -> Reply:
-    messages: Sequence[Mapping[str, object]] = request["messages"]  # type: ignore[assignment]
+    messages = conversation(request)
     message: dict[str, object] = {"role": "assistant", "content": words}
     if calls and not calls[0].name:
         blocks = [f"```bash\n{call.arguments['command']}\n```" for call in calls]
