@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import zlib
 from collections.abc import Iterator
@@ -265,3 +266,17 @@ def test_git_applies_a_patch(tmp_path: Path, a: dict[str, bytes], b: dict[str, b
     subprocess.run(["git", "apply", "--whitespace=nowarn", "-"], cwd=tmp_path, input=patch, check=True)
     found = {p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert found == b
+
+
+def test_an_agent_is_read_again_when_the_process_that_reads_was_killed(store: GitStore) -> None:
+    agent = store.commit({"a.py": b"1"}, message="", seq=0)
+    assert store.files(agent) == {"a.py": b"1"}
+    readers = [
+        int(pid)
+        for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        if b"cat-file" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    assert readers
+    for pid in readers:
+        os.kill(pid, signal.SIGINT)
+    assert store.files(agent) == {"a.py": b"1"}
