@@ -1,0 +1,84 @@
+"""A search on a real engine: containers are made, hardened and removed, and none is left."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archive import Evaluation, Split
+from sandbox.docker.engine import Engine, EngineError
+from tests.dgm.commands import dgm
+from tests.end_to_end.real import assert_whole, results_of, rows_of
+
+KINDS = ("solve", "improve", "evidence", "smoke", "check", "grade")
+
+
+class Watch:
+    """Looks at every container of ours that appears, until it is told to stop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.seen: dict[str, Mapping[str, Any]] = {}
+        self._engine = engine
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.02):
+            for kind in KINDS:
+                for identity, _ in self._engine.containers({"dgm.kind": kind}):
+                    if identity not in self.seen:
+                        try:
+                            self.seen[identity] = self._engine.inspect(identity)
+                        except EngineError:
+                            continue  # gone between the two questions
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(600)
+def test_a_search_of_thirty_evaluations_on_a_real_engine(engine: Engine, tmp_path: Path) -> None:
+    before = {identity for kind in KINDS for identity, _ in engine.containers({"dgm.kind": kind})}
+    overrides = ("sandbox=docker", "budget.evaluations=30", "budget.test_repeats=0", "display=plain")
+    with Watch(engine) as watch:
+        said = dgm("run", *overrides, "workers=local", f"runs_dir={tmp_path}", "name=docker")
+    assert said.status == 0, said.err
+    assert said.out.splitlines()[0] == "sandbox: docker"
+    run = tmp_path / "docker"
+    assert_whole(run)
+    counted = [row for row in rows_of(run, Evaluation) if row.split is Split.SEARCH and row.outcome.counted]
+    assert len(counted) == 30
+    assert {row.sandbox for row in results_of(run)} == {"docker"}
+    assert all("agent_image" in row.digests or "agent" in row.digests for row in results_of(run))
+    found = [one for identity, one in watch.seen.items() if identity not in before]
+    assert {one["Config"]["Labels"]["dgm.kind"] for one in found} >= {"solve", "improve", "grade"}
+    assert len(found) >= 40
+    for one in found:
+        host = one["HostConfig"]
+        assert host["NetworkMode"] == "none"
+        assert host["ReadonlyRootfs"] is True
+        assert host["CapDrop"] == ["ALL"]
+        assert not host["CapAdd"]
+        assert not host["Privileged"]
+        assert "no-new-privileges" in host["SecurityOpt"]
+        assert any(option.startswith("seccomp={") for option in host["SecurityOpt"])
+        assert host["PidsLimit"] > 0
+        assert 0 < host["Memory"] == host["MemorySwap"]
+        assert host["LogConfig"]["Type"] == "none"
+        assert one["Config"]["User"].split(":")[0] not in ("", "0", "root")
+        assert all(mount["Type"] == "volume" or not mount["RW"] for mount in one["Mounts"])
+        assert not any("docker.sock" in str(mount) for mount in one["Mounts"])
+    left = {identity for kind in KINDS for identity, _ in engine.containers({"dgm.kind": kind})} - before
+    assert left == set()
+    ours = {one["Config"]["Labels"]["dgm.instance"] for one in found}
+    assert [volume for instance in ours for volume in engine.volumes({"dgm.instance": instance})] == []
