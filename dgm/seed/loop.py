@@ -5,7 +5,7 @@ import time
 import tools
 
 MAX_TURNS = 6  # queries in one conversation
-HISTORY_LIMIT = 2400  # characters of earlier messages that are sent along
+HISTORY_LIMIT = 3200  # characters of earlier messages that are sent along
 
 
 def converse(model, messages, toolbox, deadline):

@@ -8,7 +8,7 @@ import loop
 from model import Model
 from tools import Toolbox
 
-INSTRUCTION_LIMIT = 700  # characters of the instruction that go into the prompt
+INSTRUCTION_LIMIT = 720  # characters of the instruction that go into the prompt
 PROMPTS = Path(__file__).parent / "prompts"
 
 
