@@ -242,7 +242,8 @@ def test_a_driver_killed_anywhere_loses_nothing(tmp_path: Path, segment_lines: i
             driver.wait(delay)
         except subprocess.TimeoutExpired:
             driver.kill()
-        output, _ = driver.communicate()
+        output = driver.stdout.read()  # not `communicate`, which forgets what came with the first line
+        driver.communicate()
         acknowledged = max([acknowledged, *map(int, output.split())])
         with open_run(tmp_path / "run") as reader:
             assert reader.next_seq in (acknowledged + 1, acknowledged + 2)
