@@ -208,7 +208,7 @@ class Search(Generic[Belief]):
                 )
             case Evaluate():
                 # Looked at here, since a decision is on disk before it is folded: a wrong one would be there for good.
-                known = action.agent in self._tree.ids
+                known = action.agent in self._tree
                 if not known or action.task not in self._tree.unused_tasks(self._tree.index(action.agent)):
                     raise PolicyError(
                         f"policy {self._policy.name} chose task {action.task!r} for agent {action.agent}, "

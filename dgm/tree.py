@@ -74,6 +74,9 @@ class Tree:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __contains__(self, agent: AgentId) -> bool:
+        return agent in self._index
+
     @property
     def parents(self) -> Ints:
         """Index of each agent's parent, -1 for the seed; shape (agents,)."""

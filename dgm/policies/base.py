@@ -6,7 +6,6 @@ is always the fold of `observe` over the archive's rows, so resume, replay and s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -60,7 +59,6 @@ class View:
     evaluations_started: int
     expansions_budget: int
     expansions_started: int
-    costs: Mapping[str, float] = field(default_factory=dict)
 
 
 Belief = TypeVar("Belief")
