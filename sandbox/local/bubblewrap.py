@@ -405,6 +405,8 @@ def _base_arguments(tool: Tool, made: Runtime) -> list[str]:
     if not made.prefix.is_relative_to("/usr") or made.base != made.prefix:
         for part in ("bin", "lib"):
             given += ["--ro-bind", str(made.base / part), str(made.prefix / part)]
+    for path in _covered(made):
+        given += ["--tmpfs", str(path), "--remount-ro", str(path)]
     given += [
         "--ro-bind",
         str(made.venv),
@@ -416,6 +418,25 @@ def _base_arguments(tool: Tool, made: Runtime) -> list[str]:
     given += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     given += ["--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]
     return given
+
+
+def _covered(made: Runtime) -> list[Path]:
+    """What lies below a directory that boxes see, but is none of their business: installed packages, and ourselves.
+
+    Our own package holds the hidden tests of the tasks that come with it.
+    """
+    system = [Path(root) for root in ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")]
+    bound = [(library, library) for library in system] + [(made.base / "lib", made.prefix / "lib")]
+    packages = {
+        seen / path.relative_to(library)
+        for library, seen in bound
+        for path in library.glob("python3*/*-packages")
+        if path.is_dir() and not path.is_symlink() and not library.is_symlink()
+    }
+    ours = Path(__file__).resolve().parents[2]
+    if ours.is_relative_to("/usr") and not any(ours.is_relative_to(path) for path in packages):
+        packages.add(ours)
+    return sorted(packages)
 
 
 def _grant(door: Path, uid: int | None) -> None:

@@ -16,7 +16,7 @@ import pytest
 from sandbox import InvalidSpecError, Sandbox, SandboxUnavailableError, SubmissionRejectedError
 from sandbox.local.bubblewrap import BubblewrapSandbox
 from sandbox.local.runtime import readable_by_others, runtime
-from sandbox.testing import IsolationContract, a_spec, processes_named
+from sandbox.testing import IsolationContract, a_spec, processes_named, python
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +104,17 @@ def test_a_door_that_the_box_cannot_reach_is_our_own_mistake(sandbox: Sandbox, t
     tmp_path.chmod(0o700)
     with pytest.raises(InvalidSpecError, match="may not enter"):
         sandbox.open(a_spec(door=tmp_path / "door"))
+
+
+def test_no_installed_package_of_the_host_can_be_read(sandbox: Sandbox) -> None:
+    """A package of the host may hold hidden tests, our own above all; a box has `openai` and nothing else."""
+    code = (
+        "import glob, sys\n"
+        "roots = ['/usr/lib', '/usr/local/lib', sys.base_prefix + '/lib']\n"
+        "print([p for r in roots for p in glob.glob(r + '/python3*/*-packages/*')])\n"
+        "import openai\n"
+    )
+    with sandbox.open(a_spec()) as box:
+        result = python(box, code)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == b"[]\n"
