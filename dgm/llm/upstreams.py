@@ -30,14 +30,19 @@ class Upstream(Protocol):
     def prices(self) -> PriceTable: ...
 
 
+REHEARSAL, REPLAY = "rehearsal", "replay"
+"""Names by which every reader of a run knows that no model answered; nothing else may have them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rehearsal:
     """The deterministic stand-in; `latency_s` delays each answer by so many seconds."""
 
-    name: str = "rehearsal"
+    name: str = REHEARSAL
     latency_s: float = 0.0
 
     def __post_init__(self) -> None:
+        _is_named(self.name, REHEARSAL)
         if self.latency_s < 0:
             raise ValueError(f"llm.latency_s must not be negative, got {self.latency_s}")
 
@@ -71,6 +76,12 @@ class OpenAI:
     price: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
 
+    def __post_init__(self) -> None:
+        if self.name in (REHEARSAL, REPLAY):
+            raise ValueError(
+                f"llm.name of a provider must not be {self.name}, which says that no model answers"
+            )
+
     @property
     def real(self) -> bool:
         return True
@@ -94,8 +105,11 @@ class OpenAI:
 class Replay:
     """The recorded answers of the run in the directory `run`."""
 
-    name: str = "replay"
+    name: str = REPLAY
     run: str
+
+    def __post_init__(self) -> None:
+        _is_named(self.name, REPLAY)
 
     @property
     def real(self) -> bool:
@@ -107,3 +121,8 @@ class Replay:
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged()
+
+
+def _is_named(given: str, name: str) -> None:
+    if given != name:
+        raise ValueError(f"llm.name must be {name} here, since it says that no model answers; got {given!r}")

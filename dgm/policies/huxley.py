@@ -76,6 +76,7 @@ def situation(view: View) -> dict[str, object]:
     """What every decision row says it saw."""
     return {
         "agents": len(view.tree),
+        "slots": view.slots,
         "evaluations_started": view.evaluations_started,
         "expansions_started": view.expansions_started,
         "in_flight": sorted(view.tree.open),

@@ -153,3 +153,13 @@ def test_a_journal_tells_what_each_try_paid(sandbox: Sandbox, tmp_path: Path) ->
     assert [call.n for call in first.calls] == [0, 1]
     assert paid(tmp_path / "j", second.id, "solve").calls == ()
     assert paid(None, job.id, "solve").calls == ()
+
+
+def test_a_name_never_says_the_wrong_thing_about_who_answered() -> None:
+    with pytest.raises(ValueError, match="must be rehearsal here"):
+        Rehearsal(name="gpt")
+    with pytest.raises(ValueError, match="must be replay here"):
+        Replay(name="openai", run="somewhere")
+    for name in ("rehearsal", "replay"):
+        with pytest.raises(ValueError, match=f"must not be {name}"):
+            OpenAI(name=name, base_url="http://127.0.0.1:1/v1", models={})
