@@ -22,8 +22,6 @@ ON_REREADING = {"easy": 0.75, "middle": 0.65, "hard": 0.55}
 AGAIN = 0.70
 """How often a call that went wrong is said again; otherwise it gives up."""
 UNASKED_RUN = 0.15
-BY_EDIT = 0.50
-"""How often a changed draft is said as an edit of the passage rather than as the whole file."""
 PATIENCE = 3
 """How often it stays in the same situation before it calls the work done."""
 
