@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from archive import Change, Run, RunReader
+from archive import Change, Evaluation, Run, RunReader, TaskId
 from dgm.config import Plain, differences, identity
 from dgm.errors import ConfigError
 from dgm.prepare import Prepared, expansions, leaves
@@ -30,11 +30,28 @@ def refuse_another(prepared: Prepared, run: RunReader) -> None:
         raise ConfigError(
             f"{prepared.path} was started with tasks that the benchmark no longer has: {', '.join(gone[:5])}"
         )
+    edited = sorted(_edited(prepared, run))
+    if edited:
+        raise ConfigError(
+            f"{prepared.path} has evaluations of tasks that were changed since: {', '.join(edited[:5])}; "
+            "bring back the tasks as they were to go on, or choose another `name`"
+        )
     before = _in_force(run)["budget"]
     shrunk = shrinkage(before, prepared.config["budget"])
     if shrunk:
         listed = "\n  ".join(shrunk)
         raise ConfigError(f"a budget can only grow when a run goes on:\n  {listed}")
+
+
+def _edited(prepared: Prepared, run: RunReader) -> set[TaskId]:
+    """Tasks whose recorded evaluations were of other files, tests or instructions than today's."""
+    return {
+        row.task
+        for entry in run.entries()
+        for row in entry.rows
+        if isinstance(row, Evaluation)
+        and row.digests.get("task") not in (None, prepared.tasks[row.task].digest)
+    }
 
 
 def shrinkage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

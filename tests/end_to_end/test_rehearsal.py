@@ -138,3 +138,13 @@ def test_a_replay_decides_and_ends_the_same_without_an_upstream(tmp_path: Path) 
 def _renamed(one: Agent, other: Agent) -> Agent:
     """Only the name of the expansion may differ: it contains the run's id, which contains the choice of `llm`."""
     return replace(one, expansion=other.expansion)
+
+
+def test_a_run_does_not_go_on_with_tasks_that_were_changed(tmp_path: Path) -> None:
+    first = dgm("run", *small(tmp_path, **{"budget.evaluations": 1, "budget.test_repeats": 0}))
+    assert first.status == 0, first.err
+    for page in (tmp_path / "tasks").rglob("instructions.md"):
+        page.write_text(page.read_text() + "\nOne more thing.\n")
+    again = dgm("run", *small(tmp_path, **{"budget.evaluations": 2, "budget.test_repeats": 0}))
+    assert again.status == 2
+    assert "has evaluations of tasks that were changed since: polyglot/" in again.err
