@@ -83,7 +83,7 @@ class Door:
         await self._server.shutdown(0.05)
 
     def _protocol(self) -> asyncio.BaseProtocol:
-        return _TooMany() if len(self._server.connections) >= self._limits.connections else self._server()
+        return _Entrance(self._server, self._limits.connections)
 
     def _request(
         self,
@@ -234,11 +234,24 @@ class EventStream:
             self.break_off()
 
 
-class _TooMany(asyncio.Protocol):
-    """Hangs up: the client already has as many connections as it may."""
+class _Entrance(asyncio.Protocol):
+    """Hands a new connection to the server, or hangs up: the client already has as many as it may.
+
+    Asked when the connection is made, one at a time: a burst is accepted before the server counts any of it.
+    """
+
+    def __init__(self, server: web.Server, most: int) -> None:
+        self._server = server
+        self._most = most
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
+        if len(self._server.connections) >= self._most:
+            transport.close()
+            return
+        handler = self._server()
+        assert isinstance(transport, asyncio.Transport)
+        transport.set_protocol(handler)
+        handler.connection_made(transport)
 
 
 def _quiet() -> logging.Logger:
