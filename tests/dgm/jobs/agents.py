@@ -190,12 +190,12 @@ class Fixed:
 
 
 @contextmanager
-def serving(sandbox: Sandbox, backend: Backend) -> Iterator[NodeServices]:
+def serving(sandbox: Sandbox, backend: Backend, limits: Limits = LIMITS) -> Iterator[NodeServices]:
     """A node's services with a real gateway before `backend`."""
-    settings = NodeSettings(level=Level.PROCESS, limits=LIMITS, upstream=Fixed(backend), slots=2)
+    settings = NodeSettings(level=sandbox.level, limits=limits, upstream=Fixed(backend), slots=2)
     doors = NodeDoors(settings, {})
     try:
-        yield NodeServices(sandbox, doors, LIMITS)
+        yield NodeServices(sandbox, doors, limits)
     finally:
         doors.stop()
 

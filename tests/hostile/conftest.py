@@ -1,0 +1,68 @@
+"""What every module of hostile programs stands on, and what must be true of the host after each of them.
+
+A module gets a directory of its own for everything temporary, and an instance of its own on the engine. When its tests
+are over, nothing may be left: no container, volume, socket, process or child of ours, and no disk that was used up.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dgm.jobs import NodeServices
+from sandbox.docker.backend import DockerSandbox
+from sandbox.docker.engine import Engine
+from tests.dgm.jobs.agents import Chatty, serving
+from tests.hostile.helpers import children, comes_true, container_of_every_process, free_bytes
+
+DISK_TOLERANCE = 1 << 30
+"""Bytes. Others may write meanwhile; every program that fills disks here tries to write more than this."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def untouched_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The module's own directory for temporary files; empty at its end, like the list of our child processes."""
+    tmp_path_factory.getbasetemp()  # stays where pytest puts it
+    home = Path(tempfile.mkdtemp(prefix="dgm-hostile-"))
+    home.chmod(0o711)
+    free, had = free_bytes(), children()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(home))
+        patch.setattr(tempfile, "tempdir", None)
+        yield home
+    try:
+        assert comes_true(lambda: not list(home.iterdir())), f"left over: {sorted(home.rglob('*'))}"
+        assert comes_true(lambda: children() <= had), f"left over: {children() - had}"
+        assert comes_true(lambda: free_bytes() > free - DISK_TOLERANCE), "the host's disk was used up"
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def docker(engine: Engine, untouched_host: Path) -> Iterator[DockerSandbox]:
+    """Boxes on the real engine, under an instance of this module's own."""
+    sandbox = DockerSandbox()
+    yield sandbox
+    sandbox.close()
+    mine = {"dgm.instance": sandbox.instance}
+    assert engine.containers(mine) == []
+    assert engine.volumes(mine) == []
+
+    def orphans() -> dict[int, str]:
+        """Processes of this machine that still live in a container which the engine does not know any more."""
+        inside = container_of_every_process()
+        known = {container for container, _ in engine.containers({})}
+        return {pid: container for pid, container in inside.items() if container not in known}
+
+    assert comes_true(lambda: not orphans()), f"left over: {orphans()}"
+
+
+@pytest.fixture(scope="module")
+def services(docker: DockerSandbox) -> Iterator[NodeServices]:
+    """A node for whole jobs: real boxes, a real gateway whose model always says the same."""
+    with serving(docker, Chatty()) as services:
+        yield services

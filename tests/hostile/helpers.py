@@ -1,0 +1,142 @@
+"""Running hostile programs and looking at the host while they run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from dgm.jobs import EvaluateResult, NodeServices
+from dgm.jobs.evaluate import evaluate
+from sandbox import Box
+from sandbox.docker.engine import Engine
+from tests.dgm.jobs.agents import RIGHT, agent, evaluate_job
+
+ANSWER = f'work.joinpath("answer.py").write_text({RIGHT!r})\n'
+"""For agents: leaves the right answer to the task."""
+
+PRELUDE = """
+import contextlib, ctypes, errno, json, os, signal, socket, subprocess, sys, threading, time
+
+def say(fact):
+    os.write(1, (json.dumps(fact) + "\\n").encode())
+
+def tried(attack, *arguments):
+    \"\"\"What came of it: 'done', or the name of the error.\"\"\"
+    try:
+        attack(*arguments)
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error.errno))
+    return 'done'
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+def called(number, *arguments):
+    \"\"\"The same for a bare system call.\"\"\"
+    arguments = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    if libc.syscall(ctypes.c_long(number), *arguments) == -1:
+        return errno.errorcode[ctypes.get_errno()]
+    return 'done'
+"""
+
+
+def attack(box: Box, program: str, *words: str, seconds: float = 60.0) -> Any:
+    """Run a hostile program to its end in a box; the last fact that it said."""
+    result = box.exec(["python3", "-c", PRELUDE + program, *words], seconds=seconds)
+    assert result.exit_code == 0, result
+    return facts(result.stdout)[-1]
+
+
+def facts(output: bytes) -> list[Any]:
+    """Everything that a program said."""
+    return [json.loads(line) for line in output.splitlines() if line[:1] in (b"{", b"[", b'"')]
+
+
+def roll(services: NodeServices, program: str, **changes: object) -> EvaluateResult:
+    """A whole evaluation of an agent whose `solve` is this program."""
+    return evaluate(evaluate_job(agent(PRELUDE + program), **changes), services)
+
+
+# ---- the host
+
+
+def comes_true(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether it holds within that time; asked at once and then ever more seldom."""
+    end, pause = time.monotonic() + seconds, 0.01
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+        pause = min(2 * pause, 0.5)
+    return True
+
+
+def children() -> set[int]:
+    """Processes that this one has started and not yet waited for."""
+    found: set[int] = set()
+    for path in Path("/proc/self/task").glob("*/children"):
+        found.update(map(int, path.read_text().split()))
+    return found
+
+
+def container_of_every_process() -> dict[int, str]:
+    """Which processes of this machine live in a container, and in which."""
+    found = {}
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            try:
+                groups = (directory / "cgroup").read_text()
+            except OSError:
+                continue
+            if inside := re.search(r"docker[/-]([0-9a-f]{64})", groups):
+                found[int(directory.name)] = inside[1]
+    return found
+
+
+def tasks_in(container: str) -> int:
+    """How many processes and threads live in a container, seen from the host."""
+    count = 0
+    for pid, inside in container_of_every_process().items():
+        if inside == container:
+            try:
+                count += sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
+            except OSError:
+                continue
+    return count
+
+
+def free_bytes() -> int:
+    """Free disk where temporary files and, on this machine, the engine's data lie."""
+    places = {tempfile.gettempdir(), "/var/lib", "/var/tmp"}
+    by_device = {Path(place).stat().st_dev: shutil.disk_usage(place).free for place in places}
+    return sum(by_device.values())
+
+
+@contextmanager
+def peak(measure: Callable[[], int], every_s: float = 0.1) -> Iterator[list[int]]:
+    """Measures again and again while the block runs; the list holds the highest value."""
+    seen, stop = [0], Event()
+
+    def look() -> None:
+        while not stop.wait(every_s):
+            seen[0] = max(seen[0], measure())
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+def tasks_of_instance(engine: Engine, labels: Mapping[str, str]) -> int:
+    """Processes and threads in all containers with these labels."""
+    return sum(tasks_in(container) for container, _ in engine.containers(labels))
