@@ -40,6 +40,7 @@ dgm best RUN                 the best-belief agent beside the seed
 dgm tasks RUN                the tasks, and who resolved them
 dgm show RUN WHAT            an entry by its number; an agent, expansion or evaluation by the beginning of its id
 dgm diff RUN AGENT [OTHER]   what changed from OTHER (by default its parent) to AGENT
+dgm replay RUN               every decision made again from the rows before it; 1 if one comes out otherwise
 dgm doctor                   what this machine offers
 dgm benchmark check WHAT     reference and stub of every task through sandbox and grader; katas or path=FOLDER
 dgm images build             the images of sandbox=docker, once per engine [--base-image NAME]
@@ -79,8 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     # here, because Hydra, the gateway and the jobs take a second to import, which reading a run does without
     from dgm.config import compose_and_run
+    from dgm.deciding import DriverError
     from dgm.launch import launch
-    from dgm.search import DriverError, StoppedError
+    from dgm.search import StoppedError
 
     def one(config: Mapping[str, Any]) -> int:
         try:
@@ -117,6 +119,9 @@ def _command(given: Sequence[str]) -> int:
             command.add_argument("other", nargs="?")
         command.add_argument("--json", action="store_true")
         command.set_defaults(call=_read)
+    replayed = commands.add_parser("replay")
+    replayed.add_argument("run")
+    replayed.set_defaults(call=_replay)
     commands.add_parser("doctor").set_defaults(call=_doctor)
     benchmark = commands.add_parser("benchmark").add_subparsers(dest="action", required=True)
     checked = benchmark.add_parser("check")
@@ -155,6 +160,13 @@ def _page(options: argparse.Namespace, run: RunReader, view: RunView) -> str:
         return json.dumps(changed) if options.json else "\n".join([*view.all_notes(), str(changed["patch"])])
     shown = show_data(view, options.what)
     return json.dumps(shown) if options.json else json.dumps(shown, indent=2, ensure_ascii=False)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from dgm import replay  # here, because it composes policies with Hydra
+
+    with open_run(_directory(options.run)) as run:
+        return replay.report(run, _say)
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
 
 from rich.console import Console
 
@@ -24,12 +24,15 @@ from archive import (
     resume_run,
 )
 from dgm.config import Plain, run_id
+from dgm.deciding import Decider
 from dgm.errors import ConfigError
 from dgm.interrupts import Stops
 from dgm.jobs import Job, Result
 from dgm.jobs.manifest import MANIFEST, parse_manifest
 from dgm.jobs.services import NodeSettings
 from dgm.llm import GatewayError
+from dgm.llm.recordings import recorded_calls
+from dgm.llm.upstreams import Replay
 from dgm.planning import Plan, RunPlanner
 from dgm.prepare import Prepared, check_surroundings, choose_level, prepare
 from dgm.report import best_text, tree_text, view_of
@@ -37,7 +40,7 @@ from dgm.report.progress import Progress
 from dgm.resume import note_changes, refuse_another
 from dgm.search import Display, Search
 from dgm.tree import Tree
-from dgm.workers import Pool
+from dgm.workers import Pool, RecordedOrder
 
 Say = Callable[[str], None]
 
@@ -99,15 +102,18 @@ def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> None:
 
 def _searcher(
     prepared: Prepared, run: Run | RunReader, pool: Pool, display: Display, stops: Callable[[], int]
-) -> Search[Any]:
+) -> Search:
     """The search of this run, which must have its seed agent already."""
     return Search(
         archive=run,
-        policy=prepared.policy,
+        decider=Decider(
+            policy=prepared.policy,
+            tree=Tree(run.info.splits[Split.SEARCH]),
+            tests=run.info.splits[Split.TEST],
+            operator=prepared.operator.name,
+        ),
         pool=pool,
         planner=RunPlanner(_plan(prepared, run), run.code, run.blobs),
-        tree=Tree(run.info.splits[Split.SEARCH]),
-        tests=run.info.splits[Split.TEST],
         settings=prepared.settings,
         display=display,
         clock=time.monotonic,
@@ -218,9 +224,20 @@ def _started(prepared: Prepared, node: NodeSettings) -> Iterator[Pool]:
     except (GatewayError, ValueError, RuntimeError) as error:
         raise ConfigError(f"workers: {error}") from error
     try:
-        yield pool
+        yield _as_recorded(prepared.upstream, pool) if isinstance(prepared.upstream, Replay) else pool
     finally:
         pool.close()
+
+
+def _as_recorded(upstream: Replay, pool: Pool) -> Pool:
+    """The pool with its results in the recorded order, so that every decision meets the rows that it met then."""
+    recorded = recorded_calls(Path(upstream.run))
+    if recorded.slots and recorded.slots != (pool.slots,):
+        raise ConfigError(
+            f"llm.run={upstream.run} was recorded with {' and '.join(map(str, recorded.slots))} slots, here are"
+            f" {pool.slots}: its decisions would be others; give workers.slots={recorded.slots[-1]}"
+        )
+    return RecordedOrder(pool, recorded.order)
 
 
 def _report(prepared: Prepared, say: Say) -> None:

@@ -34,7 +34,6 @@ from dgm.jobs.files import packed_files, unpacked_files
 from dgm.jobs.manifest import MANIFEST, Manifest
 from dgm.llm import Allowance, RolloutRecord, packed
 from dgm.operators import Operator
-from dgm.policies import Expand
 from dgm.streams import Purpose, stream
 from sandbox import Files
 
@@ -75,9 +74,6 @@ class RunPlanner:
             self._agents[row.id] = row
         elif isinstance(row, Evaluation):
             self._evaluations[row.agent].append(row)
-
-    def operator(self, action: Expand) -> str:
-        return self._plan.operator.name
 
     def job(self, decision: Decision, attempt: int) -> Job:
         return (

@@ -105,12 +105,7 @@ def prepare(config: Plain) -> Prepared:
         upstream=build(config, "llm"),
         seed_tree=seed_tree,
         manifest=manifest,
-        settings=Settings(
-            seed=int(config["seed"]),
-            evaluations=int(budget["evaluations"]),
-            expansions=expansions(budget),
-            test_repeats=int(budget["test_repeats"]),
-        ),
+        settings=settings(config, budget),
         allowance=Allowance(
             calls=rollout["calls"],
             tokens=rollout["tokens"],
@@ -164,6 +159,16 @@ def choose_level(config: Plain, upstream: Upstream, say: Callable[[str], None]) 
     failed = "".join(f" ({attempt.level}: {attempt.fault})" for attempt in tried if attempt.fault)
     say(f"sandbox: {box_maker.level}{failed}")
     return box_maker.level
+
+
+def settings(config: Plain, budget: Mapping[str, Any]) -> Settings:
+    """What bounds a search of this configuration under `budget`, which a later driver may have raised."""
+    return Settings(
+        seed=int(config["seed"]),
+        evaluations=int(budget["evaluations"]),
+        expansions=expansions(budget),
+        test_repeats=int(budget["test_repeats"]),
+    )
 
 
 def expansions(budget: Mapping[str, Any]) -> int:

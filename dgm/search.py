@@ -10,37 +10,24 @@ from __future__ import annotations
 import heapq
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
-from numpy.random import Generator, default_rng
-
-from archive import Archive, Decision, DecisionKind, Evaluation, Expansion, Row, Split, TaskId
+from archive import Archive, Decision, Evaluation, Expansion, Row
+from dgm.deciding import Bounds, Decider, DriverError
 from dgm.jobs import Job, Result
-from dgm.policies import Evaluate, Expand, Policy, View, Wait
-from dgm.streams import Purpose, stream
 from dgm.tree import Tree
 from dgm.workers import Pool
 
 log = logging.getLogger(__name__)
 
-Belief = TypeVar("Belief")
-
 RECENT = 10
 """How many last results are looked at to see that the machine, not the agents, is failing."""
 
 
-class DriverError(Exception):
-    """The search cannot go on; running the same command again is safe."""
-
-
 class RunPausedError(DriverError):
     """More than half of the last ten results were void: something outside the agents is broken."""
-
-
-class PolicyError(DriverError):
-    """The policy chose what cannot be done. Nothing of it was recorded."""
 
 
 class StoppedError(DriverError):
@@ -52,18 +39,13 @@ class StoppedError(DriverError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What bounds a search. `evaluations` and `expansions` count non-void ones on the search split.
+class Settings(Bounds):
+    """The bounds of a search and the driver's own times.
 
-    `test_repeats` is how often the winner and the seed meet each test task at the end. `retry_s` is the first
-    pause in seconds before a void job is tried again (doubled at the second), `grace_s` how long a stopping driver
-    waits for what is running.
+    `retry_s` is the first pause in seconds before a void job is tried again (doubled at the second), `grace_s` how long
+    a stopping driver waits for what is running.
     """
 
-    seed: int
-    evaluations: int
-    expansions: int
-    test_repeats: int = 2
     retry_s: float = 2.0
     grace_s: float = 30.0
 
@@ -73,9 +55,6 @@ class Planner(Protocol):
 
     def observe(self, row: Row) -> None:
         """Fold one row in, as policies do."""
-
-    def operator(self, action: Expand) -> str:
-        """Name of the operator that this expansion will use."""
 
     def job(self, decision: Decision, attempt: int) -> Job: ...
 
@@ -91,8 +70,8 @@ class Display(Protocol):
     def note(self, row: Row) -> None: ...
 
 
-class Search(Generic[Belief]):
-    """One driver on one archive. `tests` are the tasks of the test split, in frozen order.
+class Search:
+    """One driver on one archive; `decider` has seen no row yet.
 
     `stops` says how often the operator asked to stop: once, and nothing new is decided; twice, and the driver leaves.
     """
@@ -101,28 +80,23 @@ class Search(Generic[Belief]):
         self,
         *,
         archive: Archive,
-        policy: Policy[Belief],
+        decider: Decider[Any],
         pool: Pool,
         planner: Planner,
-        tree: Tree,
-        tests: tuple[TaskId, ...],
         settings: Settings,
         display: Display,
         clock: Callable[[], float],
         stops: Callable[[], int] = lambda: 0,
     ) -> None:
         self._archive = archive
-        self._policy = policy
+        self._decider = decider
+        self._tree = decider.tree
         self._pool = pool
         self._planner = planner
-        self._tests = tests
         self._settings = settings
         self._display = display
         self._clock = clock
         self._stops = stops
-        self._tree = tree
-        self._belief = policy.start()
-        self._tested: set[tuple[str, TaskId, int]] = set()
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._retries: list[tuple[float, int]] = []
         self._left_at: float | None = None
@@ -150,11 +124,8 @@ class Search(Generic[Belief]):
                 self._record(result)
 
     def _fold(self, row: Row) -> None:
-        self._tree.observe(row)
+        self._decider.observe(row)
         self._planner.observe(row)
-        self._belief = self._policy.observe(self._belief, row)
-        if isinstance(row, Decision) and row.split is Split.TEST and row.task is not None:
-            self._tested.add((row.agent, row.task, row.repeat))
 
     def _heed_stops(self) -> None:
         stops = self._stops()
@@ -171,81 +142,13 @@ class Search(Generic[Belief]):
 
     def _decide(self) -> None:
         while self._pool.running + len(self._retries) < self._pool.slots:
-            decision = self._search_decision() or next(self._test_decisions(), None)
+            decision = self._decider.decide(self._archive.next_seq, self._settings, self._pool.slots)
             if decision is None:
                 return
             self._archive.append(decision)
             self._fold(decision)
             self._display.note(decision)
             self._submit(decision.seq)
-
-    def _search_decision(self) -> Decision | None:
-        seq = self._archive.next_seq
-        view = View(
-            tree=self._tree,
-            slots=self._pool.slots,
-            evaluations_budget=self._settings.evaluations,
-            evaluations_started=self._tree.evaluations_started,
-            expansions_budget=self._settings.expansions,
-            expansions_started=self._tree.expansions_started,
-        )
-        generator: Generator = default_rng(stream(self._settings.seed, seq, Purpose.DECIDE))
-        action = self._policy.decide(self._belief, view, generator)
-        match action:
-            case Wait():
-                return None
-            case Expand():
-                return Decision(
-                    seq=seq,
-                    kind=DecisionKind.EXPAND,
-                    agent=action.parent,
-                    context_parents=action.context_parents,
-                    operator=self._planner.operator(action),
-                    policy=self._policy.name,
-                    policy_version=self._policy.version,
-                    saw=action.saw,
-                    runners_up=action.runners_up,
-                )
-            case Evaluate():
-                # Looked at here, since a decision is on disk before it is folded: a wrong one would be there for good.
-                known = action.agent in self._tree
-                if not known or action.task not in self._tree.unused_tasks(self._tree.index(action.agent)):
-                    raise PolicyError(
-                        f"policy {self._policy.name} chose task {action.task!r} for agent {action.agent}, "
-                        "which is unknown, of another split, or used already"
-                    )
-                return Decision(
-                    seq=seq,
-                    kind=DecisionKind.EVALUATE,
-                    agent=action.agent,
-                    task=action.task,
-                    split=Split.SEARCH,
-                    policy=self._policy.name,
-                    policy_version=self._policy.version,
-                    saw=action.saw,
-                    runners_up=action.runners_up,
-                )
-
-    def _test_decisions(self) -> Iterator[Decision]:
-        """What the final test still lacks; nothing while the search itself has work in flight."""
-        if any(found.decision.split is not Split.TEST for found in self._tree.open.values()):
-            return
-        finalists = dict.fromkeys((self._tree.best(), self._tree.ids[0]))
-        for repeat in range(self._settings.test_repeats):
-            for task in self._tests:
-                for agent in finalists:
-                    if (agent, task, repeat) not in self._tested:
-                        yield Decision(
-                            seq=self._archive.next_seq,
-                            kind=DecisionKind.EVALUATE,
-                            agent=agent,
-                            task=task,
-                            split=Split.TEST,
-                            repeat=repeat,
-                            policy="final",
-                            policy_version=1,
-                            saw={"best": self._tree.best()},
-                        )
 
     def _submit(self, seq: int) -> None:
         found = self._tree.open[seq]

@@ -28,7 +28,8 @@ MAY_IMPORT = {
     "dgm.operators": {"archive", "dgm.benchmarks", "dgm.prompts"},
     "dgm.jobs": {"archive", "sandbox", "dgm.benchmarks", "dgm.llm", "dgm.gates", "dgm.operators"},
     "dgm.workers": {"archive", "sandbox", "dgm.jobs", "dgm.llm"},
-    "dgm.search": {"archive", "dgm.jobs", "dgm.policies", "dgm.streams", "dgm.tree", "dgm.workers"},
+    "dgm.deciding": {"archive", "dgm.policies", "dgm.streams", "dgm.tree"},
+    "dgm.search": {"archive", "dgm.deciding", "dgm.jobs", "dgm.tree", "dgm.workers"},
     "dgm.planning": {
         "archive",
         "sandbox",
@@ -37,7 +38,6 @@ MAY_IMPORT = {
         "dgm.jobs",
         "dgm.llm",
         "dgm.operators",
-        "dgm.policies",
         "dgm.streams",
     },
     "dgm.results": {"archive", "dgm.cmp"},
@@ -48,7 +48,7 @@ MAY_IMPORT = {
 }
 """Room -> what it may import of ours."""
 
-TOP = {"dgm.cli", "dgm.launch", "dgm.prepare", "dgm.resume", "dgm.doctor", "dgm.seeds"}
+TOP = {"dgm.cli", "dgm.launch", "dgm.replay", "dgm.prepare", "dgm.resume", "dgm.doctor", "dgm.seeds"}
 """Rooms that may import any other."""
 
 ONE_FILE = {

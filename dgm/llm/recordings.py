@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from archive import Evaluation, Expansion, RunReader, open_run
+from archive import Decision, Evaluation, Expansion, RunReader, open_run
 from dgm.llm.backends import Recorded
 from dgm.llm.journal import read_journal
 from dgm.llm.transcript import Message, transcript, unpacked
@@ -47,16 +47,24 @@ def paid(journal: Path | None, rollout: str, role: str) -> RolloutRecord:
 class RecordedCalls(Mapping[tuple[int, int], Recorded]):
     """(decision, n) -> the call that was answered there, for every decision's first result that is not void.
 
-    `real` says that a model, not the stand-in, gave the answers.
+    `real` says that a model, not the stand-in, gave the answers; `order` names the decisions in the order of those
+    results, `slots` how many jobs could run at once, in ascending order if that changed.
     """
 
     def __init__(self, run: RunReader) -> None:
         self._run = run
         self._blobs: dict[int, str] = {}
+        order: dict[int, None] = {}
+        slots: set[int] = set()
         for entry in run.entries():
             for row in entry.rows:
-                if isinstance(row, Evaluation | Expansion) and row.transcript and row.outcome.counted:
-                    self._blobs.setdefault(row.decision, row.transcript)
+                if isinstance(row, Decision) and isinstance(seen := row.saw.get("slots"), int):
+                    slots.add(seen)
+                if isinstance(row, Evaluation | Expansion) and row.outcome.counted:
+                    order.setdefault(row.decision)
+                    if row.transcript:
+                        self._blobs.setdefault(row.decision, row.transcript)
+        self.order, self.slots = tuple(order), tuple(sorted(slots))
         llm = run.info.config.get("llm")
         self.real = not (isinstance(llm, Mapping) and llm.get("name") == "rehearsal")
         self._calls = lru_cache(maxsize=256)(self._read)

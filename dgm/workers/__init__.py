@@ -2,5 +2,6 @@
 
 from dgm.workers.base import Pool
 from dgm.workers.local_pool import LocalPool, start_local
+from dgm.workers.recorded_order import RecordedOrder
 
-__all__ = ["LocalPool", "Pool", "start_local"]
+__all__ = ["LocalPool", "Pool", "RecordedOrder", "start_local"]

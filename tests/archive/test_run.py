@@ -367,9 +367,8 @@ def interrupts() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interrupts")
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # a file cut off inside `open()`
+# An interrupt inside `open()` leaves a file that nobody can close.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_at_any_moment_of_an_append(tmp_path: Path) -> None:
     entries = a_search(100)
     run = create_run(tmp_path / "run", INFO, segment_lines=3)

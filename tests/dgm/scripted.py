@@ -18,6 +18,7 @@ from threading import Lock, Timer
 
 from archive import Agent, ExpansionOutcome, Outcome, Row, Run, RunInfo, Split, create_run, resume_run
 from dgm.benchmarks import Task
+from dgm.deciding import Decider
 from dgm.gates import Gates
 from dgm.jobs import EvaluateResult, ExpandJob, ExpandResult, Job, Result
 from dgm.jobs.manifest import MANIFEST, parse_manifest
@@ -27,7 +28,7 @@ from dgm.planning import Plan, RunPlanner
 from dgm.policies import Huxley, Policy, Uniform
 from dgm.search import Search, Settings
 from dgm.tree import Tree
-from dgm.workers import LocalPool
+from dgm.workers import LocalPool, Pool
 from sandbox import TestSpec
 
 SEED_TREE = {
@@ -35,6 +36,7 @@ SEED_TREE = {
     "skill.txt": b"40",
 }
 POLICIES: dict[str, Policy[None]] = {"huxley": Huxley(), "uniform": Uniform()}
+OPERATOR = SingleFailure()
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -129,6 +131,7 @@ class Driver:
     slots: int = 1
     work: Callable[[Job], Result] = field(default_factory=Script)
     stops: Callable[[], int] = lambda: 0
+    pool: Callable[[Callable[[Job], Result]], Pool] | None = None
 
     def open(self) -> Run:
         if self.path.exists():
@@ -143,15 +146,15 @@ class Driver:
             if run.next_seq == 0:
                 seed = run.code.commit(SEED_TREE, parents=(), message="Seed agent", seq=0)
                 run.append(Agent(id=seed, seq=0, parent=None, depth=0, tree=run.code.tree(seed)))
-            pool = LocalPool(self.work, self.slots)
+            pool = LocalPool(self.work, self.slots) if self.pool is None else self.pool(self.work)
             try:
                 return Search(
                     archive=run,
-                    policy=POLICIES[self.policy],
+                    decider=Decider(
+                        policy=POLICIES[self.policy], tree=Tree(SEARCH), tests=TEST, operator=OPERATOR.name
+                    ),
                     pool=pool,
                     planner=RunPlanner(self.plan(run), run.code, run.blobs),
-                    tree=Tree(SEARCH),
-                    tests=TEST,
                     settings=self.settings(),
                     display=Quiet(),
                     clock=time.monotonic,
@@ -177,7 +180,7 @@ class Driver:
             manifest=parse_manifest(SEED_TREE[MANIFEST]),
             seed_tree=SEED_TREE,
             improve_with_seed=False,
-            operator=SingleFailure(),
+            operator=OPERATOR,
             gates=Gates(),
             allowance=Allowance(),
             solve_s=10.0,

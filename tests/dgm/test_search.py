@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from archive import Decision, EntryError, Evaluation, Expansion, Outcome, Row, RowError, Split, open_run
+from dgm.deciding import PolicyError
 from dgm.jobs import Job, Result
 from dgm.policies import Action, Evaluate, Expand, View
-from dgm.search import PolicyError, RunPausedError, StoppedError
+from dgm.search import RunPausedError, StoppedError
 from dgm.workers import LocalPool
 from tests.dgm import scripted
 from tests.dgm.scripted import SEARCH, TEST, Driver, Script

@@ -99,6 +99,14 @@ def test_a_larger_budget_goes_on_and_is_noted(told: str, folder: Path) -> None:
     assert "budget.evaluations: 5 -> 4" in said.err
 
 
+def test_every_decision_is_made_again_as_recorded(told: str, folder: Path) -> None:
+    run = folder / "runs" / "a"
+    said = dgm("replay", str(run))
+    assert (said.status, said.err) == (0, "")
+    count = len(rows_of(run, Decision))
+    assert said.out.strip() == f"{count} decisions made again from the rows before them: all as recorded"
+
+
 def _entries(run: Path) -> list[object]:
     with open_run(run) as reader:
         return list(reader.entries())
@@ -117,10 +125,13 @@ def test_a_sweep_makes_runs_with_names_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_replay_decides_and_ends_the_same_without_an_upstream(tmp_path: Path) -> None:
-    values = {"workers.slots": 1, "budget.evaluations": 2, "budget.test_repeats": 0}
+    values = {"workers.slots": 3, "budget.evaluations": 3, "budget.test_repeats": 0}
     assert dgm("run", *small(tmp_path, **values)).status == 0
     first, second = tmp_path / "runs" / "a", tmp_path / "runs" / "b"
     again = {**values, "llm": "replay", "llm.run": first, "name": "b"}
+    said = dgm("run", *small(tmp_path, **{**again, "workers.slots": 2}))
+    assert said.status == 2
+    assert "was recorded with 3 slots, here are 2" in said.err
     said = dgm("run", *small(tmp_path, **again))
     assert said.status == 0, said.err
     assert "rehearsal: a stand-in answered" in said.out

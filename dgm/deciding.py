@@ -1,0 +1,148 @@
+"""What is decided next: a pure function of the rows so far, the bounds in force, the free slots and the number `seq`.
+
+The driver asks while it searches, `dgm replay` asks again afterwards; both must be told the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from numpy.random import default_rng
+
+from archive import Decision, DecisionKind, Row, Split, TaskId
+from dgm.policies import Evaluate, Expand, Policy, View, Wait
+from dgm.streams import Purpose, stream
+from dgm.tree import Tree
+
+Belief = TypeVar("Belief")
+
+FINAL = "final"
+"""Stands for the policy in decisions of the final test."""
+
+
+class DriverError(Exception):
+    """The search cannot go on; running the same command again is safe."""
+
+
+class PolicyError(DriverError):
+    """The policy chose what cannot be done. Nothing of it was recorded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What bounds a search. `evaluations` and `expansions` count non-void ones on the search split.
+
+    `test_repeats` is how often the winner and the seed meet each test task at the end.
+    """
+
+    seed: int
+    evaluations: int
+    expansions: int
+    test_repeats: int = 2
+
+
+class Decider(Generic[Belief]):
+    """Folds the rows of one run into the tree and the policy's belief, and decides from them.
+
+    `tests` are the tasks of the test split in frozen order; `operator` is the name that an expansion's decision
+    gives it.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy[Belief],
+        tree: Tree,
+        tests: tuple[TaskId, ...],
+        operator: str,
+    ) -> None:
+        self.tree = tree
+        self._policy = policy
+        self._tests = tests
+        self._operator = operator
+        self._belief = policy.start()
+        self._tested: set[tuple[str, TaskId, int]] = set()
+
+    def observe(self, row: Row) -> None:
+        """Fold one row in. Rows come in the archive's order, each once."""
+        self.tree.observe(row)
+        self._belief = self._policy.observe(self._belief, row)
+        if isinstance(row, Decision) and row.split is Split.TEST and row.task is not None:
+            self._tested.add((row.agent, row.task, row.repeat))
+
+    def decide(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
+        """The decision with number `seq`, for the search or for its final test; None when there is none to make now.
+
+        `slots` is how many jobs may run at once. Raises PolicyError.
+        """
+        return self._of_policy(seq, bounds, slots) or next(self._of_final_test(seq, bounds, slots), None)
+
+    def _of_policy(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
+        view = View(
+            tree=self.tree,
+            slots=slots,
+            evaluations_budget=bounds.evaluations,
+            evaluations_started=self.tree.evaluations_started,
+            expansions_budget=bounds.expansions,
+            expansions_started=self.tree.expansions_started,
+        )
+        action = self._policy.decide(
+            self._belief, view, default_rng(stream(bounds.seed, seq, Purpose.DECIDE))
+        )
+        match action:
+            case Wait():
+                return None
+            case Expand():
+                return Decision(
+                    seq=seq,
+                    kind=DecisionKind.EXPAND,
+                    agent=action.parent,
+                    context_parents=action.context_parents,
+                    operator=self._operator,
+                    policy=self._policy.name,
+                    policy_version=self._policy.version,
+                    saw={"slots": slots, **action.saw},
+                    runners_up=action.runners_up,
+                )
+            case Evaluate():
+                # Looked at here, since a decision is on disk before it is folded: a wrong one would be there for good.
+                known = action.agent in self.tree
+                if not known or action.task not in self.tree.unused_tasks(self.tree.index(action.agent)):
+                    raise PolicyError(
+                        f"policy {self._policy.name} chose task {action.task!r} for agent {action.agent}, "
+                        "which is unknown, of another split, or used already"
+                    )
+                return Decision(
+                    seq=seq,
+                    kind=DecisionKind.EVALUATE,
+                    agent=action.agent,
+                    task=action.task,
+                    split=Split.SEARCH,
+                    policy=self._policy.name,
+                    policy_version=self._policy.version,
+                    saw={"slots": slots, **action.saw},
+                    runners_up=action.runners_up,
+                )
+
+    def _of_final_test(self, seq: int, bounds: Bounds, slots: int) -> Iterator[Decision]:
+        """What the final test still lacks; nothing while the search itself has work in flight."""
+        if any(found.decision.split is not Split.TEST for found in self.tree.open.values()):
+            return
+        best = self.tree.best()
+        for repeat in range(bounds.test_repeats):
+            for task in self._tests:
+                for agent in dict.fromkeys((best, self.tree.ids[0])):
+                    if (agent, task, repeat) not in self._tested:
+                        yield Decision(
+                            seq=seq,
+                            kind=DecisionKind.EVALUATE,
+                            agent=agent,
+                            task=task,
+                            split=Split.TEST,
+                            repeat=repeat,
+                            policy=FINAL,
+                            policy_version=1,
+                            saw={"slots": slots, "best": best},
+                        )

@@ -1,0 +1,84 @@
+"""Decisions made again from the rows before them: all as recorded, or the first one that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archive import Change, Decision, RunReader, create_run, open_run, resume_run
+from dgm.deciding import Bounds, Decider
+from dgm.replay import Replayed, replay_with
+from dgm.search import StoppedError
+from dgm.tree import Tree
+from tests.dgm.scripted import OPERATOR, POLICIES, SEARCH, TEST, THEN, Driver, Script
+
+
+def replayed(driver: Driver, path: Path | None = None) -> Replayed:
+    def bounds_of(budget: Mapping[str, Any]) -> Bounds:
+        return replace(driver, evaluations=budget["evaluations"]).settings()
+
+    decider = Decider(policy=POLICIES[driver.policy], tree=Tree(SEARCH), tests=TEST, operator=OPERATOR.name)
+    with open_run(path or driver.path) as run:
+        return replay_with(decider, run, bounds_of, {"evaluations": driver.evaluations})
+
+
+def decisions(run: RunReader) -> list[Decision]:
+    return [row for entry in run.entries() for row in entry.rows if isinstance(row, Decision)]
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+def test_every_decision_comes_out_as_recorded(tmp_path: Path, policy: str) -> None:
+    driver = Driver(tmp_path / "run", seed=3, policy=policy, slots=4, work=Script(3, delay_s=0.002, void=0.1))
+    driver.search()
+    found = replayed(driver)
+    assert found.difference is None
+    with open_run(driver.path) as run:
+        assert found.agreed == len(decisions(run)) > 60
+
+
+def test_a_stopped_run_that_went_on_with_other_slots_and_a_larger_budget(tmp_path: Path) -> None:
+    driver = Driver(tmp_path / "run", evaluations=30, slots=2, work=Script(delay_s=0.002))
+    asked = iter([0] * 20 + [2] * 9)
+    with pytest.raises(StoppedError):
+        driver.search(stops=lambda: next(asked))
+    with resume_run(driver.path) as run:
+        noted = Change(
+            seq=run.next_seq,
+            kind="budget",
+            before='{"evaluations": 30}',
+            after='{"evaluations": 60}',
+            at=THEN,
+        )
+        run.append(noted)
+    replace(driver, evaluations=60, slots=5).search()
+    assert replayed(driver).difference is None
+
+
+@pytest.mark.parametrize(
+    ("alter", "key"),
+    [
+        (lambda row: replace(row, agent=row.runners_up[1]["agent"]), "agent"),
+        (lambda row: replace(row, saw={**row.saw, "agents": 1}), "saw.agents"),
+        (lambda row: replace(row, policy_version=99), "policy_version"),
+    ],
+)
+def test_a_decision_altered_by_hand_is_caught(
+    tmp_path: Path, alter: Callable[[Decision], Decision], key: str
+) -> None:
+    driver = Driver(tmp_path / "run", slots=3)
+    driver.search()
+    with open_run(driver.path) as run:
+        entries, info = [entry.rows for entry in run.entries()], run.info
+        chosen = next(row for row in decisions(run)[20:] if len(row.runners_up) > 1)
+    assert chosen.runners_up[1]["agent"] != chosen.agent
+    with create_run(tmp_path / "altered", info) as run:
+        for rows in entries[: chosen.seq + 1]:
+            run.append(*(alter(row) if row == chosen and isinstance(row, Decision) else row for row in rows))
+    found = replayed(driver, tmp_path / "altered")
+    assert found.difference is not None
+    assert found.difference.recorded.seq == chosen.seq
+    assert [line.split(":")[0] for line in found.difference.keys] == [key]
