@@ -28,7 +28,7 @@ from .info import RunInfo
 from .lineage import Lineage
 from .log import FORMAT_VERSION
 from .memory import MemoryArchive
-from .patches import patch_between
+from .patches import Patch, bounded_patch
 from .query import RunReader, fold_regrades, open_run
 from .records import (
     ROW_TYPES,
@@ -89,6 +89,7 @@ __all__ = [
     "NotWritableError",
     "OpenError",
     "Outcome",
+    "Patch",
     "Row",
     "RowError",
     "Run",
@@ -107,12 +108,12 @@ __all__ = [
     "Usage",
     "WriteFailedError",
     "WrongSeqError",
+    "bounded_patch",
     "check_path",
     "create_run",
     "fold_regrades",
     "job_id",
     "open_run",
-    "patch_between",
     "resume_run",
     "tree_hash",
 ]

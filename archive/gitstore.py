@@ -19,7 +19,7 @@ from pathlib import Path
 
 from .disk import make_directory, write_durably
 from .errors import CorruptArchiveError, UnknownAgentError
-from .patches import patch_between
+from .patches import bounded_patch
 from .records import AgentId
 from .trees import DIRECTORY, git_object, object_name, tree_entries, tree_objects
 
@@ -107,8 +107,8 @@ class GitStore:
         return header.removeprefix("tree ")
 
     def patch(self, a: AgentId, b: AgentId) -> str:
-        """What leads from agent `a` to agent `b`, as a unified diff; changed binary files are only named."""
-        return patch_between(self.files(a), self.files(b))
+        """What leads from agent `a` to agent `b`, as a unified diff; binary and very large changes are only named."""
+        return bounded_patch(self.files(a), self.files(b)).text
 
     def agents(self) -> tuple[AgentId, ...]:
         """The ids of all agents here, in the order of their ids."""

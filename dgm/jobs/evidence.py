@@ -10,8 +10,8 @@ import json
 import re
 from dataclasses import replace
 
+from archive import bounded_patch
 from dgm.jobs.base import Evidence, ExpandJob, NodeServices
-from dgm.jobs.patches import bounded_patch
 from dgm.jobs.texts import clipped
 from dgm.llm.recordings import conversation
 from sandbox import BoxSpec, Files

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from archive import ExpansionOutcome, GateVerdict, tree_hash
+from archive import ExpansionOutcome, GateVerdict, Patch, bounded_patch, tree_hash
 from dgm.gates import smoke
 from dgm.jobs.base import MACHINE, ExpandJob, ExpandResult, NodeServices, rollouts
 from dgm.jobs.evidence import evidence_files
-from dgm.jobs.patches import Patch, bounded_patch
 from dgm.jobs.rollout import Rollout, RolloutRequest, roll_out
 from dgm.jobs.texts import clipped, one_line
 from dgm.llm import Allowance

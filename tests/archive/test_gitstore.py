@@ -18,8 +18,8 @@ from archive import (
     CorruptArchiveError,
     GitStore,
     UnknownAgentError,
+    bounded_patch,
     check_path,
-    patch_between,
     tree_hash,
 )
 
@@ -226,9 +226,6 @@ diff --git a/a.py b/a.py
 \\ No newline at end of file
 +2
 +three
-diff --git a/bin b/bin
-new file mode 100644
-Binary files /dev/null and b/bin differ
 diff --git a/gone b/gone
 deleted file mode 100644
 --- a/gone
@@ -241,6 +238,7 @@ new file mode 100644
 +++ b/new
 @@ -0,0 +1 @@
 +n
+Files a/bin and b/bin differ (0 and 1 bytes)
 """
     )
 
@@ -262,7 +260,7 @@ def test_git_applies_a_patch(tmp_path: Path, a: dict[str, bytes], b: dict[str, b
     for path, content in a.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(content)
-    patch = patch_between(a, b).encode()
+    patch = bounded_patch(a, b).text.encode()
     subprocess.run(["git", "apply", "--whitespace=nowarn", "-"], cwd=tmp_path, input=patch, check=True)
     found = {p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert found == b

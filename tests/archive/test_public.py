@@ -19,7 +19,7 @@ def test_the_public_names() -> None:
         *("Agent", "Call", "Change", "Decision", "Evaluation", "Expansion", "Entry", "Row", "ROW_TYPES"),
         *("GateVerdict", "TestResult", "Usage", "AgentId", "TaskId", "Json", "job_id"),
         *("DecisionKind", "ExpansionOutcome", "Outcome", "Split", "TestStatus"),
-        *("Blobs", "GitStore", "Lineage", "check_path", "patch_between", "tree_hash"),
+        *("Blobs", "GitStore", "Lineage", "Patch", "bounded_patch", "check_path", "tree_hash"),
         *("FORMAT_VERSION", "SCHEMAS", "fold_regrades"),
         *(name for name in vars(errors) if name.endswith("Error") and name != "OSError"),
     }
