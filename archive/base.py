@@ -21,7 +21,8 @@ takes at most one result that is not void; re-grades (`Evaluation.replaces`) sta
 
 *Nothing from nowhere.* A decision is about a recorded agent. A result names a recorded decision of its kind,
 and what it says of agent, task and parent is what was decided. An agent's parents, an expansion's child and
-the evaluation that a re-grade replaces are recorded, at the latest in the same entry.
+the evaluation that a re-grade replaces are recorded, at the latest in the same entry; the re-grade is a result
+of the same decision, which has a counted one.
 
 *Plain values.* What goes in must come back equal, so JSON columns take only what JSON gives back: lists but
 no tuples, finite numbers, text keys. Rows that came in are not referred to afterwards.

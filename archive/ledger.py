@@ -48,7 +48,7 @@ class Ledger:
         self._open: dict[int, _About] = {}
         self._depths: dict[AgentId, int] = {}
         self._expansions: set[str] = set()
-        self._evaluations: set[str] = set()
+        self._evaluations: dict[str, int] = {}
         self._rollouts: set[str] = set()
 
     @property
@@ -91,10 +91,10 @@ class Ledger:
                     self._depths[row.id] = row.depth
                 case Expansion():
                     self._expansions.add(row.id)
-                    self._close(row)
+                    self._close(row.decision, row.outcome.counted)
                 case Evaluation():
-                    self._evaluations.add(row.id)
-                    self._close(row)
+                    self._evaluations[row.id] = row.decision
+                    self._close(row.decision, row.outcome.counted)
                 case Call():
                     self._rollouts.add(row.rollout)
         self._states.append(state)
@@ -120,12 +120,12 @@ class Ledger:
             self._states[seq] = _State.OPEN
             self._open[seq] = about
         self._depths.update(agents)
-        for ids, results in ((self._expansions, expansions), (self._evaluations, evaluations)):
-            for id, decision, counted in results:
-                ids.add(id)
-                if counted:
-                    self._states[decision] = _State.DONE
-                    self._open.pop(decision, None)
+        for id, decision, counted in expansions:
+            self._expansions.add(id)
+            self._close(decision, counted)
+        for id, decision, counted in evaluations:
+            self._evaluations[id] = decision
+            self._close(decision, counted)
         self._rollouts.update(rollouts)
 
     def _check_ids(self, rows: Sequence[Row]) -> None:
@@ -184,16 +184,22 @@ class Ledger:
             raise UnknownEvaluationError(
                 f"evaluation {evaluation.id} replaces {evaluation.replaces}, which is not recorded"
             )
-        if self._state(evaluation.decision) is _State.NO_DECISION:
-            raise UnknownDecisionError(
-                f"result {evaluation.id} names decision {evaluation.decision}, which nobody made"
+        decision = self._evaluations[evaluation.replaces]
+        if evaluation.decision != decision:
+            raise EntryError(
+                f"{evaluation.replaces} is a result of decision {decision}, but evaluation {evaluation.id}, which "
+                f"replaces it, names decision {evaluation.decision}"
+            )
+        if self._state(decision) is not _State.DONE:
+            raise EntryError(
+                f"decision {decision} has no counted result, so {evaluation.id} cannot be a re-grade of it"
             )
         self._check_agents([evaluation.agent], {})
 
     def _state(self, decision: int) -> _State:
         return _State(self._states[decision]) if decision < len(self._states) else _State.NO_DECISION
 
-    def _close(self, result: Expansion | Evaluation) -> None:
-        if result.outcome.counted:
-            self._states[result.decision] = _State.DONE
-            self._open.pop(result.decision, None)
+    def _close(self, decision: int, counted: bool) -> None:
+        if counted:
+            self._states[decision] = _State.DONE
+            self._open.pop(decision, None)

@@ -105,16 +105,13 @@ class RunReader:
 
 
 def fold_regrades(evaluations: pa.Table) -> pa.Table:
-    """Drop voids, and of an evaluation and the re-grades that stand for it keep the last."""
+    """Drop voids, and of an evaluation and its re-grades, which share their decision, keep the last."""
     counted = evaluations.filter(pc.not_equal(evaluations["outcome"].cast(pa.string()), Outcome.VOID.value))
-    regrades = counted.filter(pc.is_valid(counted["replaces"])).select(["id", "replaces"]).to_pydict()
-    first_of: dict[str, str] = {}
-    last_of: dict[str, str] = {}
-    for id, replaced in zip(regrades["id"], regrades["replaces"], strict=True):
-        first_of[id] = first_of.get(replaced, replaced)
-        last_of[first_of[id]] = id
-    stale = (first_of.keys() | last_of.keys()) - set(last_of.values())
-    return counted.filter(pc.invert(pc.is_in(counted["id"], pa.array(sorted(stale), pa.string()))))
+    places = pa.table(
+        {"decision": counted["decision"], "place": pa.array(range(counted.num_rows), pa.int64())}
+    )
+    last = places.group_by("decision").aggregate([("place", "max")])["place_max"]
+    return counted.take(pa.array(sorted(last.to_pylist()), pa.int64()))
 
 
 def leaderboard(lineage: Lineage, evaluations: pa.Table, *, split: Split, mass: float) -> pa.Table:

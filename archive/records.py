@@ -283,6 +283,8 @@ class Evaluation:
             raise ValueError(
                 f"only a resolved evaluation scores above 0, got {self.score} for {self.outcome}"
             )
+        if self.replaces is not None and self.usage != Usage():
+            raise ValueError(f"a re-grade calls no model, so its usage must be zero, got {self.usage}")
 
 
 @dataclass(frozen=True, kw_only=True)

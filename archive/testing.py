@@ -128,6 +128,23 @@ def an_evaluation(
     )
 
 
+def a_regrade(
+    seq: int, of: Evaluation, *, attempt: int = 1, outcome: Outcome = Outcome.RESOLVED
+) -> Evaluation:
+    """The answer of `of` graded again: the `attempt`-th time."""
+    return replace(
+        of,
+        id=job_id("run", of.decision, "regrade", attempt),
+        seq=seq,
+        attempt=attempt,
+        outcome=outcome,
+        score=None if outcome is Outcome.VOID else float(outcome is Outcome.RESOLVED),
+        usage=Usage(),
+        solve_s=0.0,
+        replaces=of.id,
+    )
+
+
 def an_expansion(
     seq: int = 2,
     *,
@@ -317,11 +334,20 @@ class ArchiveContract:
 
     def test_a_regrade_stands_beside_what_it_replaces(self, archive: Archive) -> None:
         self.fill(archive, (an_agent(0),), (a_decision(1),), (an_evaluation(2),))
-        regrade = replace(an_evaluation(3, decision=1, attempt=2), replaces=an_evaluation(2).id)
+        regrade = a_regrade(3, an_evaluation(2), outcome=Outcome.UNRESOLVED)
         archive.append(regrade)
         assert next(archive.entries(3)).rows == (regrade,)
         with pytest.raises(UnknownEvaluationError, match="f00"):
-            archive.append(replace(an_evaluation(4, decision=1, attempt=3), replaces="f00"))
+            archive.append(replace(a_regrade(4, regrade, attempt=2), replaces="f00"))
+
+    def test_a_regrade_is_about_the_counted_result_that_it_replaces(self, archive: Archive) -> None:
+        first, void = an_evaluation(2), an_evaluation(4, outcome=Outcome.VOID)
+        self.fill(archive, (an_agent(0),), (a_decision(1),), (first,), (a_decision(3),), (void,))
+        with pytest.raises(EntryError, match="is a result of decision 1"):
+            archive.append(a_regrade(5, replace(first, decision=3)))
+        with pytest.raises(EntryError, match="decision 3 has no counted result"):
+            archive.append(a_regrade(5, void))
+        self.assert_holds(archive, 5)
 
     @pytest.mark.parametrize(
         "result", [an_evaluation(1, decision=0), an_evaluation(1, decision=5), an_expansion(1, decision=0)]

@@ -34,6 +34,7 @@ from dgm.jobs.files import packed_files, unpacked_files
 from dgm.jobs.manifest import MANIFEST, Manifest
 from dgm.llm import Allowance, RolloutRecord, packed
 from dgm.operators import Operator
+from dgm.results import latest
 from dgm.streams import Purpose, stream
 from sandbox import Files
 
@@ -136,10 +137,8 @@ class RunPlanner:
         )
 
     def _earlier(self, agent: AgentId, seq: int) -> list[Evaluation]:
-        """The agent's evaluations before `seq`; of a re-graded one only the last grading."""
-        rows = [row for row in self._evaluations[agent] if row.seq < seq]
-        replaced = {row.replaces for row in rows}
-        return [row for row in rows if row.id not in replaced]
+        """The agent's counted evaluations before `seq`; of a re-graded one only the last grading."""
+        return latest(row for row in self._evaluations[agent] if row.seq < seq)
 
     def _evidence(self, row: Evaluation) -> Evidence:
         return Evidence(
@@ -218,9 +217,7 @@ class RunPlanner:
             patch=self._blob(result.patch),
             detail=detail,
             usage=Usage() if result.record is None else result.record.usage,
-            parent_evaluations=sum(
-                row.outcome.counted for row in self._earlier(decision.agent, decision.seq)
-            ),
+            parent_evaluations=len(self._earlier(decision.agent, decision.seq)),
             parent_depth=parent.depth,
             queued_s=result.queued_s,
             seconds=result.seconds,

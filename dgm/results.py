@@ -43,17 +43,15 @@ class Gain:
 
 
 def latest(rows: Iterable[Row]) -> list[Evaluation]:
-    """Counted evaluations, each re-graded one as its last counted grading says, in the order of the first gradings."""
-    by_id: dict[str, Evaluation] = {}
-    origin: dict[str, str] = {}
+    """Counted evaluations, each as its last counted grading says, in the order of the first gradings.
+
+    A decision has one counted evaluation and any number of re-grades of it.
+    """
+    by_decision: dict[int, Evaluation] = {}
     for row in rows:
-        if not isinstance(row, Evaluation):
-            continue
-        first = row.id if row.replaces is None else origin.get(row.replaces, row.replaces)
-        origin[row.id] = first
-        if row.outcome.counted:
-            by_id[first] = row
-    return list(by_id.values())
+        if isinstance(row, Evaluation) and row.outcome.counted:
+            by_decision[row.decision] = row
+    return list(by_decision.values())
 
 
 def score(evaluations: Sequence[Evaluation], agent: AgentId, split: Split = Split.TEST) -> Score:

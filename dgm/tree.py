@@ -69,7 +69,7 @@ class Tree:
         self._index: dict[AgentId, int] = {}
         self._data = np.zeros((len(_Column), 16), dtype=np.int64)
         self._used: list[set[int]] = []
-        self._scored: dict[str, tuple[int, bool]] = {}
+        self._scored: dict[int, bool] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -163,12 +163,11 @@ class Tree:
             case Expansion():
                 self._spend(row.usage.cost_microusd, row.usage.calls)
                 self._expanded(row)
+            case Evaluation() if row.replaces is not None:
+                self._regraded(row)
             case Evaluation():
                 self._spend(row.usage.cost_microusd, row.usage.calls)
-                if row.replaces is not None:
-                    self._regraded(row)
-                else:
-                    self._evaluated(row)
+                self._evaluated(row)
             case _:
                 pass
 
@@ -227,16 +226,15 @@ class Tree:
             self.evaluations_started -= 1
             return
         success = row.outcome is Outcome.RESOLVED
-        self._scored[row.id] = (i, success)
+        self._scored[row.decision] = success
         self._count(i, success, 1)
 
     def _regraded(self, row: Evaluation) -> None:
-        if row.split is not Split.SEARCH or row.replaces not in self._scored or not row.outcome.counted:
+        """Move one count: the last grade of a decision's answer is the one that counts."""
+        if row.decision not in self._scored or not row.outcome.counted:
             return
-        i, before = self._scored[row.replaces]
-        after = row.outcome is Outcome.RESOLVED
-        self._scored[row.replaces] = (i, after)
-        self._scored[row.id] = (i, after)
+        i, before, after = self._index[row.agent], self._scored[row.decision], row.outcome is Outcome.RESOLVED
+        self._scored[row.decision] = after
         self._count(i, before, -1)
         self._count(i, after, 1)
 

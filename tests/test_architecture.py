@@ -38,6 +38,7 @@ MAY_IMPORT = {
         "dgm.jobs",
         "dgm.llm",
         "dgm.operators",
+        "dgm.results",
         "dgm.streams",
     },
     "dgm.results": {"archive", "dgm.cmp"},

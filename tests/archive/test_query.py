@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import beta
 
 from archive import Outcome, Row, RunInfo, RunReader, Split, create_run, open_run
-from archive.testing import a_decision, a_search, agent_id, an_agent, an_evaluation, an_expansion
+from archive.testing import a_decision, a_regrade, a_search, agent_id, an_agent, an_evaluation, an_expansion
 
 
 @pytest.fixture
@@ -89,15 +89,10 @@ def test_agents_nobody_evaluated_stand_in_the_order_they_were_made(tmp_path: Pat
 def test_of_an_evaluation_and_its_regrades_the_last_counts(tmp_path: Path) -> None:
     first = an_evaluation(2, agent="a")
 
-    def regrade(seq: int, replaces: str, outcome: Outcome, attempt: int) -> Row:
-        return replace(
-            an_evaluation(seq, decision=1, agent="a", attempt=attempt, outcome=outcome), replaces=replaces
-        )
-
-    second = regrade(3, first.id, Outcome.UNRESOLVED, 2)
-    third = regrade(4, second.id, Outcome.RESOLVED, 3)  # type: ignore[union-attr]
-    fourth = regrade(5, first.id, Outcome.UNRESOLVED, 4)
-    void = regrade(6, first.id, Outcome.VOID, 5)
+    second = a_regrade(3, first, attempt=1, outcome=Outcome.UNRESOLVED)
+    third = a_regrade(4, second, attempt=2)
+    fourth = a_regrade(5, first, attempt=3, outcome=Outcome.UNRESOLVED)
+    void = a_regrade(6, first, attempt=4, outcome=Outcome.VOID)
     expected = [(1, 0), (0, 1), (1, 0), (0, 1), (0, 1)]
     with create_run(tmp_path / "run", RunInfo(id="run", seed=1)) as run:
         run.append(an_agent(0, id="a"))

@@ -129,7 +129,7 @@ expansions = st.one_of(
 evaluations = st.one_of(
     st.builds(
         Evaluation,
-        **results,
+        **{**results, "usage": usage},
         agent=names,
         task=names,
         split=st.sampled_from(Split),
@@ -141,8 +141,9 @@ evaluations = st.one_of(
         answer=maybe,
         solve_s=seconds,
         grade_s=seconds,
-        replaces=maybe,
+        replaces=replaces,
     )
+    for usage, replaces in [(usages, st.none()), (st.just(Usage()), names)]
     for outcome, score in [
         (st.just(Outcome.RESOLVED), st.floats(0, 1)),
         (st.just(Outcome.VOID), st.none()),

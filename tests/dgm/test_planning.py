@@ -28,6 +28,7 @@ from archive import (
     open_run,
     tree_hash,
 )
+from archive.testing import a_regrade
 from dgm.gates import Gates
 from dgm.jobs import EvaluateJob, EvaluateResult, ExpandJob, ExpandResult, Job, voided
 from dgm.jobs.evaluate import evaluate
@@ -288,20 +289,10 @@ class TestJobs:
         assert TASK.instruction in job.brief
 
     def test_of_a_regraded_evaluation_the_last_grading_counts(self, driver: Driver) -> None:
-        decision = driver.evaluated(Outcome.UNRESOLVED)
+        driver.evaluated(Outcome.UNRESOLVED)
         with open_run(driver.run.path) as run:
             first = next(r for e in run.entries() for r in e.rows if isinstance(r, Evaluation))
-        driver.append(
-            replace(
-                first,
-                id="2" * 32,
-                seq=driver.run.next_seq,
-                outcome=Outcome.RESOLVED,
-                score=1.0,
-                replaces=first.id,
-                decision=decision.seq,
-            )
-        )
+        driver.append(a_regrade(driver.run.next_seq, first))
         expand = driver.decide(DecisionKind.EXPAND)
         job = driver.planner.job(expand, 1)
         assert isinstance(job, ExpandJob)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive import Agent, Evaluation, Outcome, Split
-from archive.testing import an_agent, an_evaluation, id_at
+from archive.testing import a_regrade, an_agent, an_evaluation, id_at
 from dgm.cmp import Counts
 from dgm.results import Score, gain, latest, score
 
@@ -24,26 +24,14 @@ def rows(draw: st.DrawFn) -> list[Evaluation]:
     made: list[Evaluation] = []
     for n in range(draw(st.integers(0, 12))):
         outcome = draw(outcomes)
-        old = draw(st.sampled_from([None, *made]))
+        old = draw(st.sampled_from([None, *(row for row in made if row.outcome.counted)]))
         fresh = replace(
             an_evaluation(2 * n + 2, outcome=outcome),
             agent=draw(st.sampled_from(AGENTS)),
             task=draw(st.sampled_from(TASKS)),
             split=draw(st.sampled_from(Split)),
         )
-        if old is None:
-            made.append(fresh)
-        else:
-            made.append(
-                replace(
-                    fresh,
-                    agent=old.agent,
-                    task=old.task,
-                    split=old.split,
-                    decision=old.decision,
-                    replaces=old.id,
-                )
-            )
+        made.append(fresh if old is None else a_regrade(2 * n + 2, old, attempt=n + 1, outcome=outcome))
     return made
 
 
@@ -55,12 +43,12 @@ def a_score(values: Sequence[float]) -> Score:
 
 def test_a_regrade_takes_the_place_of_what_it_replaces() -> None:
     first, other = an_evaluation(2, outcome=Outcome.UNRESOLVED), an_evaluation(4)
-    again = replace(an_evaluation(6), replaces=first.id)
-    once_more = replace(an_evaluation(8, outcome=Outcome.CRASHED), replaces=again.id)
+    again = a_regrade(6, first)
+    once_more = a_regrade(8, again, attempt=2, outcome=Outcome.UNRESOLVED)
     assert latest([an_agent(), first, other]) == [first, other]
     assert latest([first, other, again]) == [again, other]
     assert latest([first, other, again, once_more]) == [once_more, other]
-    failed = replace(an_evaluation(10, outcome=Outcome.VOID), replaces=again.id)
+    failed = a_regrade(10, again, attempt=2, outcome=Outcome.VOID)
     assert latest([first, other, again, failed]) == [again, other]
 
 

@@ -20,8 +20,9 @@ from archive import (
     Row,
     Split,
 )
-from archive.testing import an_evaluation, an_expansion
+from archive.testing import a_regrade, an_evaluation, an_expansion
 from dgm.cmp import Counts, clade_counts
+from dgm.results import latest
 from dgm.tree import MAX_ATTEMPTS, Tree
 
 TASKS = tuple(f"katas/t{n}" for n in range(6))
@@ -51,16 +52,12 @@ def evaluate(seq: int, agent: int, task: str, split: Split = Split.SEARCH) -> De
     )
 
 
-def evaluated(
-    decision: Decision, outcome: Outcome, attempt: int = 1, replaces: str | None = None
-) -> Evaluation:
+def evaluated(decision: Decision, outcome: Outcome, attempt: int = 1) -> Evaluation:
     assert decision.task is not None
     assert decision.split is not None
     return replace(
         an_evaluation(),
-        id=f"{decision.seq:030x}{attempt:02x}"
-        if replaces is None
-        else f"{decision.seq:030x}{90 + attempt:02x}",
+        id=f"{decision.seq:030x}{attempt:02x}",
         seq=1000 + decision.seq,
         decision=decision.seq,
         attempt=attempt,
@@ -69,7 +66,6 @@ def evaluated(
         split=decision.split,
         outcome=outcome,
         score=None if outcome is Outcome.VOID else float(outcome is Outcome.RESOLVED),
-        replaces=replaces,
     )
 
 
@@ -159,10 +155,55 @@ def test_only_the_search_split_steers() -> None:
 def test_a_regrade_takes_the_place_of_what_it_replaces() -> None:
     decision = evaluate(1, 1, TASKS[0])
     before = evaluated(decision, Outcome.RESOLVED)
-    again = evaluated(decision, Outcome.UNRESOLVED, replaces=before.id)
-    tree = fold(seed(), child(1, 0, 1), decision, before, again)
+    tree = fold(seed(), child(1, 0, 1), decision, before)
+    cost, calls = tree.cost_microusd, tree.calls
+    tree.observe(a_regrade(2000, before, outcome=Outcome.UNRESOLVED))
     assert tree.counts(name(1)) == Counts(0, 1)
     assert (tree.clade_resolved[0], tree.clade_unresolved[0]) == (0, 1)
+    assert (tree.evaluations_started, tree.cost_microusd, tree.calls) == (1, cost, calls)
+
+
+def test_a_regrade_of_a_test_task_does_not_steer() -> None:
+    decision = evaluate(1, 0, "katas/other", Split.TEST)
+    before = evaluated(decision, Outcome.RESOLVED)
+    tree = fold(seed(), decision, before, a_regrade(2000, before, outcome=Outcome.UNRESOLVED))
+    assert tree.counts(name(0)) == Counts()
+    assert (tree.clade_resolved[0], tree.clade_unresolved[0]) == (0, 0)
+
+
+@given(
+    st.lists(st.integers(0, 10**6), max_size=5),
+    st.lists(st.tuples(st.integers(0, 10**6), st.booleans(), st.sampled_from(list(Outcome))), max_size=40),
+)
+def test_with_regrades_the_counts_are_those_of_the_last_grades(
+    shapes: list[int], steps: list[tuple[int, bool, Outcome]]
+) -> None:
+    """Each step is an evaluation or grades an earlier answer again, one that was graded again already included."""
+    agents = [seed()]
+    for n, shape in enumerate(shapes, start=1):
+        agents.append(child(n, shape % n, agents[shape % n].depth + 1))
+    tree, rows = fold(*agents), list[Evaluation]()
+    for seq, (which, again, outcome) in enumerate(steps, start=100):
+        counted = [row for row in rows if row.outcome.counted]
+        if again and counted:
+            rows.append(a_regrade(1000 + seq, counted[which % len(counted)], attempt=seq, outcome=outcome))
+        else:
+            split = list(Split)[which % 3]
+            decision = evaluate(seq, which % len(agents), TASKS[which % len(TASKS)], split)
+            tree.observe(decision)
+            rows.append(evaluated(decision, outcome))
+        tree.observe(rows[-1])
+    own = dict.fromkeys((agent.id for agent in agents), Counts())
+    for row in latest(rows):
+        if row.split is Split.SEARCH:
+            success = row.outcome is Outcome.RESOLVED
+            own[row.agent] += Counts(int(success), int(not success))
+    lineage = Lineage(agents)
+    for agent in agents:
+        i = tree.index(agent.id)
+        assert tree.counts(agent.id) == own[agent.id]
+        clade = Counts(int(tree.clade_resolved[i]), int(tree.clade_unresolved[i]))
+        assert clade == clade_counts(lineage, own, agent.id)
 
 
 def test_views_cannot_be_written() -> None:
