@@ -97,7 +97,7 @@ def _docker(options: Options) -> Sandbox:
 def _bubblewrap(options: Options) -> Sandbox:
     from sandbox.local.bubblewrap import BubblewrapSandbox
 
-    return BubblewrapSandbox(cache=options.cache)
+    return BubblewrapSandbox(cache=options.cache, instance=options.instance)
 
 
 def _process(options: Options) -> Sandbox:

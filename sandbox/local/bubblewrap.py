@@ -2,12 +2,14 @@
 
 Between two commands a box is nothing but frames of its workspace on our side: every `exec` is a fresh `bwrap`
 whose process 1 is `init.py`. As root each box first gets an unprivileged uid of its own, so that `bwrap`
-never runs privileged and boxes do not share a per-user process count. Not promised, for want of a cgroup: a
-limit on the box's memory as a whole (each process has one of its own), and on its use of the CPU.
+never runs privileged. Memory, processes and CPU of a box as a whole are limited by a control group (`cgroup.py`)
+where this user may make one; elsewhere each process has limits of its own, and `digests` says so.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import random
 import shutil
@@ -17,6 +19,7 @@ import stat
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +30,7 @@ from typing import Self
 from sandbox.base import BoxSpec, ExecResult, Files, Level, Limits
 from sandbox.errors import BoxEndedError, InvalidSpecError, SandboxUnavailableError
 from sandbox.local import init
+from sandbox.local.cgroup import GATE, Group, Groups
 from sandbox.local.filter import program
 from sandbox.local.runtime import Runtime, readable_by_others, runtime
 from sandbox.local.watch import (
@@ -48,7 +52,12 @@ PORT = 8080
 UIDS = range(
     40_000, 60_000
 )  # above people and services, below the ranges that systemd and user namespaces hand out
-WEAKNESSES = "memory limited per process only, CPU not at all"
+WEAKNESSES = (
+    "the programs of the host below /usr can be read; agent and relay are one user;"
+    " system calls are refused by a list, where Docker allows by a list"
+)
+UNGROUPED = "no control group here: memory is limited per process only, CPU not at all"
+SHARED_UID = "not started as root: all boxes run as the user who runs the search"
 _PATH = "/opt/dgm/bin:/usr/local/bin:/usr/bin:/bin"
 _TMP_BYTES = 64 << 20
 _SHM_BYTES = 16 << 20
@@ -75,7 +84,7 @@ class Tool:
 
 
 class BubblewrapSandbox:
-    def __init__(self, *, cache: Path | None = None) -> None:
+    def __init__(self, *, cache: Path | None = None, instance: str | None = None) -> None:
         self._tool = Tool.find()
         self._runtime = runtime(cache)
         if os.geteuid() == 0 and not readable_by_others(self._runtime.directory):
@@ -85,8 +94,13 @@ class BubblewrapSandbox:
         self._filter = program()
         self._base = _base_arguments(self._tool, self._runtime)
         self._uids = _Uids() if os.geteuid() == 0 else None
+        self._groups = Groups.find(instance or uuid.uuid4().hex[:12])
         self._boxes: set[BubblewrapBox] = set()
         self._lock = threading.Lock()
+
+    @property
+    def groups(self) -> Groups | None:
+        return self._groups
 
     @property
     def filter(self) -> bytes:
@@ -98,7 +112,20 @@ class BubblewrapSandbox:
 
     @property
     def digests(self) -> Mapping[str, str]:
-        return {"runtime": self._runtime.digest, "bubblewrap": self._tool.version, "weak": WEAKNESSES}
+        weak = [WEAKNESSES]
+        if self._groups is None:
+            weak.append(UNGROUPED)
+        elif "cpu" not in self._groups.controllers:
+            weak.append("use of the CPU is not limited")
+        if self._uids is None:
+            weak.append(SHARED_UID)
+        return {
+            "runtime": self._runtime.digest,
+            "bubblewrap": self._tool.version,
+            "filter": hashlib.sha256(self._filter).hexdigest()[:16],
+            "limits": "control group" if self._groups else "per process",
+            "weak": "; ".join(weak),
+        }
 
     def open(self, spec: BoxSpec) -> BubblewrapBox:
         checked(spec)
@@ -185,10 +212,11 @@ class BubblewrapBox:
             # A name and a link's target have up to 4096 bytes each.
             back = Capture(limits.disk_bytes + limits.disk_files * 8400 + (1 << 16))
             timed_out = run.watch(stdout, stderr, back, began + limits.seconds)
+            memory_kills = run.memory_kills()
         report = read_report(back.data)
         result = result_of(
             report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=argv,
-            untouched=self._untouched,
+            untouched=self._untouched, memory_kills=memory_kills,
         )  # fmt: skip
         self._untouched = False
         if timed_out:
@@ -227,6 +255,7 @@ class BubblewrapBox:
                 Capture(1 << 16),
             )
             timed_out = driver.watch(stdout, stderr, back, began + limits.seconds)
+            memory_kills = driver.memory_kills()
             worker_said = worker.finish()
         if timed_out:
             self._ended = "killed at its deadline"
@@ -236,7 +265,7 @@ class BubblewrapBox:
             raise SandboxUnavailableError(f"the box for {list(untrusted)[:1]} did not start")
         return result_of(
             report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=trusted,
-            untouched=True,
+            untouched=True, memory_kills=memory_kills,
         )  # fmt: skip
 
     def get(self) -> Files:
@@ -263,6 +292,10 @@ class BubblewrapBox:
     @property
     def filter(self) -> bytes:
         return self._sandbox.filter
+
+    @property
+    def groups(self) -> Groups | None:
+        return self._sandbox.groups
 
     def arguments(self, areas: Sequence[str], env: Mapping[str, str], seccomp: int) -> list[str]:
         return self._sandbox.arguments(self._spec, areas, env, seccomp)
@@ -294,6 +327,7 @@ class _Run:
         self._env = env
         self._door = door
         self._process: subprocess.Popen[bytes]
+        self._group: Group | None = None
         self._report: int
 
     def start(
@@ -308,12 +342,16 @@ class _Run:
     ) -> None:
         if not argv:
             raise InvalidSpecError("a command needs at least one word")
+        if self._box.groups is not None:
+            self._group = self._box.groups.make(limits)
+            self._stack.callback(self._group.close)
         self._report, report_in = pipe()
         self._stack.callback(os.close, self._report)
         tree_in = in_memory(tree)
         filter_in = in_memory(self._box.filter)
         passed = [report_in, tree_in, filter_in]
-        given = {**options, "report": str(report_in), "tree_in": str(tree_in), **rlimits(limits)}
+        given = {**options, "report": str(report_in), "tree_in": str(tree_in)}
+        given |= rlimits(limits, grouped=self._group is not None)
         if channel is not None:
             passed.append(channel.fileno())
             given["channel"] = str(channel.fileno())
@@ -322,10 +360,13 @@ class _Run:
         arguments = self._box.arguments(self._areas, self._env, filter_in)
         command = [*arguments, *(f"{key}={value}" for key, value in given.items()), "--", *argv]
         output = subprocess.DEVNULL if silent else subprocess.PIPE
+        given_in = subprocess.DEVNULL
+        if self._group is not None:
+            command, given_in = [*GATE, *command], subprocess.PIPE
         uid = self._box.uid
         try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=passed, env={},
+                command, stdin=given_in, stdout=output, stderr=output, pass_fds=passed, env={},
                 cwd="/", start_new_session=True,
                 user=uid, group=uid, extra_groups=None if uid is None else [],
             )  # fmt: skip
@@ -336,6 +377,15 @@ class _Run:
             os.close(tree_in)
             os.close(filter_in)
         self._stack.callback(self._kill)
+        if self._group is not None:
+            assert self._process.stdin is not None
+            self._group.add(self._process.pid)
+            with contextlib.suppress(BrokenPipeError), self._process.stdin as gate:
+                gate.write(b"go\n")
+
+    def memory_kills(self) -> int | None:
+        """How many of its processes fell to the memory limit; None where nobody counts."""
+        return None if self._group is None else self._group.memory_kills()
 
     def watch(self, stdout: Capture, stderr: Capture, report: Capture, deadline: float) -> bool:
         assert self._process.stdout is not None
@@ -359,7 +409,7 @@ class _Run:
     def _kill(self) -> None:
         kill_group(self._process, signal.SIGKILL)
         self._process.wait()
-        for stream in (self._process.stdout, self._process.stderr):
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
 

@@ -19,6 +19,8 @@ from sandbox.transfer import Kind, Member
 FLOOD_PAUSE = 0.002  # seconds after each read beyond a cap: a flood must not take a core of ours
 GRACE = 2.0  # seconds between asking a process to end its children and killing it
 CANNOT_START, KILLED = 126, 128 + signal.SIGKILL
+_KILLED = ("memory", f"signal {signal.SIGKILL}", f"exited {KILLED}", "")
+"""How a command may have ended that the memory limit stopped; nothing is known when it took the init too."""
 _KINDS = {
     init.FILE: Kind.FILE,
     init.DIRECTORY: Kind.DIRECTORY,
@@ -111,15 +113,14 @@ def watch(
     return timed_out
 
 
-def rlimits(limits: Limits) -> dict[str, str]:
-    """Limits of each process. Not the address space: threads reserve far more of it than they use."""
-    return {
-        "data": str(limits.memory_bytes),
-        "fsize": str(limits.file_bytes),
-        "nofile": str(limits.open_files),
-        "nproc": str(limits.processes),
-        "core": "0",
-    }
+def rlimits(limits: Limits, *, grouped: bool = False) -> dict[str, str]:
+    """Limits of each process; memory and processes only where no control group limits them for all together.
+
+    Not the address space: threads reserve far more of it than they use.
+    """
+    alone = {"data": str(limits.memory_bytes), "nproc": str(limits.processes)}
+    always = {"fsize": str(limits.file_bytes), "nofile": str(limits.open_files), "core": "0"}
+    return always if grouped else {**alone, **always}
 
 
 def kill_group(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGKILL) -> None:
@@ -183,8 +184,11 @@ def result_of(
     seconds: float,
     argv: Sequence[str],
     untouched: bool,
+    memory_kills: int | None = None,
 ) -> ExecResult:
     """The command's own result, or an error where the machine failed before it could have one.
+
+    `memory_kills` is what the box's control group counted, None without one: then the init's word is taken.
 
     Once the command was started nothing is the machine's fault any more: what it does to its init must not look like
     an outage. In a box that is no longer `untouched` that holds for laying out its tree too.
@@ -197,8 +201,10 @@ def result_of(
     ending = report.ending or ""
     if timed_out:
         pass
-    elif ending == "memory":
+    elif ending in _KILLED if memory_kills else ending == "memory" and memory_kills is None:
         memory = True
+    elif ending == "memory":  # in some other box
+        exit_code = KILLED
     elif ending.startswith("exited "):
         exit_code = int(ending.removeprefix("exited "))
     elif ending.startswith("signal "):
