@@ -157,7 +157,8 @@ def choose_level(config: Plain, upstream: Upstream, say: Callable[[str], None]) 
         ) from error
     box_maker.close()
     failed = "".join(f" ({attempt.level}: {attempt.fault})" for attempt in tried if attempt.fault)
-    say(f"sandbox: {box_maker.level}{failed}")
+    weak = box_maker.digests.get("weak")
+    say(f"sandbox: {box_maker.level}{failed}{f'; weak: {weak}' if weak else ''}")
     return box_maker.level
 
 

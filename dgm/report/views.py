@@ -25,7 +25,8 @@ from dgm.tree import Tree
 REHEARSED = "rehearsal: a stand-in answered, not a model; this shows that the machine works, nothing more"
 STRONGEST = "docker"
 """The sandbox level about which nothing needs to be said."""
-UNPROTECTED = "process"
+WEAK = "weak"
+"""What a row's digests call that which its sandbox could not promise."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ class RunView:
         return {"run": run, **content}
 
     def all_notes(self) -> tuple[str, ...]:
-        """The notes, with one about sandboxes if any result came from a weaker one than Docker."""
-        return (*self.notes, *_sandbox_notes(self.levels))
+        """The notes, with one for each sandbox weaker than Docker that results came from."""
+        return (*self.notes, *_sandbox_notes(self.rows))
 
 
 def view_of(run: RunReader) -> RunView:
@@ -111,11 +112,13 @@ def _answered_by(config: Json, depth: int = 0) -> tuple[bool, tuple[str, ...]]:
     return rehearsed, (note, *notes)
 
 
-def _sandbox_notes(levels: Sequence[str]) -> tuple[str, ...]:
-    weaker = [level for level in levels if level != STRONGEST]
-    if not weaker:
-        return ()
-    told = f"sandbox: {' and '.join(weaker)}, weaker than {STRONGEST}"
-    if UNPROTECTED in weaker:
-        told += "; a bare process keeps agents from neither the network nor the files of this machine"
-    return (told,)
+def _sandbox_notes(rows: Sequence[Row]) -> tuple[str, ...]:
+    """A line for each weaker level, with every weakness that its rows recorded."""
+    weaknesses: dict[str, set[str]] = {}
+    for row in rows:
+        if isinstance(row, Evaluation | Expansion) and row.sandbox and row.sandbox != STRONGEST:
+            weaknesses.setdefault(row.sandbox, set()).update(filter(None, [row.digests.get(WEAK)]))
+    return tuple(
+        f"sandbox: {level}, weaker than {STRONGEST}" + "".join(f"; {told}" for told in sorted(known))
+        for level, known in sorted(weaknesses.items())
+    )

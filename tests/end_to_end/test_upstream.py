@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from archive import Call, Decision, open_run
+from sandbox.local.bubblewrap import WEAKNESSES
 from tests.dgm.commands import dgm
 from tests.end_to_end.real import (
     Driver,
@@ -43,7 +45,7 @@ def test_every_call_at_the_provider_is_a_row(tmp_path: Path) -> None:
         asked = upstream.requests()
     assert said.status == 0, said.err
     assert "rehearsal" not in said.out
-    assert "sandbox: bubblewrap, weaker than docker" in said.out
+    assert f"sandbox: bubblewrap, weaker than docker; {WEAKNESSES}" in said.out
     assert_whole(run)
     calls = rows_of(run, Call)
     assert counts["requests"] == counts["answered"] == len(calls) == bought(run) > 0
@@ -51,6 +53,10 @@ def test_every_call_at_the_provider_is_a_row(tmp_path: Path) -> None:
     assert counts["output_tokens"] == sum(call.output_tokens for call in calls)
     assert {request["body"]["model"] for request in asked} == {"gpt-5-mini"}
     assert {row.sandbox for row in results_of(run)} == {"bubblewrap"}
+    assert all(WEAKNESSES in row.digests["weak"] for row in results_of(run))
+    for page in ("tree", "best"):
+        assert WEAKNESSES in dgm(page, str(run)).out
+    assert any(WEAKNESSES in note for note in json.loads(dgm("show", str(run), "seed").out)["run"]["notes"])
 
 
 @pytest.mark.timeout(240)
