@@ -126,6 +126,8 @@ class Search:
     def _fold(self, row: Row) -> None:
         self._decider.observe(row)
         self._planner.observe(row)
+        if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None):
+            self._recent.append(not row.outcome.counted)
 
     def _heed_stops(self) -> None:
         stops = self._stops()
@@ -169,12 +171,12 @@ class Search:
             self._fold(row)
             self._display.note(row)
         void = any(isinstance(row, Evaluation | Expansion) and not row.outcome.counted for row in rows)
-        self._recent.append(void)
         if void and result.decision in self._tree.open:
             tries = self._tree.open[result.decision].attempts
             due = self._clock() + self._settings.retry_s * 2 ** (tries - 1)
             heapq.heappush(self._retries, (due, result.decision))
-        if len(self._recent) == RECENT and sum(self._recent) > RECENT / 2:
+        # Only a void can be the one too many: a run that goes on after the pause is not stopped by what is mended.
+        if void and len(self._recent) == RECENT and sum(self._recent) > RECENT / 2:
             raise RunPausedError(
                 f"paused: {sum(self._recent)} of the last {RECENT} results were void, which is never the agents' "
                 f"doing; last reason: {result.detail or 'none given'}. Mend it and run the same command to go on."

@@ -52,6 +52,8 @@ class _Column(IntEnum):
     EVALUATING = 7
     USED = 8
     DEPTH = 9
+    SET_ASIDE = 10
+    RESTS_UNTIL = 11
 
 
 class Tree:
@@ -63,6 +65,7 @@ class Tree:
         self.open: dict[int, Open] = {}
         self.evaluations_started = 0
         self.expansions_started = 0
+        self.expansions_counted = 0
         self.cost_microusd = 0
         self.calls = 0
         self._task_index = {task: i for i, task in enumerate(tasks)}
@@ -126,6 +129,15 @@ class Tree:
     def depths(self) -> Ints:
         """Levels below the seed; shape (agents,)."""
         return self._column(_Column.DEPTH)
+
+    @property
+    def resting(self) -> NDArray[np.bool_]:
+        """Agents whose last expansions were set aside, one after the other; shape (agents,).
+
+        After k of them in a row an agent rests until k more expansions, of whatever agents, have counted results: a
+        machine that works for others gives it another chance, one that fails for it alone fails ever more rarely.
+        """
+        return self._column(_Column.RESTS_UNTIL) > self.expansions_counted
 
     @property
     def expansions_in_flight(self) -> int:
@@ -212,9 +224,17 @@ class Tree:
 
     def _expanded(self, row: Expansion) -> None:
         void = not row.outcome.counted
-        if self._close(row.decision, void):
-            self._data[_Column.EXPANDING, self._index[row.parent]] -= 1
-            self.expansions_started -= void
+        if not self._close(row.decision, void):
+            return
+        i, data = self._index[row.parent], self._data
+        data[_Column.EXPANDING, i] -= 1
+        if void:
+            self.expansions_started -= 1
+            data[_Column.SET_ASIDE, i] += 1
+            data[_Column.RESTS_UNTIL, i] = self.expansions_counted + data[_Column.SET_ASIDE, i]
+        else:
+            self.expansions_counted += 1
+            data[_Column.SET_ASIDE, i] = data[_Column.RESTS_UNTIL, i] = 0
 
     def _evaluated(self, row: Evaluation) -> None:
         void = row.outcome is Outcome.VOID

@@ -28,7 +28,7 @@ class Huxley:
 
     alpha: float = 0.6
     name: str = "huxley"
-    version: int = 1
+    version: int = 2
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha <= 1:

@@ -1,7 +1,8 @@
 """When to expand and when to evaluate: UCB-Air as HGM has it (Wang 2025, https://arxiv.org/abs/2510.21614, 3.2).
 
 Expand while N^alpha >= agents + expansions in flight, N counting started evaluations; a search starts with
-min(5, slots) expansions of the seed, so that several lineages are alive before anything is known.
+min(5, slots) expansions of the seed, so that several lineages are alive before anything is known. From the first
+decision to evaluate on that is over, even if more slots come later or the machine failed one of those expansions.
 """
 
 from __future__ import annotations
@@ -35,11 +36,15 @@ class Schedule:
 
 
 def expandable(view: View) -> NDArray[np.int64]:
-    """Indices of agents that may be parents: the seed, and everyone with a counted evaluation."""
+    """Indices of agents that may be parents: the seed and everyone with a counted evaluation, but those that rest.
+
+    If all of them rest, the machine fails for everyone: then none is passed over, and it is for the driver to pause.
+    """
     evaluated = (view.tree.resolved + view.tree.unresolved) > 0
     if len(view.tree):
         evaluated[SEED] = True
-    return np.flatnonzero(evaluated)
+    awake = evaluated & ~view.tree.resting
+    return np.flatnonzero(awake if awake.any() else evaluated)
 
 
 def evaluable(view: View) -> NDArray[np.int64]:
@@ -56,10 +61,11 @@ def schedule(view: View, alpha: float) -> Schedule:
     parents, agents = expandable(view), evaluable(view)
     tree = view.tree
     spent = view.evaluations_started >= view.evaluations_budget
+    at_start = not tree.used.any()
     may_expand = view.expansions_started < view.expansions_budget and len(parents) > 0
     if spent or len(tree) == 0:
         step = Step.WAIT
-    elif may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots):
+    elif at_start and may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots):
         step = Step.EXPAND_SEED
     elif may_expand and view.evaluations_started**alpha >= len(tree) + tree.expansions_in_flight:
         step = Step.EXPAND

@@ -18,7 +18,7 @@ class Uniform:
 
     alpha: float = 0.6
     name: str = "uniform"
-    version: int = 1
+    version: int = 2
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha <= 1:

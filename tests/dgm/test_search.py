@@ -13,14 +13,25 @@ from pathlib import Path
 
 import pytest
 
-from archive import Decision, EntryError, Evaluation, Expansion, Outcome, Row, RowError, Split, open_run
+from archive import (
+    Decision,
+    EntryError,
+    Evaluation,
+    Expansion,
+    ExpansionOutcome,
+    Outcome,
+    Row,
+    RowError,
+    Split,
+    open_run,
+)
 from dgm.deciding import PolicyError
-from dgm.jobs import Job, Result
+from dgm.jobs import ExpandJob, Job, Result
 from dgm.policies import Action, Evaluate, Expand, View
 from dgm.search import RunPausedError, StoppedError
 from dgm.workers import LocalPool
 from tests.dgm import scripted
-from tests.dgm.scripted import SEARCH, TEST, Driver, Script
+from tests.dgm.scripted import SEARCH, SEED_TREE, TEST, Driver, Script
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,6 +142,38 @@ def test_a_broken_machine_pauses_the_run_and_the_same_command_goes_on(tmp_path: 
     replace(driver, work=Script()).search()
     counted = [r for r in rows(driver.path) if isinstance(r, Evaluation) and r.split is Split.SEARCH]
     assert sum(row.outcome.counted for row in counted) == 60
+
+
+def test_the_last_ten_results_are_remembered_by_the_next_driver(tmp_path: Path) -> None:
+    driver = Driver(tmp_path / "run", slots=1, work=Script(void=1.0))
+    voids: Counter[int] = Counter()
+    for drivers in (1, 2, 3):
+        with pytest.raises(RunPausedError):
+            driver.search()
+        results = [row for row in rows(driver.path) if isinstance(row, Evaluation | Expansion)]
+        voids[drivers] = len(results)
+    assert voids == {1: 10, 2: 11, 3: 12}
+    replace(driver, work=Script()).search()
+    check(driver.path, 60)
+
+
+def test_one_parent_whose_expansions_always_fail_does_not_keep_the_search_from_its_end(
+    tmp_path: Path,
+) -> None:
+    """Nor is it asked for ever: its tries stay a small part of all."""
+
+    def work(job: Job) -> Result:
+        if isinstance(job, ExpandJob) and job.tree == SEED_TREE and len(job.known) > 2:
+            raise OSError("no box for this one")
+        return Script()(job)
+
+    driver = Driver(tmp_path / "run", work=work, evaluations=80, policy="uniform")
+    driver.search()
+    check(driver.path, 80)
+    expansions = [row for row in rows(driver.path) if isinstance(row, Expansion)]
+    set_aside = sum(row.outcome is ExpansionOutcome.VOID and row.attempt == 3 for row in expansions)
+    assert set_aside > 1
+    assert set_aside * (set_aside - 1) / 2 <= sum(row.outcome.counted for row in expansions)
 
 
 def test_a_worker_that_raises_is_a_void_result(tmp_path: Path) -> None:

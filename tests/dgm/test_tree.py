@@ -145,6 +145,35 @@ def test_an_expansion_of_the_machine_s_fault_gives_its_place_back() -> None:
     assert (tree.expansions_in_flight, tree.expansions_started) == (0, 0)
 
 
+def test_a_parent_whose_expansions_are_set_aside_rests_ever_longer() -> None:
+    agents = [seed(), child(1, 0, 1)]
+    tree, seq = fold(*agents), 100
+
+    def expand(agent: int, outcome: ExpansionOutcome) -> None:
+        nonlocal seq
+        tree.observe(
+            Decision(seq=seq, kind=DecisionKind.EXPAND, agent=name(agent), policy="p", policy_version=1)
+        )
+        tries = 1 if outcome.counted else MAX_ATTEMPTS
+        for attempt in range(1, tries + 1):
+            tree.observe(
+                an_expansion(seq, decision=seq, attempt=attempt, parent=name(agent), outcome=outcome)
+            )
+        seq += 1
+
+    assert not tree.resting.any()
+    for asleep in (1, 2, 3):
+        expand(1, ExpansionOutcome.VOID)
+        for _ in range(asleep):
+            assert tree.resting.tolist() == [False, True]
+            expand(0, ExpansionOutcome.NO_CHANGE)
+        assert not tree.resting.any()
+    expand(1, ExpansionOutcome.GATED)
+    expand(1, ExpansionOutcome.VOID)
+    expand(0, ExpansionOutcome.NO_CHANGE)
+    assert not tree.resting.any()
+
+
 def test_only_the_search_split_steers() -> None:
     decision = evaluate(1, 0, "katas/other", Split.TEST)
     tree = fold(seed(), decision, evaluated(decision, Outcome.RESOLVED))

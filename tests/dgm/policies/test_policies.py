@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.random import Generator, default_rng
 
-from archive import Agent, Decision, DecisionKind, Outcome, Split
-from archive.testing import an_evaluation
+from archive import Agent, Decision, DecisionKind, ExpansionOutcome, Outcome, Split
+from archive.testing import an_evaluation, an_expansion
 from dgm.policies import Action, Evaluate, Expand, Huxley, Policy, Uniform, View, Wait
 from dgm.policies.huxley import thompson
-from dgm.tree import Tree
+from dgm.tree import MAX_ATTEMPTS, Tree
 
 TASKS = tuple(f"katas/t{n}" for n in range(24))
 POLICIES: list[Policy[None]] = [Huxley(), Uniform()]
@@ -81,6 +81,41 @@ def test_a_search_starts_with_expansions_of_the_seed(policy: Policy[None], slots
         assert action.parent == name(0)
         decide(tree, seq, 0, None)
     assert isinstance(act(policy, view(tree, slots=slots)), Evaluate)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+def test_slots_that_come_later_bring_no_more_first_expansions(policy: Policy[None]) -> None:
+    tree = a_tree([(0, 0)])
+    decide(tree, 1, 0, None)
+    assert isinstance(act(policy, view(tree, slots=5)), Expand)
+    decide(tree, 2, 0, TASKS[0])
+    assert isinstance(act(policy, view(tree, slots=5)), Evaluate)
+
+
+def set_aside(tree: Tree, seq: int, agent: int) -> None:
+    decide(tree, seq, agent, None)
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        tree.observe(
+            an_expansion(
+                seq, decision=seq, attempt=attempt, parent=name(agent), outcome=ExpansionOutcome.VOID
+            )
+        )
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+def test_a_parent_that_rests_is_passed_over_unless_all_do(policy: Policy[None]) -> None:
+    tree = a_tree([(3, 9), (2, 4), (4, 4)])
+
+    def parents() -> set[str]:
+        return {action.parent for n in range(60) if isinstance(action := act(policy, view(tree), n), Expand)}
+
+    assert parents() == {name(0), name(1), name(2)}
+    set_aside(tree, 900, 1)
+    assert parents() == {name(0), name(2)}
+    set_aside(tree, 901, 0)
+    assert parents() == {name(2)}
+    set_aside(tree, 902, 2)
+    assert parents() == {name(0), name(1), name(2)}
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
