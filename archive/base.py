@@ -13,7 +13,9 @@ live run and the fold of the same run read back are the same fold.
 
 *All or nothing, and for good.* When `append` returns, the entry is there whole and on disk; when it raises,
 the archive is what it was. An entry never changes afterwards and never goes away: what `entries` gives for a
-number equals what was appended, today, after `close` and after a crash.
+number equals what was appended, today, after `close` and after a crash. `append_many` is the same for several
+entries at the price of one: when it raises, none of them is there. Only a crash in the middle of it may leave
+some, the first ones, each whole.
 
 *Nothing twice.* An id is recorded once: agents, expansions and evaluations raise `AlreadyRecordedError` when
 one comes again, with equal content or not, and so do calls of a rollout that has calls already. A decision
@@ -36,7 +38,7 @@ not for several threads at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from .records import Entry, Row
@@ -56,6 +58,13 @@ class Archive(Protocol):
         Raises an `EntryError` when the rows cannot become an entry, `NotWritableError` after `close` or on a
         reader, `WriteFailedError` when the disk did not take them. Whatever it raises, the archive is as
         before.
+        """
+        ...
+
+    def append_many(self, entries: Sequence[Sequence[Row]]) -> Sequence[int]:
+        """Record several entries, each the rows of one with the number that it gets, and return their numbers.
+
+        All are durable when this returns, after one wait for the disk. Raises as `append`, and then none is there.
         """
         ...
 

@@ -29,6 +29,7 @@ from .records import (
 )
 
 _About = tuple[DecisionKind, AgentId, str | None]
+_Closed = dict[int, _About]
 
 
 class _State(IntEnum):
@@ -78,9 +79,20 @@ class Ledger:
                 case Evaluation():
                     self._check_regrade(row)
 
-    def record(self, rows: Iterable[Row]) -> None:
-        """Take note of an entry that was checked and written."""
-        state = _State.NO_DECISION
+    def check_many(self, entries: Sequence[Sequence[Row]]) -> None:
+        """`check` for entries that are to follow each other; the ledger is as before, whatever comes of it."""
+        noted: list[tuple[Sequence[Row], _Closed]] = []
+        try:
+            for rows in entries:
+                self.check(rows)
+                noted.append((rows, self.record(rows)))
+        finally:
+            for rows, closed in reversed(noted):
+                self._forget(rows, closed)
+
+    def record(self, rows: Iterable[Row]) -> _Closed:
+        """Take note of an entry that was checked. Gives the decisions that it closed, with what they were about."""
+        state, closed = _State.NO_DECISION, dict[int, _About]()
         for row in rows:
             self.rows_by_table[TABLE_OF[type(row)]] += 1
             match row:
@@ -91,13 +103,34 @@ class Ledger:
                     self._depths[row.id] = row.depth
                 case Expansion():
                     self._expansions.add(row.id)
-                    self._close(row.decision, row.outcome.counted)
+                    closed |= self._close(row.decision, row.outcome.counted)
                 case Evaluation():
                     self._evaluations[row.id] = row.decision
-                    self._close(row.decision, row.outcome.counted)
+                    closed |= self._close(row.decision, row.outcome.counted)
                 case Call():
                     self._rollouts.add(row.rollout)
         self._states.append(state)
+        return closed
+
+    def _forget(self, rows: Iterable[Row], closed: _Closed) -> None:
+        """Undo the last `record`, which closed these decisions."""
+        self._states.pop()
+        for row in rows:
+            self.rows_by_table[TABLE_OF[type(row)]] -= 1
+            match row:
+                case Decision():
+                    del self._open[row.seq]
+                case Agent():
+                    del self._depths[row.id]
+                case Expansion():
+                    self._expansions.remove(row.id)
+                case Evaluation():
+                    del self._evaluations[row.id]
+                case Call():
+                    self._rollouts.discard(row.rollout)
+        for decision, about in closed.items():
+            self._states[decision] = _State.OPEN
+            self._open[decision] = about
 
     def restore(
         self,
@@ -199,7 +232,8 @@ class Ledger:
     def _state(self, decision: int) -> _State:
         return _State(self._states[decision]) if decision < len(self._states) else _State.NO_DECISION
 
-    def _close(self, decision: int, counted: bool) -> None:
-        if counted:
-            self._states[decision] = _State.DONE
-            self._open.pop(decision, None)
+    def _close(self, decision: int, counted: bool) -> _Closed:
+        if not counted or decision not in self._open:
+            return {}
+        self._states[decision] = _State.DONE
+        return {decision: self._open.pop(decision)}

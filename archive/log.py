@@ -170,14 +170,15 @@ class SegmentWriter:
         if self._unusable:
             raise NotWritableError(f"{self.path}: {self._unusable}; open the run again")
 
-    def append(self, line: bytes) -> None:
-        """Write `line` and wait until it is on disk. If that fails, the segment is what it was before."""
+    def append(self, *lines: bytes) -> None:
+        """Write `lines` and wait until they are on disk. If that fails, the segment is what it was before."""
         self.check()
-        end, lines = self._mark
+        end, count = self._mark
+        content = memoryview(b"".join(lines))
         try:
             written = 0
-            while written < len(line):
-                written += os.write(self._fd, line[written:])
+            while written < len(content):
+                written += os.write(self._fd, content[written:])
             os.fsync(self._fd)
         except OSError as error:
             self._cut_back()
@@ -185,7 +186,7 @@ class SegmentWriter:
         except BaseException:
             self._cut_back()
             raise
-        self._mark = (end + len(line), lines + 1)
+        self._mark = (end + len(content), count + len(lines))
 
     def close(self) -> None:
         os.close(self._fd)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .codec import decode, encode
 from .errors import NotWritableError
@@ -23,13 +23,20 @@ class MemoryArchive:
         return len(self._entries)
 
     def append(self, *rows: Row) -> int:
+        return self.append_many([rows])[0]
+
+    def append_many(self, entries: Sequence[Sequence[Row]]) -> Sequence[int]:
         if self._closed:
             raise NotWritableError("this archive is closed")
-        entry = Entry(self.next_seq, tuple(decode(*encode(row)) for row in rows))
-        self._ledger.check(entry.rows)
-        self._ledger.record(entry.rows)
-        self._entries.append(entry)
-        return entry.seq
+        new = [
+            Entry(seq, tuple(decode(*encode(row)) for row in rows))
+            for seq, rows in enumerate(entries, self.next_seq)
+        ]
+        self._ledger.check_many([entry.rows for entry in new])
+        for entry in new:
+            self._ledger.record(entry.rows)
+        self._entries.extend(new)
+        return [entry.seq for entry in new]
 
     def entries(self, since: int = 0) -> Iterator[Entry]:
         return iter(self._entries[since:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +47,9 @@ class RunReader:
         return self._snapshot.next_seq
 
     def append(self, *rows: Row) -> int:
+        return self.append_many([rows])[0]
+
+    def append_many(self, entries: Sequence[Sequence[Row]]) -> Sequence[int]:
         raise NotWritableError(f"{self.path} was opened for reading; use resume_run to write")
 
     def entries(self, since: int = 0) -> Iterator[Entry]:

@@ -18,7 +18,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -124,16 +124,20 @@ class Run:
         return self._ledger.next_seq
 
     def append(self, *rows: Row) -> int:
+        return self.append_many([rows])[0]
+
+    def append_many(self, entries: Sequence[Sequence[Row]]) -> Sequence[int]:
         if self._closed:
             raise NotWritableError(f"{self.path} is closed")
         self._check_sound()
-        entry = Entry(self.next_seq, rows)
-        line = _line(entry)
-        self._ledger.check(entry.rows)
+        new = [Entry(seq, tuple(rows)) for seq, rows in enumerate(entries, self.next_seq)]
+        lines = [_line(entry) for entry in new]
+        self._ledger.check_many([entry.rows for entry in new])
         self._roll_if_due()
-        self._writer.append(line)
-        self._ledger.record(entry.rows)
-        return entry.seq
+        self._writer.append(*lines)
+        for entry in new:
+            self._ledger.record(entry.rows)
+        return [entry.seq for entry in new]
 
     def entries(self, since: int = 0) -> Iterator[Entry]:
         return Snapshot(self.path).entries(since)

@@ -230,6 +230,33 @@ class ArchiveContract:
     def fill(self, archive: Archive, *entries: tuple[Row, ...]) -> list[Entry]:
         return [Entry(archive.append(*rows), rows) for rows in entries]
 
+    def test_several_entries_at_once(self, archive: Archive) -> None:
+        entries = a_search(20)
+        assert archive.append_many([]) == []
+        assert archive.append_many(entries[:1]) == [0]
+        assert list(archive.append_many(entries[1:])) == list(range(1, 41))
+        assert [entry.rows for entry in archive.entries()] == [Entry(0, rows).rows for rows in entries]
+        assert [e.rows for e in self.reopen(archive).entries()] == [Entry(0, rows).rows for rows in entries]
+
+    @pytest.mark.parametrize("wrong", range(3))
+    def test_several_entries_are_there_together_or_not_at_all(self, archive: Archive, wrong: int) -> None:
+        self.fill(archive, (an_agent(0),), (a_decision(1),), (a_decision(2, task=None),))
+        child = an_agent(4, parent=an_agent(0))
+        entries: list[tuple[Row, ...]] = [
+            (an_evaluation(3, decision=1), a_call(3)),
+            (an_expansion(4, decision=2, child=child.id), child),
+            (a_decision(5, agent=child.id),),
+        ]
+        refused = [*entries]
+        refused[wrong] = (a_change(7),)
+        with pytest.raises(WrongSeqError):
+            archive.append_many(refused)
+        with pytest.raises(AlreadyRecordedError):
+            archive.append_many([*entries, (an_evaluation(6, decision=1, attempt=2),)])
+        assert archive.next_seq == 3 == len(list(archive.entries()))
+        archive.append_many(entries)
+        assert [e.rows for e in archive.entries(3)] == [Entry(0, rows).rows for rows in entries]
+
     def test_an_empty_archive_has_no_entries(self, archive: Archive) -> None:
         assert archive.next_seq == 0
         assert list(archive.entries()) == []

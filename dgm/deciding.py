@@ -95,6 +95,11 @@ class Decider(Generic[Belief]):
             case Wait():
                 return None
             case Expand():
+                unknown = [id for id in (action.parent, *action.context_parents) if id not in self.tree]
+                if unknown:
+                    raise PolicyError(
+                        f"policy {self._policy.name} chose agents that nobody knows: {', '.join(unknown)}"
+                    )
                 return Decision(
                     seq=seq,
                     kind=DecisionKind.EXPAND,

@@ -237,7 +237,7 @@ def _as_recorded(upstream: Replay, pool: Pool) -> Pool:
             f"llm.run={upstream.run} was recorded with {' and '.join(map(str, recorded.slots))} slots, here are"
             f" {pool.slots}: its decisions would be others; give workers.slots={recorded.slots[-1]}"
         )
-    return RecordedOrder(pool, recorded.order)
+    return RecordedOrder(pool, recorded.rounds)
 
 
 def _report(prepared: Prepared, say: Say) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -119,9 +119,7 @@ class Search:
             self._display.show(self._tree, self._settings, self._pool.running)
             if not self._tree.open:
                 return self._tree
-            result = self._pool.next_finished(timeout_s=self._patience())
-            if result is not None:
-                self._record(result)
+            self._record(self._finished())
 
     def _fold(self, row: Row) -> None:
         self._decider.observe(row)
@@ -142,13 +140,27 @@ class Search:
         due = [at for at, _ in self._retries[:1]]
         return max(0.01, min([0.5, *(at - self._clock() for at in due)]))
 
+    def _finished(self) -> list[Result]:
+        """What the pool has ready; waits for the first. Together they cost one wait for the disk."""
+        found = [self._pool.next_finished(timeout_s=self._patience())]
+        while found[-1] is not None and self._pool.running:
+            found.append(self._pool.next_finished(timeout_s=0))
+        return [result for result in found if result is not None]
+
     def _decide(self) -> None:
-        while self._pool.running + len(self._retries) < self._pool.slots:
-            decision = self._decider.decide(self._archive.next_seq, self._settings, self._pool.slots)
+        """Fill the free slots. Each decision sees the ones before it; no job starts before all are on disk."""
+        first, decided = self._archive.next_seq, list[Decision]()
+        while self._pool.running + len(self._retries) + len(decided) < self._pool.slots:
+            seq = first + len(decided)
+            decision = self._decider.decide(seq, self._settings, self._pool.slots)
             if decision is None:
-                return
-            self._archive.append(decision)
+                break
             self._fold(decision)
+            decided.append(decision)
+        if not decided:
+            return
+        self._archive.append_many([[decision] for decision in decided])
+        for decision in decided:
             self._display.note(decision)
             self._submit(decision.seq)
 
@@ -160,15 +172,26 @@ class Search:
         while self._retries and self._retries[0][0] <= self._clock() and self._left_at is None:
             self._submit(heapq.heappop(self._retries)[1])
 
-    def _record(self, result: Result) -> None:
-        if result.decision not in self._tree.open:
-            log.warning("dropped a second result of decision %d (job %s)", result.decision, result.id)
-            return
-        decision = self._tree.open[result.decision].decision
-        rows = self._planner.rows(result, decision, self._archive.next_seq)
-        self._archive.append(*rows)
+    def _record(self, results: Sequence[Result]) -> None:
+        """Append what came back, as one entry each, then go by it. Each result is planned after the ones before it."""
+        first, recorded = self._archive.next_seq, list[tuple[Result, tuple[Row, ...]]]()
+        for result in results:
+            if result.decision not in self._tree.open:
+                log.warning("dropped a second result of decision %d (job %s)", result.decision, result.id)
+                continue
+            decision = self._tree.open[result.decision].decision
+            rows = self._planner.rows(result, decision, first + len(recorded))
+            for row in rows:
+                self._fold(row)
+            recorded.append((result, rows))
+        if recorded:
+            self._archive.append_many([rows for _, rows in recorded])
+        for result, rows in recorded:
+            self._heed(result, rows)
+
+    def _heed(self, result: Result, rows: Sequence[Row]) -> None:
+        """Show a recorded result; try a void one again, and stop if there are too many of them."""
         for row in rows:
-            self._fold(row)
             self._display.note(row)
         void = any(isinstance(row, Evaluation | Expansion) and not row.outcome.counted for row in rows)
         if void and result.decision in self._tree.open:

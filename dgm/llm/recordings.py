@@ -47,24 +47,31 @@ def paid(journal: Path | None, rollout: str, role: str) -> RolloutRecord:
 class RecordedCalls(Mapping[tuple[int, int], Recorded]):
     """(decision, n) -> the call that was answered there, for every decision's first result that is not void.
 
-    `real` says that a model, not the stand-in, gave the answers; `order` names the decisions in the order of those
-    results, `slots` how many jobs could run at once, in ascending order if that changed.
+    `real` says that a model, not the stand-in, gave the answers; `rounds` names the decisions in the order of those
+    results, those together that no decision came between, `slots` how many jobs could run at once, in ascending order
+    if that changed.
     """
 
     def __init__(self, run: RunReader) -> None:
         self._run = run
         self._blobs: dict[int, str] = {}
-        order: dict[int, None] = {}
+        rounds: list[list[int]] = [[]]
+        seen: set[int] = set()
         slots: set[int] = set()
         for entry in run.entries():
             for row in entry.rows:
-                if isinstance(row, Decision) and isinstance(seen := row.saw.get("slots"), int):
-                    slots.add(seen)
+                if isinstance(row, Decision):
+                    rounds.append([])
+                    if isinstance(free := row.saw.get("slots"), int):
+                        slots.add(free)
                 if isinstance(row, Evaluation | Expansion) and row.outcome.counted:
-                    order.setdefault(row.decision)
+                    if row.decision not in seen:
+                        rounds[-1].append(row.decision)
+                    seen.add(row.decision)
                     if row.transcript:
                         self._blobs.setdefault(row.decision, row.transcript)
-        self.order, self.slots = tuple(order), tuple(sorted(slots))
+        self.rounds = tuple(tuple(round) for round in rounds if round)
+        self.slots = tuple(sorted(slots))
         llm = run.info.config.get("llm")
         self.real = not (isinstance(llm, Mapping) and llm.get("name") == "rehearsal")
         self._calls = lru_cache(maxsize=256)(self._read)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -240,6 +243,45 @@ def test_what_a_policy_cannot_have_is_never_on_disk(
         Driver(tmp_path / "run", policy="stubborn", evaluations=6).search()
     Driver(tmp_path / "run", evaluations=6).search()
     check(tmp_path / "run", 6)
+
+
+class Counting(LocalPool):
+    """Hands results out only when all are there, and counts them."""
+
+    results = 0
+
+    def next_finished(self, timeout_s: float | None = None) -> Result | None:
+        while timeout_s and self._results.qsize() < self.running:
+            time.sleep(0.001)
+        found = super().next_finished(timeout_s)
+        self.results += found is not None
+        return found
+
+
+def test_results_that_arrive_together_wait_for_the_disk_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools: list[Counting] = []
+
+    def counting(work: Callable[[Job], Result], slots: int) -> LocalPool:
+        pools.append(Counting(work, slots))
+        return pools[-1]
+
+    monkeypatch.setattr(scripted, "LocalPool", counting)
+    logged = []
+
+    def watch(frame: FrameType, event: str, function: object) -> None:
+        if event == "c_call" and function is os.fsync and frame.f_code.co_filename.endswith("archive/log.py"):
+            logged.append(frame.f_code.co_name)
+
+    sys.setprofile(watch)
+    try:
+        Driver(tmp_path / "run", evaluations=40, slots=8).search()
+    finally:
+        sys.setprofile(None)
+    check(tmp_path / "run", 40)
+    assert pools[0].results > 50
+    assert len(logged) < pools[0].results
 
 
 def test_a_second_result_of_a_decision_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from archive import Decision, Entry, Evaluation, Expansion, open_run
 from dgm.jobs import Job, Result
+from dgm.llm.recordings import RecordedCalls
 from dgm.workers import LocalPool, RecordedOrder
 from tests.dgm.scripted import Driver, Script, chance
 
@@ -17,6 +18,11 @@ def results(path: Path) -> list[tuple[int, str]]:
     with open_run(path) as run:
         rows = [row for entry in run.entries() for row in entry.rows]
     return [(row.decision, str(row.outcome)) for row in rows if isinstance(row, Evaluation | Expansion)]
+
+
+def rounds_of(path: Path) -> list[list[int]]:
+    with open_run(path) as run:
+        return [list(round) for round in RecordedCalls(run).rounds]
 
 
 class Uneven(Script):
@@ -30,10 +36,10 @@ class Uneven(Script):
 def test_a_search_with_many_slots_goes_the_recorded_way(tmp_path: Path) -> None:
     first = Driver(tmp_path / "a", slots=4, work=Script(delay_s=0.005))
     first.search()
-    order = [decision for decision, _ in results(first.path)]
-    assert order != sorted(order)
+    rounds = rounds_of(first.path)
+    assert rounds != sorted(rounds)
     again = replace(
-        first, path=tmp_path / "b", work=Uneven(), pool=lambda work: RecordedOrder(LocalPool(work, 4), order)
+        first, path=tmp_path / "b", work=Uneven(), pool=lambda work: RecordedOrder(LocalPool(work, 4), rounds)
     )
     again.search()
     assert results(again.path) == results(first.path)
@@ -47,7 +53,9 @@ def _decisions(entries: Iterable[Entry]) -> list[Decision]:
 
 def test_what_the_order_does_not_know_comes_all_the_same(tmp_path: Path) -> None:
     driver = Driver(
-        tmp_path / "a", slots=3, pool=lambda work: RecordedOrder(LocalPool(work, 3), [10**9, 5, 5, 3])
+        tmp_path / "a",
+        slots=3,
+        pool=lambda work: RecordedOrder(LocalPool(work, 3), [[10**9], [5, 10**8], [5, 3]]),
     )
     driver.search()
     assert len(results(driver.path)) > 60
