@@ -242,8 +242,8 @@ class DockerBox:
                 _watch(kill, Capture(0), Capture(0), time.monotonic() + 5)
 
     def _new_memory_kills(self) -> int:
-        """The engine tells of a kill a moment after it happened."""
-        for pause in (0.0, 0.05, 0.1, 0.2):
+        """The engine tells of a kill a moment after it happened, a busy machine later than an idle one."""
+        for pause in (0.0, 0.05, 0.1, 0.2, 0.4, 0.75):
             time.sleep(pause)
             total = self._engine.out_of_memory_events(self._container, self._opened_at)
             if total > self._memory_kills:
