@@ -16,6 +16,7 @@ from dgm.jobs.base import ExpandJob, Job, NodeServices, Result
 from dgm.jobs.evaluate import evaluate
 from dgm.jobs.expand import expand
 from dgm.llm import Gateway, RolloutRecord, RolloutSpec
+from dgm.llm.journal import LocalFile, OpenFile
 from dgm.llm.upstreams import Upstream
 from sandbox import Level, Limits, Sandbox, open_sandbox
 
@@ -43,14 +44,16 @@ class NodeDoors:
     other temporary files too; the next one of its kind removes it if this process is killed.
     """
 
-    def __init__(self, settings: NodeSettings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: NodeSettings, environ: Mapping[str, str], journals: OpenFile = LocalFile
+    ) -> None:
         # A container's socket belongs to its relay's user where we may give it away.
         may_give = settings.level is Level.DOCKER and os.geteuid() == 0
         self._socket_owner = RELAY_UID if may_give else None
         self._script = SmokeBackend()
         backend, prices = settings.upstream.backend(environ), settings.upstream.prices()
         self.directory, self._lock = _own_directory()
-        self._gateway = Gateway(backend, prices=prices, base=self.directory)
+        self._gateway = Gateway(backend, prices=prices, base=self.directory, journals=journals)
         try:
             self._gateway.start()
         except BaseException:

@@ -25,7 +25,7 @@ from typing import Self, TypeVar
 from dgm.llm.backends.base import Backend
 from dgm.llm.door import Door, DoorLimits
 from dgm.llm.errors import GatewayConfigError, RolloutError
-from dgm.llm.journal import Journal
+from dgm.llm.journal import Journal, LocalFile, OpenFile
 from dgm.llm.prices import PriceTable
 from dgm.llm.rollout import OpenRollout, Retries, Surroundings
 from dgm.llm.values import RolloutRecord, RolloutSpec
@@ -51,8 +51,9 @@ class Gateway:
     """Serves rollouts on this node. Thread-safe; use it as a context manager or call `start` and `stop`.
 
     `base` is the directory for the rollouts' directories (a new temporary one by default); its path must be
-    short. `concurrency` bounds the calls that are upstream at once. `output_tokens` is the output limit of a
-    call that sets none, and the highest that one may set. `clock` and `sleep` are for tests.
+    short. `journals` opens the file of a journal. `concurrency` bounds the calls that are upstream at once.
+    `output_tokens` is the output limit of a call that sets none, and the highest that one may set. `clock` and `sleep`
+    are for tests.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Gateway:
         *,
         prices: PriceTable | None = None,
         base: Path | None = None,
+        journals: OpenFile = LocalFile,
         concurrency: int = 32,
         output_tokens: int = 16_384,
         retries: Retries | None = None,
@@ -71,6 +73,7 @@ class Gateway:
         self._backend = backend
         self._prices = prices or PriceTable.packaged()
         self._base = base
+        self._journals = journals
         self._made_base = False
         self._concurrency = concurrency
         self._output_tokens = output_tokens
@@ -126,7 +129,7 @@ class Gateway:
                 raise RolloutError(f"the rollout {spec.id} is already open")
             self._opened[spec.id] = None
         try:
-            journal = Journal.open(spec.journal) if spec.journal is not None else None
+            journal = None if spec.journal is None else Journal.open(spec.journal, self._journals)
             try:
                 assert self._around is not None, "the gateway has not been started"
                 rollout = OpenRollout(

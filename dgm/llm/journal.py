@@ -14,10 +14,10 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from dgm.llm.errors import JournalError
 from dgm.llm.values import Tokens
@@ -40,13 +40,69 @@ class Answered:
     estimated: bool = False
 
 
+class JournalFile(Protocol):
+    """The bytes of one journal, held by one rollout. Every method raises OSError for what cannot be done."""
+
+    def read(self) -> bytes: ...
+
+    def append(self, data: bytes) -> None:
+        """Durable when it returns; a write that fails leaves the file as it was."""
+
+    def cut(self, size: int) -> None:
+        """Drop everything after the first `size` bytes."""
+
+    def close(self) -> None: ...
+
+
+class LocalFile:
+    """A `JournalFile` on a file system that this process sees, locked while it is open."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create it. Raises OSError, BlockingIOError when somebody else holds it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._size = os.fstat(self._descriptor).st_size
+            if not self._size:
+                _sync_directory(path.parent)
+        except OSError:
+            os.close(self._descriptor)
+            raise
+
+    def read(self) -> bytes:
+        return self._path.read_bytes()
+
+    def append(self, data: bytes) -> None:
+        try:
+            written = os.write(self._descriptor, data)
+            if written < len(data):
+                raise OSError(f"wrote {written} of {len(data)} bytes")
+            os.fsync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, self._size)
+            raise
+        self._size += len(data)
+
+    def cut(self, size: int) -> None:
+        os.ftruncate(self._descriptor, size)
+        self._size = size
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+OpenFile = Callable[[Path], JournalFile]
+"""How a gateway gets at a decision's journal, which may lie on another node."""
+
+
 class Journal:
     """One decision's journal, open for one rollout. `append` may be called from any thread."""
 
-    def __init__(self, path: Path, descriptor: int, size: int, lines: list[Answered | int]) -> None:
+    def __init__(self, path: Path, file: JournalFile, lines: list[Answered | int]) -> None:
         self.path = path
-        self._descriptor = descriptor
-        self._size = size
+        self._file = file
         self._lock = threading.Lock()
         self._answers = lines
         self._places: dict[int, Answered] = {}
@@ -59,28 +115,23 @@ class Journal:
                 self._places[line.n] = line
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, file: OpenFile = LocalFile) -> Self:
         """Open or create a journal; what it holds is read at once. Raises `JournalError`."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            held = file(path)
+        except BlockingIOError as error:
+            raise JournalError(f"the journal {path} is in use by another rollout") from error
         except OSError as error:
             raise JournalError(f"cannot open the journal {path}: {error}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            data = path.read_bytes()
+            data = held.read()
             lines, whole = _parse(path, data)
             if whole < len(data):
-                os.ftruncate(descriptor, whole)
-            if not data:
-                _sync_directory(path.parent)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise JournalError(f"the journal {path} is in use by another rollout") from error
+                held.cut(whole)
         except (OSError, JournalError) as error:
-            os.close(descriptor)
+            held.close()
             raise JournalError(str(error)) from error
-        return cls(path, descriptor, whole, lines)
+        return cls(path, held, lines)
 
     def find(self, n: int, request: str) -> Answered | None:
         """The answer for place `n`, if this request was recorded there; otherwise the rest is forgotten."""
@@ -100,14 +151,9 @@ class Journal:
             lines = b"" if self._cut is None else _line({"cut": self._cut})
             lines += _line({**asdict(answered), "tokens": asdict(answered.tokens)})
             try:
-                written = os.write(self._descriptor, lines)
-                if written < len(lines):
-                    raise OSError(f"wrote {written} of {len(lines)} bytes")
-                os.fsync(self._descriptor)
+                self._file.append(lines)
             except OSError as error:
-                os.ftruncate(self._descriptor, self._size)
                 raise JournalError(f"cannot write the journal {self.path}: {error}") from error
-            self._size += len(lines)
             self._cut = None
 
     def unused(self, rollout: str) -> list[Answered]:
@@ -118,7 +164,7 @@ class Journal:
         ]
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        self._file.close()
 
 
 def read_journal(path: Path) -> tuple[Answered, ...]:

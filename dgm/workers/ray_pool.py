@@ -13,11 +13,12 @@ import contextlib
 import logging
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,6 +30,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dgm.jobs import Job, NodeServices, Result, rollouts, voided
 from dgm.jobs.services import NodeDoors, NodeSettings, open_box_maker, work
 from dgm.llm import RolloutError, RolloutRecord, RolloutSpec
+from dgm.llm.journal import LocalFile
 from sandbox import Level, Sandbox
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,9 @@ OBJECT_STORE_BYTES = 128 << 20
 CLOSING_S = 5.0
 """Seconds that workers get to be gone when the pool is closed, and gateways to stop."""
 
+JOURNALS_AT_ONCE = 32
+"""Journals that are written side by side: each waits for its disk."""
+
 LOCAL = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no reports to Ray's makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about devices that we do not use
@@ -48,11 +53,77 @@ LOCAL = {
 """Environment of a local cluster."""
 
 
+class _Journals:
+    """The journals of the run, on the driver's node: the only one that sees the run's directory for sure.
+
+    Who opens a journal takes it over: the rollout that had it was lost with its node.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[Path, LocalFile]] = {}
+        self._lock = threading.Lock()
+
+    def open(self, path: Path) -> tuple[str, bytes]:
+        with self._lock:
+            for holder in [holder for holder, (held, _) in self._files.items() if held == path]:
+                self._files.pop(holder)[1].close()
+            file = LocalFile(path)
+            holder = uuid4().hex
+            self._files[holder] = (path, file)
+            return holder, file.read()
+
+    def append(self, holder: str, data: bytes) -> None:
+        self._file(holder).append(data)
+
+    def cut(self, holder: str, size: int) -> None:
+        self._file(holder).cut(size)
+
+    def close(self, holder: str) -> None:
+        with self._lock:
+            if holder in self._files:
+                self._files.pop(holder)[1].close()
+
+    def _file(self, holder: str) -> LocalFile:
+        if holder not in self._files:
+            raise OSError("another rollout has taken over this journal")
+        return self._files[holder][1]
+
+
+class _RemoteFile:
+    """A journal's file that the driver's node holds; see `dgm.llm.journal.JournalFile`."""
+
+    def __init__(self, journals: Any, path: Path) -> None:
+        self._journals = journals
+        self._holder, self._data = _journalled(journals.open.remote(path))
+
+    def read(self) -> bytes:
+        return bytes(self._data)
+
+    def append(self, data: bytes) -> None:
+        _journalled(self._journals.append.remote(self._holder, data))
+
+    def cut(self, size: int) -> None:
+        _journalled(self._journals.cut.remote(self._holder, size))
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            _journalled(self._journals.close.remote(self._holder))
+
+
+def _journalled(reference: Any) -> Any:
+    """What the journals' actor answers; an OSError of the file as itself, the loss of the actor as one."""
+    try:
+        return ray.get(reference)
+    except RayError as error:
+        cause = getattr(error, "cause", None)
+        raise (cause if isinstance(cause, OSError) else OSError(f"the driver's node: {error}")) from error
+
+
 class _NodeGateway:
     """The gateway of one node, as an actor."""
 
-    def __init__(self, settings: NodeSettings) -> None:
-        self._doors = NodeDoors(settings, os.environ)
+    def __init__(self, settings: NodeSettings, journals: Any) -> None:
+        self._doors = NodeDoors(settings, os.environ, partial(_RemoteFile, journals))
 
     def directory(self) -> Path:
         return self._doors.directory
@@ -76,8 +147,9 @@ class _NodeGateway:
 class _Hub:
     """Owns the gateways, one per node, and makes them when a node's first job asks."""
 
-    def __init__(self, settings: NodeSettings) -> None:
+    def __init__(self, settings: NodeSettings, journals: Any) -> None:
         self._settings = settings
+        self._journals = journals
         self._gateways: dict[str, Any] = {}
 
     def gateway(self, node: str) -> Any:
@@ -91,7 +163,7 @@ class _Hub:
                     max_restarts=-1,
                     scheduling_strategy=here,
                 )
-                .remote(self._settings)
+                .remote(self._settings, self._journals)
             )
         return self._gateways[node]
 
@@ -159,7 +231,13 @@ class RayPool:
     def __init__(self, settings: NodeSettings, slots: int, release: Callable[[], None]) -> None:
         self._slots = slots
         self._release = release
-        self._hub: Any = ray.remote(_Hub).options(num_cpus=0).remote(settings)
+        beside_us = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        journals: Any = (
+            ray.remote(_Journals)
+            .options(num_cpus=0, max_concurrency=JOURNALS_AT_ONCE, scheduling_strategy=beside_us)
+            .remote()
+        )
+        self._hub: Any = ray.remote(_Hub).options(num_cpus=0).remote(settings, journals)
         self._common = (self._hub, uuid4().hex[:12], ray.put(settings))
         self._task = ray.remote(_do).options(num_cpus=1, max_retries=0)
         self._running: dict[Any, tuple[Job, datetime]] = {}
