@@ -1,17 +1,26 @@
 """The door, seen from inside: a loopback port whose bytes go to the gateway's Unix socket.
 
-Runs inside the box, in a Python that may hold little more than `socket` and `threading`: no other import, no
-parsing, nothing of ours. One thread per direction and connection; connections beyond the bound wait in the
-listen queue.
+Runs inside the box, in a Python that may hold little more than sockets and threads: no other import, no parsing,
+nothing of ours. One thread per direction and connection; connections beyond the bound wait in the listen
+queue. Sockets and threads are the bare ones: the box waits for no import of `socket`, a new connection for no
+hand-shake with a new thread.
 
     python3 relay.py SOCKET PORT [SECONDS]     listens on 127.0.0.1:PORT, ends after SECONDS
     python3 relay.py SOCKET fd:N               serves the listening socket that it inherited as descriptor N, for as
                                                long as its standard input is open: it goes with who started it
 """
 
-import socket
+from __future__ import annotations
+
+import _socket as socket
 import sys
 import threading
+from _thread import allocate_lock, start_new_thread
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _thread import LockType
+    from typing import Any
 
 CONNECTIONS = 64
 CHUNK = 1 << 16
@@ -32,11 +41,12 @@ def listen(port: int) -> socket.socket:
 
 def serve(listener: socket.socket, path: str, connections: int = CONNECTIONS) -> None:
     """Accept for ever. Returns when the listener is closed."""
+    bare: Any = listener  # whose `_accept` the types do not know
     free = threading.BoundedSemaphore(connections)
     while True:
         free.acquire()
         try:
-            client, _ = listener.accept()
+            client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, bare._accept()[0])
         except ConnectionAbortedError:
             free.release()
             continue
@@ -47,7 +57,7 @@ def serve(listener: socket.socket, path: str, connections: int = CONNECTIONS) ->
                 continue
             return
         try:
-            threading.Thread(target=_carry, args=(client, path, free), daemon=True).start()
+            start_new_thread(_carry, (client, path, free))
         except RuntimeError:  # no more threads at this moment
             client.close()
             free.release()
@@ -64,12 +74,11 @@ def _carry(client: socket.socket, path: str, free: threading.BoundedSemaphore) -
                 client.recv(CHUNK)  # an answer before the request is read could be lost in a reset
                 client.sendall(BAD_GATEWAY)
                 return
-            upward = threading.Thread(target=_pump, args=(client, gateway), daemon=True)
-            upward.start()
-            _pump(gateway, client)
-            # The gateway has ended its side: nothing that the client still sends can be answered.
-            _shut(client, socket.SHUT_RD)
-            upward.join()
+            answered = allocate_lock()
+            answered.acquire()
+            start_new_thread(_answer, (gateway, client, answered))
+            _pump(client, gateway)
+            answered.acquire()
         finally:
             gateway.close()
     except (OSError, RuntimeError):
@@ -77,6 +86,15 @@ def _carry(client: socket.socket, path: str, free: threading.BoundedSemaphore) -
     finally:
         client.close()
         free.release()
+
+
+def _answer(gateway: socket.socket, client: socket.socket, answered: LockType) -> None:
+    try:
+        _pump(gateway, client)
+        # The gateway has ended its side: nothing that the client still sends can be answered.
+        _shut(client, socket.SHUT_RD)
+    finally:
+        answered.release()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
