@@ -130,6 +130,12 @@ class Box(Protocol):
     def get(self) -> Files:
         """The workspace's regular files, re-packed; `SubmissionRejectedError` when it breaks the rules."""
 
+    def take(self) -> Files:
+        """What `get` gives, and the end of the box: nothing in it runs again, and it need not be closed.
+
+        Its removal may still go on when this returns; `Sandbox.close` waits for it.
+        """
+
     def close(self) -> None: ...
 
     def __enter__(self) -> Self: ...

@@ -96,7 +96,7 @@ def processes_named(marker: str) -> list[int]:
     return found
 
 
-def gone(marker: str, seconds: float = 3.0) -> bool:
+def gone(marker: str, seconds: float = 30.0) -> bool:
     """Whether no process carries `marker` any more, within `seconds`."""
     end = time.monotonic() + seconds
     while processes_named(marker):
@@ -318,6 +318,15 @@ class SandboxContract:
         box.close()
         with pytest.raises(BoxEndedError):
             box.exec(["true"])
+
+    def test_taking_the_workspace_is_the_end_of_the_box(self, sandbox: Sandbox) -> None:
+        marker = f"7{uuid.uuid4().int % 10**9}"
+        with sandbox.open(a_spec(workspace={"f": b"x"})) as box:
+            box.exec(["sh", "-c", f"setsid sleep {marker} > /dev/null 2>&1 & echo y > f"])
+            assert box.take() == {"f": b"y\n"}
+            with pytest.raises(BoxEndedError):
+                box.exec(["true"])
+        assert gone(marker)
 
     def test_several_boxes_at_once_do_not_meet(self, sandbox: Sandbox) -> None:
         def use(number: int) -> bytes:

@@ -119,7 +119,7 @@ def _run(request: RolloutRequest, services: NodeServices, door: Path) -> _Left:
             if result.timed_out or result.out_of_memory:
                 return _Left(result=result)
             try:
-                return _Left(result=result, files=box.get())
+                return _Left(result=result, files=box.take())
             except SubmissionRejectedError as error:
                 return _Left(result=result, rejected=str(error))
     except MACHINE as error:

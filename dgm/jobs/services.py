@@ -77,8 +77,11 @@ class NodeDoors:
 
 
 def open_box_maker(level: Level, slots: int) -> Sandbox:
-    """The node's sandbox, at exactly the level that the driver chose; at most `slots` containers run at once."""
-    return open_sandbox(level, running=slots)
+    """The node's sandbox, at exactly the level that the driver chose.
+
+    At most `slots` containers run commands at once; two more may be on their way out while their jobs go on.
+    """
+    return open_sandbox(level, running=slots + 2)
 
 
 def work(job: Job, services: NodeServices) -> Result:

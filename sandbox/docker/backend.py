@@ -14,6 +14,7 @@ from sandbox.docker import config, images
 from sandbox.docker.box import DockerBox, open_door
 from sandbox.docker.engine import Engine
 from sandbox.docker.reaper import Reaper, reap
+from sandbox.docker.removals import Removals
 from sandbox.errors import InvalidSpecError, SandboxUnavailableError
 from sandbox.spec import checked
 
@@ -47,7 +48,8 @@ class DockerSandbox:
         self._boxes: set[DockerBox] = set()
         self._lock = threading.Lock()
         self._closed = False
-        self._reaper = Reaper(self._engine, self._instance)
+        self._removals = Removals(self._engine.remove)
+        self._reaper = Reaper(self._engine, self._instance, self._removals)
         self._reaper.start()
 
     @property
@@ -89,7 +91,9 @@ class DockerSandbox:
                 name = f"dgm-{self._instance}-{secrets.token_hex(6)}"
                 container = self._engine.create(config.container(spec, image=image, labels=labels), name)
                 self._engine.start(container)
-            box = DockerBox(spec, self._engine, container, opened=opened, closed=self._forget)
+            box = DockerBox(
+                spec, self._engine, container, opened=opened, removals=self._removals, closed=self._forget
+            )
             box.fill()
         except BaseException:
             if container:
@@ -101,6 +105,10 @@ class DockerSandbox:
             self._boxes.add(box)
         return box
 
+    def settle(self) -> None:
+        """Wait until the containers whose workspace was taken are gone."""
+        self._removals.settle()
+
     def close(self) -> None:
         if self._closed:
             return
@@ -111,6 +119,7 @@ class DockerSandbox:
         for box in boxes:
             with suppress(SandboxUnavailableError):
                 box.close()
+        self._removals.close()
         with suppress(SandboxUnavailableError):
             reap(self._engine, self._instance)
         self._engine.close()

@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.base import BoxSpec, ExecResult, Files, Limits
-from sandbox.docker import config, failures
+from sandbox.docker import config, failures, pair
 from sandbox.docker.config import AGENT_UID, BOX, PORT, RELAY_UID, TRUSTED_UID, UNTRUSTED_UID
 from sandbox.docker.engine import Engine, EngineError, Exec, State
+from sandbox.docker.removals import Removals
 from sandbox.errors import BoxEndedError, InvalidSpecError, SubmissionRejectedError
 from sandbox.local.watch import Capture
 from sandbox.transfer import Caps, Parcel, below, pack, read_tar, repack
@@ -35,12 +36,14 @@ class DockerBox:
         container: str,
         *,
         opened: float,
+        removals: Removals,
         closed: Callable[[DockerBox], None],
     ) -> None:
         self._spec = spec
         self._engine = engine
         self._container = container
         self._opened = opened
+        self._removals = removals
         self._closed = closed
         self._grader = config.is_grader(spec)
         self._ended: str | None = None
@@ -86,7 +89,10 @@ class DockerBox:
         began = time.monotonic()
         user = UNTRUSTED_UID if self._grader else AGENT_UID
         command = self._command(argv, env or {}, first_to_go=True)
-        return self._run(command, user, self.path(area), limits, began)
+        directory = self.path(area)
+        return self._run(
+            lambda: self._engine.exec(self._container, command, user=user, directory=directory), limits, began
+        )
 
     def exec_pair(
         self,
@@ -105,18 +111,24 @@ class DockerBox:
         except EngineError as error:
             return self._not_started(error)
         name = secrets.token_hex(16)
-        launcher = ["python3", "-I", "-S", "/opt/dgm/pair.py"]
-        theirs = [*launcher, "untrusted", name, str(TRUSTED_UID), *untrusted]
+        launcher = [*pair.IN_PLACE[:-1], "/opt/dgm/pair.py"]
         ours = [*launcher, "trusted", name, str(UNTRUSTED_UID), *trusted]
-        command = self._command(theirs, env or {}, first_to_go=True)
-        try:
-            self._engine.exec(
-                self._container, command, user=UNTRUSTED_UID, directory=self.path("workspace"), detached=True
-            )
-        except EngineError as error:
-            return self._not_started(error)
+        theirs = [*launcher, "untrusted", name, str(TRUSTED_UID), *untrusted]
         command = self._command(ours, env or {}, first_to_go=False)
-        return self._run(command, TRUSTED_UID, BOX, limits, began)
+        other = self._command(theirs, env or {}, first_to_go=True)
+
+        def both() -> Exec:
+            # The engine answers before the first has started, so that both start side by side.
+            running = self._engine.exec(self._container, command, user=TRUSTED_UID, directory=BOX)
+            try:
+                workspace = self.path("workspace")
+                self._engine.exec_detached(self._container, other, user=UNTRUSTED_UID, directory=workspace)
+            except BaseException:
+                running.close()
+                raise
+            return running
+
+        return self._run(both, limits, began)
 
     def get(self) -> Files:
         self._check_open()
@@ -132,6 +144,13 @@ class DockerBox:
         except EngineError as error:
             self._check_alive(error)
             raise
+
+    def take(self) -> Files:
+        files = self.get()
+        # It is frozen and stays so: nothing in it runs again while it is being removed.
+        self._ended = "closed"
+        self._removals.begin(self._container, lambda: self._closed(self))
+        return files
 
     def close(self) -> None:
         if self._ended != "closed":
@@ -156,16 +175,15 @@ class DockerBox:
             raise InvalidSpecError("a command needs at least one word")
         words = {"PATH": _PATHS[self._grader], "HOME": "/tmp", "LANG": "C.UTF-8", **env}
         clean = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in words.items())]
-        return [*clean, "/bin/sh", "-c", _ENTER if first_to_go else 'exec "$@"', "sh", *argv]
+        return [*clean, "/bin/sh", "-c", _ENTER, "sh", *argv] if first_to_go else [*clean, *argv]
 
-    def _run(self, command: list[str], user: int, directory: str, limits: Limits, began: float) -> ExecResult:
+    def _run(self, start: Callable[[], Exec], limits: Limits, began: float) -> ExecResult:
         deadline = began + limits.seconds
         stdout, stderr = Capture(limits.output_bytes), Capture(limits.output_bytes)
         try:
-            running = self._engine.exec(self._container, command, user=user, directory=directory)
+            running = start()
         except EngineError as error:
             return self._not_started(error)
-        assert running is not None
         self._untrusted_ran = True
         with contextlib.closing(running):
             timed_out, exit_code = _watch(running, stdout, stderr, deadline)
@@ -237,7 +255,6 @@ class DockerBox:
             kill = self._engine.exec(
                 self._container, ["/bin/sh", "-c", "kill -9 -1"], user=user, directory="/"
             )
-            assert kill is not None
             with contextlib.closing(kill):
                 _watch(kill, Capture(0), Capture(0), time.monotonic() + 5)
 

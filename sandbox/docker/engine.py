@@ -158,22 +158,11 @@ class Engine:
 
     # ---- commands
 
-    def exec(
-        self, container: str, argv: list[str], *, user: int, directory: str, detached: bool = False
-    ) -> Exec | None:
+    def exec(self, container: str, argv: list[str], *, user: int, directory: str) -> Exec:
+        """Start a command. The engine answers before it has: what fails then is the command's exit status."""
         with _translated("starting a command"):
-            made = self._client.exec_create(
-                container,
-                argv,
-                stdout=not detached,
-                stderr=not detached,
-                user=f"{user}:{user}",
-                workdir=directory,
-            )
-            if detached:
-                self._client.exec_start(made["Id"], detach=True)
-                return None
-            url = self._client._url("/exec/{0}/start", made["Id"])
+            made = self._made(container, argv, user, directory, output=True)
+            url = self._client._url("/exec/{0}/start", made)
             order = {"Detach": False, "Tty": False}
             response = self._client.post(url, json=order, stream=True, timeout=TIMEOUT)
             try:
@@ -181,7 +170,19 @@ class Engine:
             except BaseException:
                 response.close()
                 raise
-            return Exec(self._client, str(made["Id"]), response)
+            return Exec(self._client, made, response)
+
+    def exec_detached(self, container: str, argv: list[str], *, user: int, directory: str) -> None:
+        """Start a command whose output and end nobody asks for. It has started when this returns."""
+        with _translated("starting a command"):
+            self._client.exec_start(self._made(container, argv, user, directory, output=False), detach=True)
+
+    def _made(self, container: str, argv: list[str], user: int, directory: str, *, output: bool) -> str:
+        who = f"{user}:{user}"
+        made = self._client.exec_create(
+            container, argv, stdout=output, stderr=output, user=who, workdir=directory
+        )
+        return str(made["Id"])
 
     # ---- images
 

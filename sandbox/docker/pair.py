@@ -3,42 +3,53 @@
     pair.py trusted NAME PEER_UID COMMAND ...        waits for the other half
     pair.py untrusted NAME PEER_UID COMMAND ...      comes to it
 
+A Python program given as `IN_PLACE` and its text runs in the interpreter that is there: starting another one would cost
+each half as much as all else here, which is also why this imports so little.
+
 The meeting place is an abstract Unix socket with a random name in the container's own network namespace; each
 half asks the kernel for the uid of the other, so nothing else in the container can take a place.
 """
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
-import struct
 import sys
 import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` is not worth its import here
+    from typing import Any
+
+IN_PLACE = ["python3", "-P", "-s", "-B", "-S", "-c"]
+"""How this program is started itself, but for its own path: a program in Python that wants the same may have it."""
 
 PATIENCE = 20.0  # seconds; both commands are started within a fraction of one
 
 
-def peer(end: socket.socket) -> int:
-    uid: int = struct.unpack("3i", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
-    return uid
+def peer(end: _socket.socket) -> int:
+    return int.from_bytes(end.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
 
 
-def wait_for(name: str, uid: int) -> socket.socket:
-    with socket.socket(socket.AF_UNIX) as listener:
+def wait_for(name: str, uid: int) -> _socket.socket:
+    listener: Any = _socket.socket(_socket.AF_UNIX)  # whose `_accept` the types do not know
+    try:
         listener.bind("\0" + name)
         listener.listen(8)
         listener.settimeout(PATIENCE)
         while True:
-            end, _ = listener.accept()
+            end = _socket.socket(fileno=listener._accept()[0])
             if peer(end) == uid:
                 return end
             end.close()
+    finally:
+        listener.close()
 
 
-def come_to(name: str, uid: int) -> socket.socket:
+def come_to(name: str, uid: int) -> _socket.socket:
     deadline = time.monotonic() + PATIENCE
     while True:
-        end = socket.socket(socket.AF_UNIX)
+        end = _socket.socket(_socket.AF_UNIX)
         try:
             end.connect("\0" + name)
         except ConnectionRefusedError:
@@ -58,8 +69,19 @@ def main(arguments: list[str]) -> None:
     end.setblocking(True)
     if end.fileno() == 3:
         os.set_inheritable(3, True)
+        end.detach()
     else:
         os.dup2(end.fileno(), 3, inheritable=True)
+        end.close()
+    become(command)
+
+
+def become(command: list[str]) -> None:
+    words = len(IN_PLACE)
+    if command[:words] == IN_PLACE and len(command) > words:
+        sys.argv = ["-c", *command[words + 1 :]]
+        exec(compile(command[words], "<string>", "exec"), {"__name__": "__main__"})
+        return
     try:
         os.execvp(command[0], command)
     except OSError as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sandbox.docker.config import DEADLINE, INSTANCE
 from sandbox.docker.engine import Engine
+from sandbox.docker.removals import Removals
 from sandbox.errors import SandboxUnavailableError
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,14 @@ def _deadline(label: str) -> float:
 
 
 class Reaper:
-    """Looks for expired containers of one instance once in a while, until it is stopped."""
+    """Looks once in a while, until it is stopped, for what expired or could not be removed when it should."""
 
-    def __init__(self, engine: Engine, instance: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, engine: Engine, instance: str, removals: Removals, clock: Callable[[], float] = time.time
+    ) -> None:
         self._engine = engine
         self._instance = instance
+        self._removals = removals
         self._clock = clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sandbox-reaper", daemon=True)
@@ -57,6 +61,7 @@ class Reaper:
     def _loop(self) -> None:
         while not self._stop.wait(PERIOD):
             try:
+                self._removals.again()
                 if removed := reap(self._engine, self._instance, expired_only=True, now=self._clock()):
                     log.warning("removed %d containers past their deadline", removed)
             except SandboxUnavailableError as error:

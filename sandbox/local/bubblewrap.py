@@ -272,6 +272,11 @@ class BubblewrapBox:
         self._check_open()
         return repack(below(members(self._tree), "workspace"), Caps.of(self._spec.limits))
 
+    def take(self) -> Files:
+        files = self.get()
+        self.close()
+        return files
+
     def close(self) -> None:
         if self._ended != "closed":
             self._ended = "closed"

@@ -130,6 +130,11 @@ class ProcessBox:
         frames = init.pack(str(self._root), limits.disk_files, limits.disk_bytes)
         return repack(below(members(b"".join(frames)), "workspace"), Caps.of(limits))
 
+    def take(self) -> Files:
+        files = self.get()
+        self.close()
+        return files
+
     def close(self) -> None:
         if self._ended == "closed":
             return

@@ -25,7 +25,9 @@ from sandbox.base import MIB
 from sandbox.docker import config, images
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.engine import Engine, EngineError
+from sandbox.docker.pair import IN_PLACE
 from sandbox.docker.reaper import reap
+from sandbox.docker.removals import Removals
 from sandbox.testing import IsolationContract, a_spec, gateway, gone, python
 
 pytestmark = pytest.mark.docker
@@ -161,6 +163,21 @@ class TestLife:
             assert box.exec(["sh", "-c", "echo y > f"]).exit_code == 0
             assert box.get() == {"f": b"y\n"}
 
+    def test_a_box_is_removed_after_its_workspace_was_taken(self, sandbox: DockerSandbox) -> None:
+        box = sandbox.open(a_spec(workspace={"f": b"x"}))
+        assert box.take() == {"f": b"x"}
+        sandbox.settle()
+        identities = [
+            identity for identity, _ in sandbox.engine.containers({config.INSTANCE: sandbox.instance})
+        ]
+        assert box.container not in identities
+
+    def test_python_in_a_pair_runs_in_the_interpreter_that_joined_it(self, sandbox: DockerSandbox) -> None:
+        code = "import sys; print(__name__, sys.argv, sys.flags.no_site, sys.flags.hash_randomization)\nsys.exit(4)"
+        with sandbox.open(a_spec(kind="grade")) as box:
+            result = box.exec_pair([*IN_PLACE, code, "word"], ["true"], env={"PYTHONHASHSEED": "0"})
+        assert (result.exit_code, result.stdout) == (4, b"__main__ ['-c', 'word'] 1 0\n"), result
+
     def test_a_box_that_grades_has_no_door_and_other_boxes_have_no_pair(self, sandbox: DockerSandbox) -> None:
         with gateway() as door, pytest.raises(InvalidSpecError):
             sandbox.open(a_spec(kind="grade", door=door))
@@ -195,6 +212,25 @@ class TestLife:
         thread.join(10)
         assert len(second) == 1
         sandbox.close()
+
+
+class TestRemovals:
+    def test_what_could_not_be_removed_is_tried_again(self) -> None:
+        tried: list[str] = []
+
+        def remove(container: str) -> None:
+            tried.append(container)
+            if len(tried) == 1:
+                raise SandboxUnavailableError("the engine is away")
+
+        removals, done = Removals(remove), threading.Event()
+        removals.begin("one", done.set)
+        removals.settle()
+        assert done.is_set()
+        removals.again()
+        removals.again()
+        removals.close()
+        assert tried == ["one", "one"]
 
 
 class TestReaper:

@@ -266,6 +266,9 @@ class _StarvedBox:
     def get(self) -> Files:
         return self._inner.get()
 
+    def take(self) -> Files:
+        return self._inner.take()
+
     def close(self) -> None:
         self._inner.close()
 
