@@ -1,0 +1,1 @@
+"""What `scripts/perf` measures: one module per subject. Nothing of the program imports this."""
