@@ -240,7 +240,8 @@ class Evaluation:
 
     `score` lies in [0, 1] and is None exactly when the outcome is `void`. `answer`, `transcript` and `log`
     are digests of blobs; `tests` are the hidden tests' results. `replaces` names the evaluation that a
-    re-grade stands for. `digests` name the task, the tests, the answer and the images or runtime.
+    re-grade stands for. `digests` name the task, the tests, the answer and the images or runtime. `sample` are
+    the 16 bytes, in hexadecimal, that seeded the model's sampling; `limits` what agent and tests might use.
     """
 
     id: str
@@ -267,6 +268,8 @@ class Evaluation:
     sandbox: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    sample: str = ""
+    limits: Mapping[str, str] = field(default_factory=dict)
     replaces: str | None = None
 
     def __post_init__(self) -> None:

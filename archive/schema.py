@@ -158,6 +158,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         _field("solve_s", NUMBER, "time that the agent worked", unit="s"),
         _field("grade_s", NUMBER, "time that grading took", unit="s"),
         _RUNTIME,
+        _field("sample", TEXT, "16 bytes, in hexadecimal, that seeded the model's sampling"),
+        _field("limits", TEXT_MAP, "what agent and tests might use; what is not named had no limit"),
         _field("replaces", TEXT, "id of the evaluation that this re-grade stands for", null=True),
     ),
     "calls": _schema(

@@ -188,6 +188,8 @@ class RunPlanner:
             sandbox=result.sandbox,
             digests=result.digests,
             flags=result.flags,
+            sample=self._sample(decision.seq).hex(),
+            limits=result.limits,
         )
         return (evaluation, *_calls(seq, result.record))
 

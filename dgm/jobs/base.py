@@ -109,6 +109,7 @@ class EvaluateResult:
     sandbox: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,10 @@ from dgm.jobs.base import MACHINE, EvaluateJob, EvaluateResult, NodeServices
 from dgm.jobs.files import KEPT_BYTES, kept_files
 from dgm.jobs.rollout import Rollout, RolloutRequest, roll_out
 from dgm.jobs.texts import clipped, one_line
-from sandbox import Files, TestReport, Verdict, grade
+from sandbox import Files, Limits, Sandbox, Verdict, grade
+
+CUT, SPENT = "answer_cut", "allowance_spent"
+"""Flags of the agent's part: not all of its workspace was kept; the gateway ended its work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,15 @@ def evaluate(job: EvaluateJob, services: NodeServices) -> EvaluateResult:
         journal=job.journal,
     )
     rollout = roll_out(request, services)
-    judged = judge(rollout, job.task) or graded(job, rollout, services)
+    spent = rollout.record.spent
+    judged = judge(rollout, job.task) or graded(
+        services.sandbox,
+        job.task,
+        rollout.files or {},
+        name=job.id,
+        limits=services.limits,
+        spent=None if spent is None else f"the allowance of {spent}",
+    )
     verdict = judged.verdict
     answer = kept_answer(rollout.files, job.task)
     cut = answer is not None and answer != rollout.files
@@ -54,7 +65,7 @@ def evaluate(job: EvaluateJob, services: NodeServices) -> EvaluateResult:
         attempt=job.attempt,
         outcome=judged.outcome,
         detail=one_line(judged.detail),
-        tests=() if verdict is None else tuple(_test(report) for report in verdict.tests),
+        tests=tests_of(verdict),
         tier="" if verdict is None else verdict.tier.value,
         answer=answer,
         record=rollout.record,
@@ -63,11 +74,13 @@ def evaluate(job: EvaluateJob, services: NodeServices) -> EvaluateResult:
         solve_s=rollout.seconds,
         grade_s=judged.seconds,
         sandbox=services.sandbox.level.value,
-        digests={
-            **(services.sandbox.digests if verdict is None else verdict.digests),
-            "task": job.task.digest,
-        },
-        flags=(*(() if verdict is None else verdict.flags), *(("answer_cut",) if cut else ())),
+        digests=digests_of(verdict, job.task, services.sandbox),
+        flags=(
+            *(() if verdict is None else verdict.flags),
+            *((CUT,) if cut else ()),
+            *((SPENT,) if spent is not None else ()),
+        ),
+        limits=limits_of(job, services.limits),
     )
 
 
@@ -94,28 +107,30 @@ def judge(rollout: Rollout, task: Task) -> Judged | None:
         if spent is not None:
             return Judged(outcome=Outcome.BUDGET_SPENT, detail=f"the allowance of {spent} is spent")
         return Judged(outcome=Outcome.NO_ANSWER, detail="no solution file was changed")
-    size = sum(len(content) for content in solution.values() if content is not None)
+    size = sum(len(path.encode()) + len(content) for path, content in solution.items() if content is not None)
     if size > KEPT_BYTES:
         detail = f"solution files of {size} bytes, at most {KEPT_BYTES} allowed"
         return Judged(outcome=Outcome.REJECTED, detail=detail)
     return None
 
 
-def graded(job: EvaluateJob, rollout: Rollout, services: NodeServices) -> Judged:
-    """The outcome of an answer: right is right, even if the allowance ended the work."""
+def graded(
+    sandbox: Sandbox, task: Task, answer: Files, *, name: str, limits: Limits, spent: str | None = None
+) -> Judged:
+    """The outcome of an answer: right is right, even if the allowance that `spent` names ended the work.
+
+    A failure of the machine is `void`.
+    """
     began = time.monotonic()
-    answer = rollout.files or {}
     try:
-        verdict = grade(
-            services.sandbox, job.task.test, answer, job.task.files, name=job.id, limits=services.limits
-        )
+        verdict = grade(sandbox, task.test, answer, task.files, name=name, limits=limits)
     except MACHINE as error:
         return Judged(outcome=Outcome.VOID, detail=f"grading: {error}", seconds=time.monotonic() - began)
-    outcome, detail, spent = Outcome.UNRESOLVED, verdict.reason, rollout.record.spent
+    outcome, detail = Outcome.UNRESOLVED, verdict.reason
     if verdict.resolved:
         outcome = Outcome.RESOLVED
     elif spent is not None:
-        outcome, detail = Outcome.BUDGET_SPENT, f"the allowance of {spent} is spent; {detail}"
+        outcome, detail = Outcome.BUDGET_SPENT, f"{spent} is spent; {detail}"
     return Judged(outcome=outcome, detail=detail, verdict=verdict, seconds=time.monotonic() - began)
 
 
@@ -124,5 +139,34 @@ def kept_answer(files: Files | None, task: Task) -> Files | None:
     return None if files is None else kept_files(files, first=task.test.solution_files, given=task.files)
 
 
-def _test(report: TestReport) -> TestResult:
-    return TestResult(name=report.name, status=TestStatus(report.status.value))
+def tests_of(verdict: Verdict | None) -> tuple[TestResult, ...]:
+    """The hidden tests as a row has them."""
+    reports = () if verdict is None else verdict.tests
+    return tuple(TestResult(name=one.name, status=TestStatus(one.status.value)) for one in reports)
+
+
+def digests_of(verdict: Verdict | None, task: Task, sandbox: Sandbox) -> dict[str, str]:
+    """What the outcome depends on, as a row has it."""
+    seen = sandbox.digests if verdict is None else verdict.digests
+    return {"tests": task.test.digest, **seen, "task": task.digest}
+
+
+def limits_of(job: EvaluateJob, limits: Limits) -> dict[str, str]:
+    """What agent and tests might use, as a row has it: seconds, bytes, counts, micro-dollars."""
+    allowance = job.allowance
+    given = {
+        "solve_s": job.seconds,
+        "grade_s": job.task.test.seconds,
+        "calls": allowance.calls,
+        "tokens": allowance.tokens,
+        "microusd": allowance.microusd,
+        "memory_bytes": limits.memory_bytes,
+        "processes": limits.processes,
+        "cpus": limits.cpus,
+        "disk_bytes": limits.disk_bytes,
+        "disk_files": limits.disk_files,
+        "file_bytes": limits.file_bytes,
+        "open_files": limits.open_files,
+        "output_bytes": limits.output_bytes,
+    }
+    return {name: str(value) for name, value in given.items() if value is not None}

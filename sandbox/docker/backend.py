@@ -58,7 +58,11 @@ class DockerSandbox:
 
     @property
     def digests(self) -> Mapping[str, str]:
-        return {"agent": self._images.agent, "grader": self._images.grader, "engine": self._version}
+        return {
+            "agent_image": self._images.agent,
+            "grader_image": self._images.grader,
+            "engine": self._version,
+        }
 
     @property
     def instance(self) -> str:

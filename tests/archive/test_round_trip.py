@@ -141,6 +141,8 @@ evaluations = st.one_of(
         answer=maybe,
         solve_s=seconds,
         grade_s=seconds,
+        sample=texts,
+        limits=digests,
         replaces=replaces,
     )
     for usage, replaces in [(usages, st.none()), (st.just(Usage()), names)]

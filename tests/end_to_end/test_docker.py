@@ -59,7 +59,10 @@ def test_a_search_of_thirty_evaluations_on_a_real_engine(engine: Engine, tmp_pat
     counted = [row for row in rows_of(run, Evaluation) if row.split is Split.SEARCH and row.outcome.counted]
     assert len(counted) == 30
     assert {row.sandbox for row in results_of(run)} == {"docker"}
-    assert all("agent_image" in row.digests or "agent" in row.digests for row in results_of(run))
+    images = {"agent_image", "grader_image", "engine"}
+    assert all(set(row.digests) >= images for row in results_of(run))
+    assert all({"task", "tests"} <= set(row.digests) for row in counted)
+    assert all(row.sample and row.limits["memory_bytes"] for row in counted)
     found = [one for identity, one in watch.seen.items() if identity not in before]
     assert {one["Config"]["Labels"]["dgm.kind"] for one in found} >= {"solve", "improve", "grade"}
     assert len(found) >= 40

@@ -270,7 +270,7 @@ class TestReaper:
     def test_a_container_ends_by_itself(self, sandbox: DockerSandbox) -> None:
         spec = BoxSpec(name="short", kind="solve")
         made = config.container(
-            spec, image=sandbox.digests["agent"], labels={"dgm.instance": sandbox.instance}
+            spec, image=sandbox.digests["agent_image"], labels={"dgm.instance": sandbox.instance}
         )
         made["Cmd"] = ["sleep", "0.5"]
         container = sandbox.engine.create(made, "dgm-short")
@@ -293,7 +293,10 @@ class TestImages:
 
     def test_images_are_named_by_what_is_in_them(self, engine: Engine, sandbox: DockerSandbox) -> None:
         found = images.build(engine)
-        assert (found.agent, found.grader) == (sandbox.digests["agent"], sandbox.digests["grader"])
+        assert (found.agent, found.grader) == (
+            sandbox.digests["agent_image"],
+            sandbox.digests["grader_image"],
+        )
         assert found.agent.startswith("sha256:")
         assert found.agent != found.grader
 

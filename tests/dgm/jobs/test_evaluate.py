@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,12 @@ from tests.dgm.jobs.agents import (
 )
 
 WRITE = f'work.joinpath("answer.py").write_text({RIGHT!r})\n'
+PAGE = (Path(__file__).parents[3] / "docs" / "archive-format.md").read_text(encoding="utf-8")
+_KEYS = PAGE.split("Keys of `digests`:")[1].split("Keys of `limits`")[0]
+DIGESTS = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|(.*?)\|", _KEYS, re.MULTILINE))))
+LIMITS = set(re.findall(r"`(\w+)`", PAGE.split("Keys of `limits`")[1].split(". A row")[0]))
+"""What docs/archive-format.md describes."""
+
 WRITE_WRONG = f'work.joinpath("answer.py").write_text({WRONG!r})\n'
 
 
@@ -42,7 +49,6 @@ WRITE_WRONG = f'work.joinpath("answer.py").write_text({WRONG!r})\n'
         ('work.joinpath("notes.txt").write_text("hm")\n', Outcome.NO_ANSWER, "no solution file was changed"),
         (f"{WRITE}sys.exit(3)\n", Outcome.CRASHED, "exit status 3"),
         (f"{WRITE}os.kill(os.getpid(), 9)\n", Outcome.CRASHED, "exit status 137"),
-        (f"{WRITE}bytearray(700 << 20)\n", Outcome.CRASHED, "exit status 1"),
         (f'{WRITE}os.symlink("/etc/passwd", work / "link")\n', Outcome.REJECTED, "symbolic link"),
         (f'{WRITE}os.mkfifo(work / "pipe")\n', Outcome.REJECTED, "fifo"),
         ("while True:\n    ask()\n", Outcome.BUDGET_SPENT, "the allowance of calls is spent"),
@@ -56,8 +62,19 @@ def test_what_an_agent_does_decides_the_outcome(
     result = evaluate(evaluate_job(agent(solve), allowance=Allowance(calls=2)), services)
     assert (result.outcome, detail in result.detail) == (outcome, True), (result.detail, result.log)
     assert result.sandbox == services.sandbox.level
-    assert result.digests["task"] == TASK.digest
+    assert (result.digests["task"], result.digests["tests"]) == (TASK.digest, TASK.test.digest)
+    assert set(result.digests) <= DIGESTS
+    assert set(result.limits) | {"tokens", "microusd"} == LIMITS
+    assert result.limits["solve_s"] == "20.0"
+    assert ("allowance_spent" in result.flags) == ("while True" in solve)
     assert bool(result.tests) == ("tests" in result.detail or outcome is Outcome.RESOLVED)
+
+
+def test_an_agent_that_takes_more_memory_than_it_may(services: NodeServices) -> None:
+    """Where a limit holds for the box as a whole it is told; elsewhere the allocation fails in the agent."""
+    result = evaluate(evaluate_job(agent(f"{WRITE}bytearray(700 << 20)\n")), services)
+    grouped = services.sandbox.digests.get("limits") == "control group"
+    assert result.outcome is (Outcome.OUT_OF_MEMORY if grouped else Outcome.CRASHED), result.detail
 
 
 def test_an_agent_killed_at_its_deadline_has_no_answer_even_if_it_had_written_it(
