@@ -53,7 +53,7 @@ from .records import (
     Usage,
     job_id,
 )
-from .run import Run, create_run, resume_run
+from .run import SEGMENT_LINES, Run, create_run, resume_run
 from .schema import SCHEMAS
 from .trees import check_path, tree_hash
 
@@ -61,6 +61,7 @@ __all__ = [
     "FORMAT_VERSION",
     "ROW_TYPES",
     "SCHEMAS",
+    "SEGMENT_LINES",
     "Agent",
     "AgentId",
     "AlreadyRecordedError",

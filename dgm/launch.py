@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from archive import (
+    SEGMENT_LINES,
     Agent,
     NotWritableError,
     Run,
@@ -59,8 +60,10 @@ PACKAGES = (
 """Whose versions a run records."""
 
 
-def launch(config: Plain, say: Say) -> int:
+def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES) -> int:
     """Run the configuration to its end, or print the result if it is finished already.
+
+    `segment_lines` is how many entries the log gathers before they are sealed into Parquet.
 
     A run that is there is looked at without the lock first: what is finished needs neither workers nor a sandbox, and
     what may not go on is refused before anything starts. A new one is made last, when everything else stands.
@@ -71,7 +74,11 @@ def launch(config: Plain, say: Say) -> int:
         if not exists or not _is_finished(prepared):
             check_surroundings(prepared)
             with ExitStack() as stack:
-                run = stack.enter_context(resume_run(prepared.path)) if exists else None
+                run = (
+                    stack.enter_context(resume_run(prepared.path, segment_lines=segment_lines))
+                    if exists
+                    else None
+                )
                 node = NodeSettings(
                     level=choose_level(config, prepared.upstream, say),
                     limits=prepared.limits,
@@ -80,7 +87,8 @@ def launch(config: Plain, say: Say) -> int:
                 )
                 pool = stack.enter_context(_started(prepared, node))
                 if run is None:
-                    run = stack.enter_context(create_run(prepared.path, run_info(prepared)))
+                    made = create_run(prepared.path, run_info(prepared), segment_lines=segment_lines)
+                    run = stack.enter_context(made)
                 _plant(prepared, run)
                 note_changes(run, config)
                 stops.count()

@@ -1,0 +1,92 @@
+"""A driver that is killed again and again, wherever it stands, against a provider over real HTTP."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from archive import Call, Evaluation, open_run
+from dgm.llm import read_journal
+from dgm.replay import replay
+from tests.dgm.commands import ROOT
+from tests.end_to_end.real import assert_whole, needs_bubblewrap, rows_of, small
+from tests.fake_upstream import FakeUpstream
+
+SLOTS = 2
+SEGMENT_LINES = 4
+LONGEST_LIFE_S = 5.0
+
+
+@pytest.mark.parametrize(
+    ("kills", "seed"), [(15, 1), pytest.param(200, 2, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
+)
+@pytest.mark.timeout(600)
+def test_a_driver_killed_at_random_moments_loses_nothing_and_pays_nothing_twice(
+    tmp_path: Path, kills: int, seed: int
+) -> None:
+    needs_bubblewrap()
+    run = tmp_path / "runs" / "a"
+    moments = random.Random(seed)
+    evaluations = 6
+    kept: list[object] = []
+    with FakeUpstream(rehearsal=True) as upstream:
+        real = {"llm": "openai", "llm.base_url": upstream.base_url, "sandbox": "bubblewrap"}
+        values = {**real, "sandbox.accept_weaker": "true", "workers.slots": SLOTS, "budget.test_repeats": 1}
+        killed = 0
+        while killed < kills:
+            life = moments.uniform(0.1, LONGEST_LIFE_S)
+            ended = drive(life, small(tmp_path, **values, **{"budget.evaluations": evaluations}))
+            if ended == 0:
+                evaluations += 4
+                continue
+            assert ended == -9
+            killed += 1
+            if run.exists():
+                with open_run(run) as reader:
+                    found: list[object] = list(reader.entries())
+                assert found[: len(kept)] == kept, "an entry that was there is gone or was changed"
+                kept = found
+        assert drive(0, small(tmp_path, **values, **{"budget.evaluations": evaluations})) == 0
+        asked = upstream.counts()["requests"]
+    assert_whole(run)
+    per_task = Counter(
+        (row.agent, row.task, row.repeat) for row in rows_of(run, Evaluation) if row.outcome.counted
+    )
+    assert set(per_task.values()) == {1}
+    journals = [read_journal(path) for path in sorted((run / "journal").glob("*.jsonl"))]
+    assert all(max(Counter(call.n for call in calls).values(), default=1) == 1 for calls in journals)
+    paid = sum(len(calls) for calls in journals)
+    assert paid == sum(not call.journal for call in rows_of(run, Call)) + sum(
+        call.journal for call in first_told(rows_of(run, Call))
+    )
+    assert (
+        paid <= asked <= paid + SLOTS * kills
+    )  # answered to nobody: what was on its way when the driver died
+    with open_run(run) as reader:
+        assert replay(reader).difference is None
+
+
+def first_told(calls: list[Call]) -> list[Call]:
+    """Calls that a row tells of for the first time although they came from a journal: their own try was killed."""
+    return [call for call in calls if call.journal]
+
+
+def drive(seconds: float, overrides: tuple[str, ...]) -> int:
+    """The exit status of a driver that is killed after so many seconds of work; 0 lets it live."""
+    command = [sys.executable, "-m", "tests.end_to_end.doomed", str(SEGMENT_LINES), str(seconds), *overrides]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, -9), done.stderr
+    return done.returncode
