@@ -18,6 +18,14 @@ TMP_BYTES = 64 * MIB
 SHM_BYTES = 16 * MIB
 GRACE = 300.0  # seconds that a container outlives what its commands may take, if nobody removes it
 PAGE = 4096
+# What the engine hides and makes read-only by itself, and what tells of the host or of other boxes.
+MASKED = (
+    "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
+    "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/firmware", "/sys/devices/virtual/powercap",
+    "/proc/cmdline", "/proc/config.gz", "/proc/diskstats", "/proc/interrupts", "/proc/kallsyms",
+    "/proc/key-users", "/proc/locks", "/proc/modules", "/proc/partitions", "/proc/pressure", "/proc/slabinfo",
+    "/sys/class/dmi", "/sys/devices/virtual/dmi", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing",
+)  # fmt: skip
 INSTANCE, NAME, KIND, DEADLINE = "dgm.instance", "dgm.name", "dgm.kind", "dgm.deadline"
 
 
@@ -71,6 +79,7 @@ def container(
         "Init": True,
         "IpcMode": "private",
         "ShmSize": SHM_BYTES,
+        "MaskedPaths": list(MASKED),
         "LogConfig": {"Type": "none"},
         "Tmpfs": {"/tmp": f"rw,nosuid,nodev,size={TMP_BYTES},mode=1777"},
         "Mounts": mounts,
