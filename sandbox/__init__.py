@@ -14,7 +14,7 @@ from sandbox.errors import (
 from sandbox.reports import Status, TestReport
 from sandbox.selftest import Check, self_test
 from sandbox.testspec import Framework, TestSpec, Tier, files_digest
-from sandbox.verify import Verdict, grade
+from sandbox.verify import Verdict, grade, grader_digest
 
 __all__ = [
     "MIB",
@@ -42,6 +42,7 @@ __all__ = [
     "WeakerSandboxError",
     "files_digest",
     "grade",
+    "grader_digest",
     "open_sandbox",
     "self_test",
 ]

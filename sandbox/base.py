@@ -95,6 +95,10 @@ class Box(Protocol):
     def base_url(self) -> str | None:
         """Where an OpenAI client inside the box finds the gateway; None without a door."""
 
+    @property
+    def tools(self) -> str:
+        """Where pytest and what it needs lie, as commands inside see it. Only boxes that grade have them."""
+
     def path(self, area: str) -> str:
         """Absolute path of an area as commands inside see it."""
 

@@ -36,7 +36,8 @@ class TestSpec:
     tests need, `run` names those of them that hold tests. `modules` are the import names under test, which
     tier A replaces by proxies. `seconds` bounds the whole test run. `expected` are the ids that must have
     run, each `<test file's stem>.<class>.<method>`; None where they are not known, and then any number but
-    zero will do. `command` is what tier C runs in the workspace, with the test files copied over it.
+    zero will do. `given` are those that pass before anything is solved, which no control needs to look at.
+    `command` is what tier C runs in the workspace, with the test files copied over it.
     """
 
     __test__ = False  # not a pytest class
@@ -49,6 +50,7 @@ class TestSpec:
     framework: Framework = Framework.UNITTEST
     seconds: float = 30.0
     expected: tuple[str, ...] | None = None
+    given: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ class TestSpec:
             str(self.framework),
             self.seconds,
             self.expected,
+            self.given,
             self.command,
         )
         return hashlib.sha256(

@@ -16,10 +16,12 @@ from functools import cache
 from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
 
+from sandbox.ablation import NotRevertibleError, reverted
 from sandbox.base import Box, BoxSpec, ExecResult, Files, Limits, Sandbox
 from sandbox.errors import SandboxUnavailableError
 from sandbox.reports import End, Report, ReportError, Status, TestReport, parse_report, ready_line
-from sandbox.testspec import Framework, TestSpec, Tier, files_digest
+from sandbox.sentinels import sentinels, wrong
+from sandbox.testspec import TestSpec, Tier, files_digest
 
 GRACE = 5.0
 """Seconds between the driver's own deadline and the moment when the box is killed."""
@@ -36,8 +38,9 @@ class Verdict:
     """What grading says of one answer. `reason` is one line that quotes no test; empty when resolved.
 
     `tests` are all hidden tests that were seen. `flags` are for audits: `sentinel` (tier B: a result that
-    cannot be honest), `weak` (tier C), `disagree` (report and exit status contradict each other),
-    `no_report`.
+    cannot be honest), `ablation` (tier B: tests pass without the solution's code, or that could not be found out),
+    `weak` (tier C), `disagree` (report and exit status contradict each other), `no_report`. `digests` says what the
+    verdict rests on, and in tier B how its controls went (`sentinels`, `ablation`).
     """
 
     resolved: bool
@@ -68,16 +71,21 @@ def grade(
     submission = {path: answer[path] for path in spec.solution_files if path in answer}
     workspace = {**pristine, **submission}
     limits = replace(limits or Limits(), seconds=spec.seconds + GRACE)
+    match spec.tier:
+        case Tier.A:
+            verdict = _tier_a(sandbox, spec, workspace, name, limits)
+        case Tier.B:
+            verdict = _tier_b(sandbox, spec, workspace, name, limits)
+            if verdict.resolved:
+                verdict = _controlled(verdict, sandbox, spec, workspace, pristine, name, limits)
+        case Tier.C:
+            verdict = _tier_c(sandbox, spec, workspace, name, limits)
+    ours = {"submission": files_digest(submission), "tests": spec.digest, "grader": grader_digest()}
+    return replace(verdict, digests={**sandbox.digests, **ours, **verdict.digests})
+
+
+def _tier_a(sandbox: Sandbox, spec: TestSpec, workspace: Files, name: str, limits: Limits) -> Verdict:
     nonce = secrets.token_hex(16)
-    run = {Tier.A: _tier_a, Tier.B: _tier_b, Tier.C: _tier_c}[spec.tier]
-    verdict = run(sandbox, spec, workspace, name, limits, nonce)
-    ours = {"submission": files_digest(submission), "tests": spec.digest, "grader": _digest()}
-    return replace(verdict, digests={**sandbox.digests, **ours})
-
-
-def _tier_a(
-    sandbox: Sandbox, spec: TestSpec, workspace: Files, name: str, limits: Limits, nonce: str
-) -> Verdict:
     config = {"nonce": nonce, "run": spec.run, "modules": spec.modules, "seconds": spec.seconds}
     box_spec = BoxSpec(
         name=name,
@@ -98,10 +106,9 @@ def _tier_a(
     return _judge(spec, result, nonce)
 
 
-def _tier_b(
-    sandbox: Sandbox, spec: TestSpec, workspace: Files, name: str, limits: Limits, nonce: str
-) -> Verdict:
-    before, after = _sentinels(spec.framework), _sentinels(spec.framework)
+def _tier_b(sandbox: Sandbox, spec: TestSpec, workspace: Files, name: str, limits: Limits) -> Verdict:
+    nonce = secrets.token_hex(16)
+    before, after = sentinels(spec.framework), sentinels(spec.framework)
     tests = {**spec.test_files, before.file: before.source, after.file: after.source}
     config = {"nonce": nonce, "run": [before.file, *spec.run, after.file], "framework": str(spec.framework)}
     box_spec = BoxSpec(
@@ -116,17 +123,44 @@ def _tier_b(
         limits=limits,
     )
     with sandbox.open(box_spec) as box:
-        arguments = (f"{box.path('run')}/config.json", box.path("tests"), box.path("workspace"))
-        command = _python(box, "grader", "hardened", *arguments, site=spec.framework is Framework.PYTEST)
+        arguments = (f"{box.path('run')}/config.json", box.path("tests"), box.path("workspace"), box.tools)
+        command = _python(box, "grader", "hardened", *arguments)
         result = box.exec(command, env=_ENVIRONMENT, area="tests", seconds=spec.seconds)
-    if spec.framework is Framework.PYTEST and result.exit_code == 3 and not result.stdout:
-        raise SandboxUnavailableError("the boxes of this sandbox have no pytest, which these tests need")
     return _judge(spec, result, nonce, {**before.expected, **after.expected})
 
 
-def _tier_c(
-    sandbox: Sandbox, spec: TestSpec, workspace: Files, name: str, limits: Limits, nonce: str
+def _controlled(
+    verdict: Verdict,
+    sandbox: Sandbox,
+    spec: TestSpec,
+    workspace: Files,
+    pristine: Files,
+    name: str,
+    limits: Limits,
 ) -> Verdict:
+    """A pass of tier B, after the same run in another box without the solution's definitions."""
+    try:
+        without = reverted(spec, workspace, pristine)
+    except NotRevertibleError as error:
+        reason, found = f"the pass could not be controlled: {error}", "not done"
+        return replace(
+            verdict, resolved=False, reason=reason, flags=("ablation",),
+            digests={**verdict.digests, "ablation": found},
+        )  # fmt: skip
+    control = _tier_b(sandbox, spec, without, name, limits)
+    asked = {test.name for test in verdict.tests} - set(spec.given)
+    passed = sum(test.name in asked and _passed(test) for test in control.tests)
+    digests = {**verdict.digests, "ablation": f"{passed} of {len(asked)} tests pass without the solution"}
+    verdict = replace(verdict, digests=digests, seconds=verdict.seconds + control.seconds)
+    if passed:
+        reason = "tests pass without the solution's code"
+        return replace(verdict, resolved=False, reason=reason, flags=("ablation",))
+    if "sentinel" in control.flags:
+        return replace(verdict, resolved=False, reason=control.reason, flags=("ablation", "sentinel"))
+    return verdict
+
+
+def _tier_c(sandbox: Sandbox, spec: TestSpec, workspace: Files, name: str, limits: Limits) -> Verdict:
     box_spec = BoxSpec(name=name, kind="grade", workspace={**workspace, **spec.test_files}, limits=limits)
     with sandbox.open(box_spec) as box:
         result = box.exec(spec.command, env=_ENVIRONMENT, seconds=spec.seconds)
@@ -135,7 +169,7 @@ def _tier_c(
 
 
 def _judge(
-    spec: TestSpec, result: ExecResult, nonce: str, sentinels: Mapping[str, Status] | None = None
+    spec: TestSpec, result: ExecResult, nonce: str, guards: Mapping[str, Status] | None = None
 ) -> Verdict:
     """The verdict on one run in tier A or B."""
     if not ready_line(result.stdout, nonce):
@@ -150,12 +184,17 @@ def _judge(
         if _machine_fault(spec, result):
             raise SandboxUnavailableError("the process that holds the solution did not start") from None
         return _ended(replace(verdict, flags=("no_report",)), result, f"the run left no report ({error})")
-    sentinels = sentinels or {}
-    real = tuple(test for test in report.tests if test.name not in sentinels)
+    real = report.tests
+    misled = 0
+    if guards is not None:
+        real = tuple(test for test in report.tests if test.name not in guards)
+        misled = wrong(guards, report.tests)
+        said = f"{misled} of {len(guards)} not as expected" if misled else f"{len(guards)} as expected"
+        verdict = replace(verdict, digests={"sentinels": said if _finished(report) else "not all ran"})
     if report.end is End.UNLOADED:
         real += (TestReport(name=LOADING, status=Status.ERROR, detail=report.reason),)
     verdict = replace(verdict, tests=real, timed_out=report.end is End.TIMED_OUT or result.timed_out)
-    if {t.name: t.status for t in report.tests if t.name in sentinels} != sentinels and _finished(report):
+    if misled and _finished(report):
         return replace(verdict, reason="the results contradict the sentinels", flags=("sentinel",))
     all_passed = _finished(report) and bool(report.tests) and all(_passed(t) for t in report.tests)
     if result.exit_code != (0 if all_passed else 1):
@@ -204,37 +243,6 @@ def _ended(verdict: Verdict, result: ExecResult, otherwise: str) -> Verdict:
     return replace(verdict, reason=otherwise)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Sentinels:
-    file: str
-    source: bytes
-    expected: Mapping[str, Status]
-
-
-def _sentinels(framework: Framework) -> _Sentinels:
-    """A test file whose names nobody knows before the run, with outcomes that are known."""
-    module, cls = f"test_{secrets.token_hex(6)}", f"Test{secrets.token_hex(6)}"
-    number = secrets.randbelow(1 << 30)
-    # pytest calls every exception in a test a failure.
-    error = Status.FAILED if framework is Framework.PYTEST else Status.ERROR
-    bodies = [
-        (f"self.assertEqual({number}, {number} + 1)", Status.FAILED),
-        (f"self.assertTrue({number} < 0)", Status.FAILED),
-        (f"raise RuntimeError({number})", error),
-        (f"self.assertEqual({number}, {number})", Status.PASSED),
-    ]
-    secrets.SystemRandom().shuffle(bodies)
-    tests = {f"test_{secrets.token_hex(6)}": body for body in bodies}
-    lines = ["import unittest", f"class {cls}(unittest.TestCase):"]
-    for test, (body, _) in tests.items():
-        lines += [f"    def {test}(self):", f"        {body}"]
-    return _Sentinels(
-        file=f"{module}.py",
-        source="\n".join([*lines, ""]).encode(),
-        expected={f"{module}.{cls}.{test}": status for test, (_, status) in tests.items()},
-    )
-
-
 @cache
 def _program(*files: str) -> Files:
     """Our programs as a package of their own: no module of a solution or test can take their place.
@@ -254,12 +262,16 @@ def _program(*files: str) -> Files:
 
 
 @cache
-def _digest() -> str:
-    return files_digest({path.name: path.read_bytes() for path in _PROGRAMS.glob("*.py")})
+def grader_digest() -> str:
+    """Of all code that decides a verdict, in the boxes and here."""
+    here = [
+        _PROGRAMS.parent / f"{name}.py" for name in ("verify", "reports", "sentinels", "ablation", "testspec")
+    ]
+    return files_digest({path.name: path.read_bytes() for path in [*_PROGRAMS.glob("*.py"), *here]})
 
 
-def _python(box: Box, area: str, module: str, *arguments: str, site: bool = False) -> list[str]:
+def _python(box: Box, area: str, module: str, *arguments: str) -> list[str]:
     """A Python without user site, current directory or byte code, that runs `main` of one program."""
     start = f"import sys\nsys.path.insert(0, {box.path(area)!r})\nfrom sandbox.grader.{module} import main\n"
     start += f"del sys.path[0]\nmain{arguments!r}"
-    return ["python3", "-P", "-s", "-B", *([] if site else ["-S"]), "-c", start]
+    return ["python3", "-P", "-s", "-B", "-S", "-c", start]

@@ -14,7 +14,7 @@ from typing import Self
 
 from sandbox.base import BoxSpec, ExecResult, Files, Limits
 from sandbox.docker import config, failures, pair
-from sandbox.docker.config import AGENT_UID, BOX, PORT, RELAY_UID, TRUSTED_UID, UNTRUSTED_UID
+from sandbox.docker.config import AGENT_UID, BOX, PORT, RELAY_UID, TOOLS, TRUSTED_UID, UNTRUSTED_UID
 from sandbox.docker.engine import Engine, EngineError, Exec, State
 from sandbox.docker.removals import Removals
 from sandbox.errors import BoxEndedError, InvalidSpecError, SubmissionRejectedError
@@ -58,6 +58,10 @@ class DockerBox:
     @property
     def base_url(self) -> str | None:
         return None if self._spec.door is None else f"http://127.0.0.1:{PORT}/v1"
+
+    @property
+    def tools(self) -> str:
+        return TOOLS
 
     def path(self, area: str) -> str:
         if area != "workspace" and area not in self._spec.areas and area not in self._spec.private:

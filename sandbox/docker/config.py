@@ -12,6 +12,7 @@ from sandbox.base import MIB, BoxSpec, Files, Limits
 RELAY_UID, AGENT_UID, TRUSTED_UID, UNTRUSTED_UID = 10001, 10002, 10003, 10004
 BOX = "/box"
 PORT = 8080
+TOOLS = "/opt/tools"
 RELAY_THREADS = 2 * 64 + 2  # see `relay.CONNECTIONS`: two threads each
 OWN_PROCESSES = 3  # init, the main process, and one to spare for starting a command
 TMP_BYTES = 64 * MIB

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sandbox.docker.engine import Engine
 from sandbox.errors import ImageMissingError, SandboxUnavailableError
-from sandbox.local.runtime import PACKAGE, closure
+from sandbox.local.runtime import PACKAGE, TOOL, closure
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def find(engine: Engine, base: str | None = None) -> Images:
 
 
 def build(engine: Engine, base: str | None = None) -> Images:
-    """Build what is missing and give the ids. Downloads the wheels of `openai`, and a base image if there is none."""
+    """Build what is missing and give the ids. Downloads wheels (`openai`, `pytest`), and a base image if need be."""
     try:
         name, base_id = _base(engine, base)
     except ImageMissingError:
@@ -90,7 +90,8 @@ def _tag(target: str, base_id: str) -> str:
 
 
 def _pins() -> list[str]:
-    return sorted(f"{one.metadata['Name']}=={one.version}" for one in closure(PACKAGE))
+    wanted = {f"{one.metadata['Name']}=={one.version}" for name in (PACKAGE, TOOL) for one in closure(name)}
+    return sorted(wanted)
 
 
 def dockerfile() -> str:

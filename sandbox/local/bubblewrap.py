@@ -49,6 +49,7 @@ from sandbox.transfer import Caps, below, repack
 
 BOX = "/box"
 PORT = 8080
+TOOLS = "/opt/tools"
 UIDS = range(
     40_000, 60_000
 )  # above people and services, below the ranges that systemd and user namespaces hand out
@@ -153,6 +154,8 @@ class BubblewrapSandbox:
             given += ["--size", str(size), "--tmpfs", f"{BOX}/{area}"]
         if spec.door is not None:
             given += ["--ro-bind", str(spec.door.resolve()), "/door"]
+        if spec.kind == "grade":
+            given += ["--ro-bind", str(self._runtime.tools), TOOLS]
         given += ["--remount-ro", "/", "--chdir", "/"]
         for name, value in {"PATH": _PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **env}.items():
             given += ["--setenv", name, value]
@@ -180,6 +183,10 @@ class BubblewrapBox:
     @property
     def base_url(self) -> str | None:
         return None if self._spec.door is None else f"http://127.0.0.1:{PORT}/v1"
+
+    @property
+    def tools(self) -> str:
+        return TOOLS
 
     def path(self, area: str) -> str:
         if area != "workspace" and area not in self._spec.areas and area not in self._spec.private:

@@ -87,6 +87,10 @@ class ProcessBox:
     def base_url(self) -> str | None:
         return f"http://127.0.0.1:{self._port}/v1" if self._relay else None
 
+    @property
+    def tools(self) -> str:
+        return str(self._runtime.tools)
+
     def path(self, area: str) -> str:
         if area != "workspace" and area not in self._spec.areas and area not in self._spec.private:
             raise InvalidSpecError(f"this box has no area {area!r}")

@@ -1,4 +1,4 @@
-"""The Python that local boxes run: an interpreter and `openai` with its dependencies, nothing else.
+"""The Python that local boxes run: an interpreter and `openai` with its dependencies; pytest where they grade.
 
 It is made once per machine and version, from the packages that are installed beside us (no network), in a
 directory that an unprivileged uid can read, with byte code already compiled: importing `openai` is the
@@ -6,6 +6,7 @@ largest cost of a rollout.
 
     <cache>/runtime-<key>/
         venv/       pyvenv.cfg, bin/python3, site-packages: mounted at /opt/dgm in a bubblewrap box
+        tools/      pytest with its dependencies, in boxes that grade only: mounted at /opt/tools
         etc/        passwd, group, hosts for a box
         base/       a copy of the interpreter, where the real one lies out of the reach of others
     <cache>/boot-<key>/
@@ -29,8 +30,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-FORMAT = "2"
+FORMAT = "3"
 PACKAGE = "openai"
+TOOL = "pytest"
 _OURS = Path(__file__).parent
 _BOOT = {"init": _OURS / "init.py", "relay": _OURS.parent / "relay.py"}
 _NOT_COPIED = shutil.ignore_patterns(
@@ -54,6 +56,10 @@ class Runtime:
         return self.directory / "venv"
 
     @property
+    def tools(self) -> Path:
+        return self.directory / "tools"
+
+    @property
     def interpreter(self) -> str:
         """The bare interpreter at its own path: for our processes, which need no packages."""
         return str(self.prefix / "bin" / _interpreter_name())
@@ -65,15 +71,16 @@ class Runtime:
 
 def runtime(cache: Path | None = None) -> Runtime:
     """The runtime for the interpreter and packages that run this process, made if it is not there yet."""
-    packages = closure(PACKAGE)
+    packages, tools = closure(PACKAGE), closure(TOOL)
     prefix = Path(sys.base_prefix)
     copied = not readable_by_others(prefix / "bin") or not readable_by_others(prefix / "lib")
     facts = [FORMAT, sys.version, str(prefix), str(copied), sysconfig.get_platform()]
-    facts += sorted(f"{d.metadata['Name']}=={d.version}" for d in packages)
+    for distributions in (packages, tools):
+        facts += sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions)
     cache = cache or default_cache()
     digest = _digest(facts)
     directory = cache / f"runtime-{digest}"
-    _make_once(directory, lambda building: _fill(building, packages, prefix, copied))
+    _make_once(directory, lambda building: _fill(building, packages, tools, prefix, copied))
     boot = cache / f"boot-{_digest([sys.version, *(path.read_text() for path in _BOOT.values())])}"
     _make_once(boot, _fill_boot)
     return Runtime(
@@ -126,13 +133,19 @@ def _make_once(directory: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _fill(
-    building: Path, packages: list[importlib.metadata.Distribution], prefix: Path, copied: bool
+    building: Path,
+    packages: list[importlib.metadata.Distribution],
+    tools: list[importlib.metadata.Distribution],
+    prefix: Path,
+    copied: bool,
 ) -> None:
     venv = building / "venv"
     site = venv / "lib" / _interpreter_name() / "site-packages"
     site.mkdir(parents=True)
     for distribution in packages:
         _copy_distribution(distribution, site)
+    for distribution in tools:
+        _copy_distribution(distribution, building / "tools")
     # Rarer garbage collection takes an eighth off importing `openai`; every start-up reads path files.
     (site / "fewer-collections.pth").write_text("import gc; gc.set_threshold(50_000, 20, 100)\n")
     (venv / "bin").mkdir()
@@ -149,6 +162,7 @@ def _fill(
         _copy_interpreter(prefix, building / "base")
         _compile(building / "base" / "lib")
     _compile(site)
+    _compile(building / "tools")
 
 
 def _fill_boot(building: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from sandbox import (
     Files,
+    Framework,
     Level,
     Sandbox,
     SandboxUnavailableError,
@@ -42,6 +43,32 @@ SPEC = TestSpec(
     modules=("adder",),
     seconds=5.0,
     expected=("adder_test.AddTest.test_small", "adder_test.AddTest.test_negative"),
+)
+PYTEST = replace(
+    SPEC,
+    test_files={
+        "adder_test.py": b"""
+import pytest
+
+from adder import add
+
+
+@pytest.mark.parametrize(("a", "b", "total"), [(1, 2, 3), (-5, 2, -3)])
+def test_whole(a, b, total):
+    assert add(a, b) == total
+
+
+def test_parts():
+    assert add(0.5, 0.25) == pytest.approx(0.75)
+"""
+    },
+    tier=Tier.B,
+    framework=Framework.PYTEST,
+    expected=(
+        "adder_test.test_whole[1-2-3]",
+        "adder_test.test_whole[-5-2--3]",
+        "adder_test.test_parts",
+    ),
 )
 STUB: Files = {"adder.py": b"def add(a, b):\n    raise NotImplementedError\n"}
 RIGHT = b"def add(a, b):\n    return a + b\n"
@@ -80,6 +107,46 @@ unittest.TestCase.run = run
 unittest.TestCase.__call__ = run
 def add(a, b): return 0
 """
+PATCHES_PYTEST = b"""
+import sys
+python = sys.modules.get("_pytest.python")
+if python:
+    python.Function.runtest = lambda self: None
+def add(a, b): return 0
+"""
+KNOWS_THE_SENTINELS = b"""
+import sys, unittest
+run = unittest.TestCase.run
+def honest_elsewhere(self, result=None):
+    if "adder" not in self.id():
+        return run(self, result)
+    result.startTest(self)
+    result.addSuccess(self)
+    result.stopTest(self)
+unittest.TestCase.run = unittest.TestCase.__call__ = honest_elsewhere
+python = sys.modules.get("_pytest.python")
+if python:
+    runtest = python.Function.runtest
+    python.Function.runtest = lambda self: None if "adder" in self.nodeid else runtest(self)
+def add(a, b): return 0
+"""
+# The same, where a control that drops the answer's definitions, or its imports, would not see it.
+KNOWS_THE_SENTINELS_IN_A_DEFAULT = b"""
+class Hook:
+    def set():
+        exec(%r, {})
+    set()
+def add(a, b, hook=Hook): return 0
+""" % (KNOWS_THE_SENTINELS,)
+REPLACES_ITS_MODULE = (
+    KNOWS_THE_SENTINELS
+    + b"""
+import types
+other = types.ModuleType(__name__)
+other.add = add
+sys.modules[__name__] = other
+"""
+)
 REWRITES_THE_REPORT = b'''
 import subprocess, sys
 LIE = """
@@ -151,7 +218,7 @@ FORGERIES: dict[str, Files] = {
     },
     "skips itself": {"adder.py": b"import unittest\nraise unittest.SkipTest('later')\n"},
     "ends the process with status 0": {"adder.py": b"import os\nos._exit(0)\n"},
-    "patches the runner at import": {"adder.py": PATCHES_THE_RUNNER},
+    "patches the runner at import": {"adder.py": PATCHES_THE_RUNNER + PATCHES_PYTEST},
     "value that equals everything": {"adder.py": ALWAYS_EQUAL},
     "daemon that rewrites the report": {"adder.py": REWRITES_THE_REPORT},
     # Variants.
@@ -172,6 +239,14 @@ FORGERIES: dict[str, Files] = {
     },
     "refers to itself": {"adder.py": b"def add(a, b):\n    x = []\n    x.append(x)\n    return x\n"},
 }
+MEASURED = list(FORGERIES)[:10]
+CONTROLLED: dict[str, bytes] = {
+    "knows the sentinels": KNOWS_THE_SENTINELS,
+    "knows the sentinels, in a class body and a default": KNOWS_THE_SENTINELS_IN_A_DEFAULT,
+    "knows the sentinels and replaces its module": REPLACES_ITS_MODULE,
+    "knows the sentinels, in an encoding of its own": b"# coding: latin-1\n" + KNOWS_THE_SENTINELS,
+}
+"""Forgeries that give every sentinel its outcome: for the ablation control to catch."""
 # What no in-process grading can tell from a right solution; the reason why tier A is the default.
 BEYOND_TIER_B = {
     "value that equals everything",
@@ -242,6 +317,10 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     sandbox.close()
 
 
+def pytest_verdict_on(sandbox: Sandbox, answer: Files) -> Verdict:
+    return grade(sandbox, PYTEST, answer, STUB, name="forgery")
+
+
 def verdict_on(sandbox: Sandbox, answer: Files, tier: Tier) -> Verdict:
     return grade(sandbox, replace(SPEC, tier=tier), answer, STUB, name="forgery")
 
@@ -252,6 +331,27 @@ def test_an_honest_right_answer_is_resolved(sandbox: Sandbox, tier: Tier) -> Non
     assert verdict.resolved, verdict
     assert verdict.reason == ""
     assert [test.name for test in verdict.tests] == [*sorted(SPEC.expected or ())]
+    assert verdict.flags == ()
+    controls = {"sentinels": "12 as expected", "ablation": "0 of 2 tests pass without the solution"}
+    assert (
+        controls.items() <= verdict.digests.items()
+        if tier is Tier.B
+        else not controls.keys() & verdict.digests
+    )
+
+
+def test_an_honest_right_answer_is_resolved_with_pytest(sandbox: Sandbox) -> None:
+    verdict = pytest_verdict_on(sandbox, {"adder.py": RIGHT})
+    assert verdict.resolved, verdict
+    assert [test.name for test in verdict.tests] == [*(PYTEST.expected or ())]
+    assert verdict.digests["sentinels"] == "12 as expected"
+    assert verdict.digests["ablation"] == "0 of 3 tests pass without the solution"
+
+
+@pytest.mark.parametrize("answer", [{"adder.py": WRONG}, {"adder.py": b""}, {"adder.py": b"1 / 0"}])
+def test_an_honest_wrong_answer_is_not_with_pytest(sandbox: Sandbox, answer: Files) -> None:
+    verdict = pytest_verdict_on(sandbox, answer)
+    assert not verdict.resolved
     assert verdict.flags == ()
 
 
@@ -276,6 +376,24 @@ def test_tier_b_resolves_only_the_forgeries_that_are_named_as_beyond_it(
     sandbox: Sandbox, forgery: str
 ) -> None:
     assert verdict_on(sandbox, FORGERIES[forgery], Tier.B).resolved == (forgery in BEYOND_TIER_B)
+
+
+@pytest.mark.parametrize("forgery", MEASURED)
+def test_tier_b_with_pytest_resolves_only_the_forgery_that_is_named_as_beyond_it(
+    sandbox: Sandbox, forgery: str
+) -> None:
+    assert pytest_verdict_on(sandbox, FORGERIES[forgery]).resolved == (forgery in BEYOND_TIER_B)
+
+
+@pytest.mark.parametrize("forgery", CONTROLLED)
+@pytest.mark.parametrize("spec", [replace(SPEC, tier=Tier.B), PYTEST], ids=["unittest", "pytest"])
+def test_the_ablation_control_catches_what_the_sentinels_do_not(
+    sandbox: Sandbox, forgery: str, spec: TestSpec
+) -> None:
+    verdict = grade(sandbox, spec, {"adder.py": CONTROLLED[forgery]}, STUB, name="forgery")
+    assert (verdict.resolved, verdict.flags) == (False, ("ablation",)), verdict
+    assert verdict.digests["sentinels"] == "12 as expected"
+    assert all(test.status is Status.PASSED for test in verdict.tests)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +424,11 @@ def test_an_error_with_half_a_character_is_an_error_like_any_other(sandbox: Sand
 
 
 def test_the_sentinels_flag_a_patched_runner(sandbox: Sandbox) -> None:
-    assert verdict_on(sandbox, {"adder.py": PATCHES_THE_RUNNER}, Tier.B).flags == ("sentinel",)
+    verdict = verdict_on(sandbox, {"adder.py": PATCHES_THE_RUNNER}, Tier.B)
+    assert verdict.flags == ("sentinel",)
+    assert verdict.digests["sentinels"] == "10 of 12 not as expected"
+    verdict = pytest_verdict_on(sandbox, {"adder.py": PATCHES_PYTEST})
+    assert verdict.flags == ("sentinel",)
 
 
 @pytest.mark.parametrize("tier", [Tier.A, Tier.B])
