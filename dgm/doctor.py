@@ -8,7 +8,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-from dgm.benchmarks import Benchmark, BenchmarkError, PolyglotBenchmark, check_benchmark, katas
+from dgm.benchmarks import (
+    Benchmark,
+    BenchmarkError,
+    Checked,
+    PolyglotBenchmark,
+    check_benchmark,
+    katas,
+    table,
+)
 from dgm.errors import ConfigError
 from sandbox import Attempt, ImageMissingError, Level, SandboxError, open_sandbox
 
@@ -46,17 +54,23 @@ def report(say: Say) -> int:
 
 
 def check_tasks(what: str, level: str, say: Say) -> int:
-    """Check a benchmark (`katas`, or `path=FOLDER`) through the real sandbox and grader; 1 when something fails."""
+    """Check a benchmark (`katas`, or `path=FOLDER`) through the real sandbox and grader; 1 when something fails.
+
+    Each finding is said when it is made; at the end a table of every task with the tier that it needs and why.
+    """
     benchmark = _benchmark(what)
     box_maker = open_sandbox(level)
-    findings = 0
+    rows: list[Checked] = []
     try:
-        for finding in check_benchmark(benchmark, box_maker):
-            findings += 1
-            say(str(finding))
+        for checked in check_benchmark(benchmark, box_maker):
+            rows.append(checked)
+            for finding in checked.findings:
+                say(str(finding))
     finally:
         box_maker.close()
-    say(f"{len(benchmark.tasks())} tasks checked at sandbox level {box_maker.level}: {findings} findings")
+    say(table(rows))
+    findings = sum(len(row.findings) for row in rows)
+    say(f"{len(rows)} tasks checked at sandbox level {box_maker.level}: {findings} findings")
     return 1 if findings else 0
 
 

@@ -8,12 +8,12 @@ import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from archive import ArchiveError, Split, TaskId, tree_hash
-from dgm.benchmarks import Benchmark, Task, deal_splits
+from dgm.benchmarks import Benchmark, Task, UnresolvedReferenceError, deal_splits, settle
 from dgm.config import Plain, build
 from dgm.errors import ConfigError
 from dgm.gates import Gates
@@ -26,7 +26,8 @@ from dgm.policies import Policy
 from dgm.search import Settings
 from dgm.seeds import read_agent
 from dgm.workers import Pool
-from sandbox import MIB, Attempt, Files, Level, Limits, WeakerSandboxError, open_sandbox
+from sandbox import MIB, Attempt, Files, Level, Limits, Tier, WeakerSandboxError, open_sandbox
+from sandbox.local.runtime import default_cache
 
 CHOICES = {"improver": ("parent", "seed"), "display": ("auto", "live", "plain")}
 
@@ -160,6 +161,25 @@ def choose_level(config: Plain, upstream: Upstream, say: Callable[[str], None]) 
     weak = box_maker.digests.get("weak")
     say(f"sandbox: {box_maker.level}{failed}{f'; weak: {weak}' if weak else ''}")
     return box_maker.level
+
+
+def learn_tasks(prepared: Prepared, level: Level, say: Callable[[str], None]) -> Prepared:
+    """With the tier and the test ids of each task that leaves them to its reference; see `dgm.benchmarks.learning`."""
+    unlearned = sum(task.learn for task in prepared.tasks.values())
+    if not unlearned:
+        return prepared
+    say(f"tasks: {unlearned} are graded by what their references show (looked at once on each machine)")
+    box_maker = open_sandbox(level)
+    try:
+        tasks = settle(prepared.tasks.values(), box_maker, default_cache() / "learned")
+    except UnresolvedReferenceError as error:
+        raise ConfigError(f"benchmark: {error}") from error
+    finally:
+        box_maker.close()
+    weaker = [task.id for task in tasks if task.test.tier is not Tier.A]
+    if weaker:
+        say(f"graded in tier B: {', '.join(weaker)}")
+    return replace(prepared, tasks={task.id: task for task in tasks})
 
 
 def settings(config: Plain, budget: Mapping[str, Any]) -> Settings:

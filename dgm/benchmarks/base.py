@@ -16,7 +16,8 @@ class Task:
 
     `files` is the workspace that the agent starts from (stubs, visible tests); `test` says how an answer is graded
     and never enters an agent's box, nor does `reference`. `seconds` is the agent's time limit. `digest` covers all
-    of it. `tags` are for people (`band`, `language`).
+    of it. `tags` are for people (`band`, `language`). `learn` says that what `test` leaves open (the tier that the
+    reference needs, ids of tests) is learned from the reference before a run, see `learning`; `digest` stays as it is.
     """
 
     id: TaskId
@@ -27,6 +28,7 @@ class Task:
     reference: Files
     seconds: float = 120.0
     tags: Mapping[str, str] = field(default_factory=dict)
+    learn: bool = False
     digest: str
 
 

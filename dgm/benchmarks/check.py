@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from archive import TaskId
 from dgm.benchmarks.base import Benchmark, Task
-from sandbox import Files, Sandbox, Status, TestSpec, Tier, Verdict, grade
+from dgm.benchmarks.errors import UnresolvedReferenceError
+from dgm.benchmarks.learning import graded, learn, settled, why
+from sandbox import Sandbox, Tier
 
 
 class Problem(StrEnum):
     REFERENCE_UNRESOLVED = "the reference is not resolved"
     NEEDS_TIER_B = "the reference is resolved in tier B only"
-    STUB_RESOLVED = "the stub is resolved"
+    STUB_RESOLVED = "the stub is resolved: the task measures nothing"
+    NOT_REPEATABLE = "the reference is not resolved again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,29 +32,49 @@ class Finding:
         return f"{self.task}: {self.problem}" + (f" ({self.detail})" if self.detail else "")
 
 
-def check_benchmark(benchmark: Benchmark, sandbox: Sandbox) -> Iterator[Finding]:
-    """Grade the reference and the stub of every task as answers would be; yields what does not hold."""
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """One task: the tier that its tests need, None if its reference passes in none; why it is not A; what is wrong.
+
+    To need tier B is a finding only where a run would not learn it, see `Task.learn`.
+    """
+
+    task: TaskId
+    tier: Tier | None
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+def check_benchmark(benchmark: Benchmark, sandbox: Sandbox) -> Iterator[Checked]:
+    """Grade the reference and the stub of every task as answers would be."""
     for task in benchmark.tasks():
-        yield from check_task(task, sandbox)
+        yield check_task(task, sandbox)
 
 
-def check_task(task: Task, sandbox: Sandbox) -> Iterator[Finding]:
-    verdict = _graded(sandbox, task, task.test, task.reference)
-    if not verdict.resolved:
-        weaker = replace(task.test, tier=Tier.B)
-        if task.test.tier is Tier.A and _graded(sandbox, task, weaker, task.reference).resolved:
-            yield Finding(task=task.id, problem=Problem.NEEDS_TIER_B, detail=_why(verdict))
-        else:
-            yield Finding(task=task.id, problem=Problem.REFERENCE_UNRESOLVED, detail=_why(verdict))
-    if _graded(sandbox, task, task.test, {}).resolved:
-        yield Finding(task=task.id, problem=Problem.STUB_RESOLVED)
+def check_task(task: Task, sandbox: Sandbox) -> Checked:
+    try:
+        learned = learn(task, sandbox)
+    except UnresolvedReferenceError as error:
+        found = [Finding(task=task.id, problem=Problem.REFERENCE_UNRESOLVED, detail=error.reason)]
+        if graded(sandbox, task, task.test, {}).resolved:
+            found.append(Finding(task=task.id, problem=Problem.STUB_RESOLVED))
+        return Checked(task=task.id, tier=None, reason=error.reason, findings=tuple(found))
+    found = []
+    if learned.tier is not task.test.tier and not task.learn:
+        found.append(Finding(task=task.id, problem=Problem.NEEDS_TIER_B, detail=learned.reason))
+    spec = settled(task, learned).test
+    if learned.tier is not Tier.A:
+        again = graded(sandbox, task, spec, task.reference)
+        if not again.resolved:
+            found.append(Finding(task=task.id, problem=Problem.NOT_REPEATABLE, detail=why(again)))
+    if graded(sandbox, task, spec, {}).resolved:
+        found.append(Finding(task=task.id, problem=Problem.STUB_RESOLVED))
+    return Checked(task=task.id, tier=learned.tier, reason=learned.reason, findings=tuple(found))
 
 
-def _graded(sandbox: Sandbox, task: Task, spec: TestSpec, answer: Files) -> Verdict:
-    name = hashlib.sha256(f"check {task.id}".encode()).hexdigest()[:32]
-    return grade(sandbox, spec, answer, task.files, name=name)
-
-
-def _why(verdict: Verdict) -> str:
-    failed = next((test for test in verdict.tests if test.status is not Status.PASSED), None)
-    return verdict.reason + (f"; {failed.name}: {failed.detail}" if failed else "")
+def table(rows: Sequence[Checked]) -> str:
+    """For people: every task, the tier that it is graded in, and why it is not A."""
+    width = max([len("task"), *(len(row.task) for row in rows)])
+    lines = [f"{'task':{width}}  tier  reason"]
+    lines += [f"{row.task:{width}}  {row.tier or 'none':4}  {row.reason}".rstrip() for row in rows]
+    return "\n".join(lines)

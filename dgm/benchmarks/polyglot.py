@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
@@ -41,9 +41,10 @@ class PolyglotBenchmark:
     """The Python exercises below a path, each a task `<name>/<exercise>`, in the order of their names.
 
     `path` may be the root that holds `python/exercises/practice`, the folder of the language, or `practice`
-    itself. `tier_b` names exercises whose tests cannot see the solution through tier A's channel. `seconds`
-    is an agent's time, `test_seconds` that of one run of the hidden tests. Everything is read here and now,
-    so that whatever is wrong with the folder is said before anything starts.
+    itself. `seconds` is an agent's time, `test_seconds` that of one run of the hidden tests. `learn`: whether each
+    task's tier and test ids are learned from its reference before a run; else tier A is taken where the tests are
+    unittest's. Everything is read here and now, so that whatever is wrong with the folder is said before anything
+    starts.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class PolyglotBenchmark:
         path: str | Path,
         *,
         name: str = "polyglot",
-        tier_b: Collection[str] = (),
+        learn: bool = True,
         seconds: float = 120.0,
         test_seconds: float = 30.0,
     ) -> None:
@@ -61,13 +62,9 @@ class PolyglotBenchmark:
         )
         if not folders:
             raise NoTasksError(f"{practice} holds no exercises")
-        unknown = set(tier_b) - {folder.name for folder in folders}
-        if unknown:
-            raise NoTasksError(f"tier_b names exercises that are not there: {', '.join(sorted(unknown))}")
         self._name = name
         self._tasks = tuple(
-            _Exercise(folder).task(name, seconds, test_seconds, tier_b=folder.name in tier_b)
-            for folder in folders
+            replace(_Exercise(folder).task(name, seconds, test_seconds), learn=learn) for folder in folders
         )
 
     @property
@@ -80,7 +77,7 @@ class PolyglotBenchmark:
 
 def katas(name: str = "katas") -> PolyglotBenchmark:
     """The tasks that come with this package: 48 exercises of our own, in three bands."""
-    return PolyglotBenchmark(KATAS, name=name)
+    return PolyglotBenchmark(KATAS, name=name, learn=False)
 
 
 def _practice(path: Path) -> Path:
@@ -118,7 +115,7 @@ class _Exercise:
             if path.is_symlink():
                 raise BrokenExerciseError(path, "is a symbolic link, which an exercise may not hold")
 
-    def task(self, benchmark: str, seconds: float, test_seconds: float, *, tier_b: bool) -> Task:
+    def task(self, benchmark: str, seconds: float, test_seconds: float) -> Task:
         declared = self._declared()
         files = self._read_all((*declared.solution, *declared.editor))
         task = Task(
@@ -126,7 +123,7 @@ class _Exercise:
             instruction=self._instruction(declared.solution),
             files=files,
             visible_tests=tuple(name for name in declared.editor if _is_test(name)),
-            test=self._spec(declared, test_seconds, tier_b),
+            test=self._spec(declared, test_seconds),
             reference=self._reference(declared),
             seconds=seconds,
             tags=self._tags(),
@@ -165,7 +162,7 @@ class _Exercise:
         names = " and ".join(f"`{name}`" for name in editable)
         return "\n\n".join(text.strip() for text in [*texts, REMINDER.format(files=names)]) + "\n"
 
-    def _spec(self, declared: _Declared, seconds: float, tier_b: bool) -> TestSpec:
+    def _spec(self, declared: _Declared, seconds: float) -> TestSpec:
         trees = {name: self._parse(name) for name in declared.test if name.endswith(".py")}
         run = tuple(name for name, tree in trees.items() if has_tests(tree))
         if not run:
@@ -179,7 +176,7 @@ class _Exercise:
             test_files=self._read_all((*declared.editor, *declared.test)),
             run=run,
             modules=modules,
-            tier=Tier.B if pytest or tier_b else Tier.A,
+            tier=Tier.B if pytest else Tier.A,
             framework=Framework.PYTEST if pytest else Framework.UNITTEST,
             seconds=seconds,
             expected=known,

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dgm.benchmarks import (
-    BenchmarkError,
     BenchmarkNotFoundError,
     BrokenExerciseError,
     NoTasksError,
@@ -118,7 +117,6 @@ def test_the_digest_covers_every_part_of_a_task(practice: Path) -> None:
         seen.add(digest())
     assert len(seen) == 5
     assert PolyglotBenchmark(practice, seconds=7).tasks()[0].digest not in seen
-    assert PolyglotBenchmark(practice, tier_b=["leap-day"]).tasks()[0].digest not in seen
 
 
 def test_tasks_survive_pickling(practice: Path) -> None:
@@ -130,6 +128,7 @@ def test_pytest_files_are_graded_in_tier_b(practice: Path) -> None:
     (practice / "leap-day" / "leap_day_test.py").write_text("def test_it():\n    assert True\n")
     (task,) = PolyglotBenchmark(practice).tasks()
     assert (task.test.tier, task.test.framework, task.test.expected) == (Tier.B, Framework.PYTEST, None)
+    assert task.learn
 
 
 def test_ids_that_the_syntax_does_not_tell_are_left_open(practice: Path) -> None:
@@ -215,15 +214,10 @@ def test_exercises_in_other_languages_are_named(tmp_path: Path) -> None:
         PolyglotBenchmark(tmp_path)
 
 
-def test_an_unknown_name_for_tier_b_is_refused(practice: Path) -> None:
-    with pytest.raises(BenchmarkError, match="leap-year"):
-        PolyglotBenchmark(practice, tier_b=["leap-year"])
-
-
 def test_the_katas_are_forty_eight_in_three_bands() -> None:
     tasks = katas().tasks()
     bands = [task.tags["band"] for task in tasks]
     assert {band: bands.count(band) for band in bands} == {"easy": 16, "middle": 16, "hard": 16}
     assert all(task.id.startswith("katas/") for task in tasks)
-    assert all(task.test.tier is Tier.A and task.test.expected for task in tasks)
+    assert all(task.test.tier is Tier.A and task.test.expected and not task.learn for task in tasks)
     assert all(task.visible_tests for task in tasks)
