@@ -13,7 +13,7 @@ from pathlib import Path
 
 import zstandard
 
-from .disk import make_directory, write_durably
+from .disk import OnceWritten
 from .errors import CorruptArchiveError, UnknownBlobError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -25,14 +25,15 @@ class Blobs:
 
     def __init__(self, directory: str | Path) -> None:
         self._directory = Path(directory)
+        self._files = OnceWritten(self._directory)
 
     def put(self, content: bytes) -> str:
         """Keep `content` and return its digest; durable when this returns."""
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
-        if not path.exists():
-            make_directory(path.parent)
-            write_durably(path, zstandard.ZstdCompressor(level=3, write_checksum=False).compress(content))
+        self._files.put(
+            path, lambda: zstandard.ZstdCompressor(level=3, write_checksum=False).compress(content)
+        )
         return digest
 
     def get(self, digest: str) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -45,14 +45,17 @@ def make_directory(directory: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on leaving, what was written there gets the name `path`, durably.
+def replacing(
+    path: Path, *, within: Path | None = None, name_it: Callable[[Path, Path], object] = os.replace
+) -> Iterator[Path]:
+    """Give a temporary path; on leaving, what was written there gets the name `path`, durably.
 
-    The temporary name begins with a dot and ends in `.tmp`, so no glob for `path`'s suffix finds it. If the
-    block or the disk fails, the temporary file is removed and `path` stays what it was.
+    The temporary name is in `within`, by default beside `path`; it begins with a dot and ends in `.tmp`, so no glob
+    for `path`'s suffix finds it. If the block or the disk fails, the temporary file is removed and `path` stays what
+    it was. `name_it` is `os.link` where a `path` that is there must not be replaced.
     """
     try:
-        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        fd, name = tempfile.mkstemp(dir=within or path.parent, prefix=f".{path.name}.", suffix=".tmp")
         os.close(fd)
     except OSError as error:
         raise write_failed(str(path), error) from error
@@ -61,8 +64,10 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o644)
         sync_file(temporary)
-        temporary.replace(path)
+        name_it(temporary, path)
         sync_directory(path.parent)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise write_failed(str(path), error) from error
     finally:
@@ -70,7 +75,59 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes, *, within: Path | None = None) -> None:
     """Put `content` at `path`, replacing what was there; durable when this returns."""
-    with replacing(path) as temporary:
+    with replacing(path, within=within) as temporary:
         temporary.write_bytes(content)
+
+
+def create_durably(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, which must not be there; FileExistsError if it is. Durable when this returns."""
+    with replacing(path, name_it=os.link) as temporary:
+        temporary.write_bytes(content)
+
+
+def remove_temporary_files(directory: Path) -> None:
+    """Remove what killed writers left in `directory` under temporary names. Only for who alone may write there."""
+    for path in directory.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+class OnceWritten:
+    """Files under one directory that never change once they have their name, in fan-out directories below it.
+
+    Temporary files are in its `tmp`, so what a crash leaves is found without looking at every file. A file or directory
+    that is there may have got its name from a writer that was killed before it could wait for the disk, so that is
+    made good before this one relies on it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._temporary = directory / "tmp"
+        self._durable: set[str] = set()
+
+    def put(self, path: Path, content: Callable[[], bytes]) -> None:
+        """Have `content` at `path`, unless a file is there; durable when this returns."""
+        if (name := str(path)) in self._durable:
+            return
+        self._settle(path.parent)
+        if path.exists():
+            self._sync(path.parent)
+        else:
+            make_directory(self._temporary)
+            write_durably(path, content(), within=self._temporary)
+        self._durable.add(name)
+
+    def _settle(self, directory: Path) -> None:
+        if (name := str(directory)) in self._durable or directory == self._directory:
+            return
+        self._settle(directory.parent)
+        make_directory(directory)
+        self._sync(directory.parent)
+        self._durable.add(name)
+
+    def _sync(self, directory: Path) -> None:
+        try:
+            sync_directory(directory)
+        except OSError as error:
+            raise write_failed(str(directory), error) from error

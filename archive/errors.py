@@ -17,6 +17,7 @@ ArchiveError
 │   ├── RunLockedError          another driver writes this run; names its process and host
 │   └── CorruptArchiveError     damage; names the file and, in the log, the line
 ├── NotWritableError            append to a closed archive, through a reader, or to a log that another changed
+│   └── TakenOverError          another driver took this run over while this one stood still
 └── WriteFailedError            the disk did not take it; the archive stands as it was before
     └── DiskFullError           no space, quota or file-size limit reached; free some and go on
 """
@@ -106,6 +107,10 @@ class CorruptArchiveError(OpenError):
 
 class NotWritableError(ArchiveError):
     """Append to a closed archive, through a reader, or to a log that is not as its driver left it."""
+
+
+class TakenOverError(NotWritableError):
+    """Another driver took this run over while this one stood still. Nothing that this one writes counts any more."""
 
 
 class WriteFailedError(ArchiveError):

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from os import devnull
 from pathlib import Path
 
-from .disk import make_directory, write_durably
+from .disk import OnceWritten, make_directory, write_durably
 from .errors import CorruptArchiveError, UnknownAgentError
 from .patches import bounded_patch
 from .records import AgentId
@@ -60,7 +60,7 @@ class GitStore:
             GIT_CONFIG_PARAMETERS="",
             GIT_NO_REPLACE_OBJECTS="1",
         )
-        self._durable: set[str] = set()
+        self._files = OnceWritten(self._path)
 
     @classmethod
     def create(cls, path: str | Path) -> GitStore:
@@ -91,9 +91,7 @@ class GitStore:
         id, object = git_object("commit", "\n".join(lines).encode())
         for name, content in [*objects.items(), (id, object)]:
             self._write(name, content)
-        ref = self._path / "refs" / "agents" / id
-        if not ref.exists():
-            write_durably(ref, f"{id}\n".encode())
+        self._files.put(self._path / "refs" / "agents" / id, lambda: f"{id}\n".encode())
         return id
 
     def files(self, id: AgentId) -> dict[str, bytes]:
@@ -140,11 +138,7 @@ class GitStore:
 
     def _write(self, name: str, content: bytes) -> None:
         """Write a loose object. A file under its final name was fsynced before it got it, so it is whole."""
-        path = self._path / "objects" / name[:2] / name[2:]
-        if name not in self._durable and not path.exists():
-            make_directory(path.parent)
-            write_durably(path, zlib.compress(content, 1))
-        self._durable.add(name)
+        self._files.put(self._path / "objects" / name[:2] / name[2:], lambda: zlib.compress(content, 1))
 
     def _read(self, name: str, type: str) -> bytes:
         try:

@@ -2,13 +2,18 @@
 
 A segment `log/<number of its first entry>.jsonl` begins with a header line, then holds one line per entry:
 
-    {"format_version":1,"first":4096,"sealed":{"decisions":2048,...},"crc32":"..."}
+    {"format_version":1,"first":4096,"epoch":3,"sealed":{"decisions":2048,...},"crc32":"..."}
     {"seq":4096,"rows":{"evaluations":[{...}],"calls":[{...},{...}]},"crc32":"..."}
 
 `crc32` is the checksum of the line's bytes before `,"crc32"`. The header says how many rows of each table
 were in all entries before the segment, so a part that went missing is noticed. A segment gets its name with
 its header on disk; there is always exactly one that is open, the last, and what a closed one holds never
 changes.
+
+`epoch` counts the drivers that opened the run. A driver begins by putting a copy of the open segment, with its own
+epoch, in the place of the one that it found: whatever an earlier driver still writes goes into a file that has no name
+any more. A segment gets its name only if nobody has it, and one without entries, of a lower epoch than another, was
+left by a driver that lost the run in between: it is passed over, and removed by the next driver.
 
 A crash may leave a torn end in the open segment: bytes after the last newline, or a last line of which whole
 disk sectors are still zero. No append has returned for it, so readers ignore it and the writer cuts it off.
@@ -20,13 +25,13 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .codec import PlainRow
-from .disk import write_durably
+from .disk import create_durably, write_durably
 from .errors import CorruptArchiveError, NotWritableError, write_failed
 
 FORMAT_VERSION = 1
@@ -60,6 +65,7 @@ class Segment:
 
     path: Path
     first: int
+    epoch: int
     sealed: Mapping[str, int]
     entries: Sequence[PlainEntry]
     end: int
@@ -78,13 +84,62 @@ def segment_paths(directory: Path) -> list[Path]:
     return sorted(directory.glob("[0-9]*.jsonl"))
 
 
-def create_segment(directory: Path, first: int, sealed: Mapping[str, int]) -> Path:
+def create_segment(directory: Path, first: int, sealed: Mapping[str, int], *, epoch: int) -> Path:
     """Make an empty segment, durable under its name when this returns."""
     path = segment_path(directory, first)
-    write_durably(
-        path, encode_line({"format_version": FORMAT_VERSION, "first": first, "sealed": dict(sealed)})
-    )
+    remove_lost_segments(directory, epoch)
+    try:
+        create_durably(path, _header(first, sealed, epoch))
+    except FileExistsError as error:
+        raise write_failed(str(path), error) from error
     return path
+
+
+def adopt_segment(segment: Segment) -> Path:
+    """Put a copy with the next epoch in the place of the open segment. What is torn at its end is left out."""
+    header = _header(segment.first, segment.sealed, segment.epoch + 1)
+    lines = segment.path.read_bytes()[: segment.end].partition(b"\n")[2]
+    write_durably(segment.path, header + lines)
+    return segment.path
+
+
+def remove_lost_segments(directory: Path, epoch: int) -> None:
+    """Remove what drivers before this epoch may have left when they lost the run: segments that never had an entry."""
+    for path in segment_paths(directory):
+        if _is_lost(path, epoch):
+            path.unlink(missing_ok=True)
+
+
+def read_segments(directory: Path) -> list[Segment]:
+    """The segments that hold the log, oldest first; the last is the open one."""
+    paths = segment_paths(directory)
+    epoch = max(map(_epoch, paths), default=0)
+    paths = [path for path in paths if not _is_lost(path, epoch)]
+    return [read_segment(path, is_open=path == paths[-1]) for path in paths]
+
+
+def _header(first: int, sealed: Mapping[str, int], epoch: int) -> bytes:
+    return encode_line(
+        {"format_version": FORMAT_VERSION, "first": first, "epoch": epoch, "sealed": dict(sealed)}
+    )
+
+
+def _is_lost(path: Path, epoch: int) -> bool:
+    """Whether this segment has a whole header of an earlier epoch and nothing after it."""
+    with path.open("rb") as file:
+        header, rest = file.readline(), file.read(1)
+    return bool(header) and not rest and 0 < _epoch(path) < epoch
+
+
+def _epoch(path: Path) -> int:
+    """The epoch that a segment's header names; 0 if it has none, or is damaged, which reading it will tell."""
+    with path.open("rb") as file:
+        header = file.readline().rstrip(b"\n")
+    try:
+        epoch = decode_line(header).get("epoch", 0)
+    except ValueError:
+        return 0
+    return epoch if isinstance(epoch, int) else 0
 
 
 def read_segment(path: Path, *, is_open: bool) -> Segment:
@@ -108,13 +163,13 @@ def read_segment(path: Path, *, is_open: bool) -> Segment:
     if not lines:
         raise CorruptArchiveError("the segment has no header; it was emptied or cut short", path=path)
     header = _decoded(path, 1, lines[0])
-    first, sealed = header.get("first"), header.get("sealed")
+    first, sealed, epoch = header.get("first"), header.get("sealed"), header.get("epoch", 0)
     if not isinstance(first, int) or not isinstance(sealed, dict) or segment_path(path.parent, first) != path:
         raise CorruptArchiveError(f"the header names entry {first!r}, unlike the file", path=path, line=1)
     entries = [
         _entry(path, number, line, first + number - 2) for number, line in enumerate(lines[1:], start=2)
     ]
-    return Segment(path=path, first=first, sealed=sealed, entries=entries, end=end)
+    return Segment(path=path, first=first, epoch=int(epoch), sealed=sealed, entries=entries, end=end)
 
 
 def _entry(path: Path, number: int, line: bytes, seq: int) -> PlainEntry:
@@ -140,10 +195,15 @@ def _fits(line: bytes) -> bool:
 
 
 class SegmentWriter:
-    """Appends lines to the open segment, each durable when `append` returns."""
+    """Appends lines to the open segment, each durable when `append` returns.
 
-    def __init__(self, segment: Segment) -> None:
+    `fence` raises once another driver has the run; it is asked before each append and after it, so that no append that
+    returned can have come too late.
+    """
+
+    def __init__(self, segment: Segment, *, fence: Callable[[], None] = lambda: None) -> None:
         """Go on where `segment` ends; what is torn after it is cut off."""
+        self._fence = fence
         self.path = segment.path
         self.first = segment.first
         self._mark = (segment.end, len(segment.entries))
@@ -163,6 +223,7 @@ class SegmentWriter:
 
     def check(self) -> None:
         """Raise unless the segment is as we left it, so that a line may follow."""
+        self._fence()
         if not self._unusable:
             status = os.fstat(self._fd)
             if status.st_size != self._mark[0] or status.st_nlink == 0:
@@ -187,6 +248,7 @@ class SegmentWriter:
             self._cut_back()
             raise
         self._mark = (end + len(content), count + len(lines))
+        self.check()
 
     def close(self) -> None:
         os.close(self._fd)

@@ -59,7 +59,7 @@ def seal(run: Path, segment: Segment) -> None:
             name = f"part-{segment.first:012d}-{segment.next_seq - 1:012d}.parquet"
             _write(run / table / name, to_arrow(table, rows))
     try:
-        segment.path.unlink()
+        segment.path.unlink(missing_ok=True)
         sync_directory(segment.path.parent)
     except OSError as error:
         raise write_failed(str(segment.path), error) from error

@@ -19,19 +19,29 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from .blobs import Blobs
 from .codec import PlainRow, encode
-from .disk import make_directory, sync_directory
-from .errors import NotWritableError, RunExistsError, write_failed
+from .disk import make_directory, remove_temporary_files, sync_directory
+from .errors import NotWritableError, RunExistsError, WriteFailedError, write_failed
 from .gitstore import GitStore
 from .info import RunInfo, read_info, write_info
 from .ledger import Ledger
 from .lock import RunLock
-from .log import SegmentWriter, create_segment, encode_line, read_segment, segment_path, segment_paths
+from .log import (
+    SegmentWriter,
+    adopt_segment,
+    create_segment,
+    encode_line,
+    read_segment,
+    read_segments,
+    remove_lost_segments,
+    segment_path,
+)
 from .parquet import create_tables, seal
 from .records import ROW_TYPES, DecisionKind, Entry, ExpansionOutcome, Outcome, Row
 from .snapshot import Snapshot
@@ -70,10 +80,11 @@ def create_run(
             make_directory(new / directory)
         create_tables(new)
         GitStore.create(new / "code.git").close()
-        create_segment(new / "log", 0, dict.fromkeys(ROW_TYPES, 0))
+        create_segment(new / "log", 0, dict.fromkeys(ROW_TYPES, 0), epoch=1)
         write_info(new, info)
         sync_directory(new)
         _place(new, path)
+        lock.path = path / "lock"
     except BaseException:
         if lock is not None:
             lock.close()
@@ -113,7 +124,10 @@ class Run:
         self._seal_closed()
         snapshot = Snapshot(path)
         self._ledger = _ledger_of(snapshot)
-        self._writer = SegmentWriter(snapshot.open_segment)
+        self._epoch = snapshot.open_segment.epoch + 1
+        adopted = adopt_segment(snapshot.open_segment)
+        remove_lost_segments(path / "log", self._epoch)
+        self._writer = SegmentWriter(read_segment(adopted, is_open=True), fence=lock.check)
         self._began: float | None = None
         self._rolled = True
         self.blobs = Blobs(path / "blobs")
@@ -133,8 +147,9 @@ class Run:
         new = [Entry(seq, tuple(rows)) for seq, rows in enumerate(entries, self.next_seq)]
         lines = [_line(entry) for entry in new]
         self._ledger.check_many([entry.rows for entry in new])
-        self._roll_if_due()
-        self._writer.append(*lines)
+        with self._fenced():
+            self._roll_if_due()
+            self._writer.append(*lines)
         for entry in new:
             self._ledger.record(entry.rows)
         return [entry.seq for entry in new]
@@ -149,10 +164,11 @@ class Run:
             return
         self._closed = True
         try:
-            self._check_sound()
-            if self._writer.lines:
-                self._roll()
-            self._seal_closed()
+            with self._fenced():
+                self._check_sound()
+                if self._writer.lines:
+                    self._roll()
+                self._seal_closed()
         except NotWritableError as error:
             log.warning("left unsealed, the next driver will see to it: %s", error)
         finally:
@@ -180,12 +196,22 @@ class Run:
         """Open a new segment, then seal the old one. A failure in between is made good by the next seal."""
         directory, old, self._rolled = self.path / "log", self._writer, False
         try:
-            path = create_segment(directory, self.next_seq, self._ledger.rows_by_table)
-            self._writer = SegmentWriter(read_segment(path, is_open=True))
+            path = create_segment(directory, self.next_seq, self._ledger.rows_by_table, epoch=self._epoch)
+            self._lock.check()
+            self._writer = SegmentWriter(read_segment(path, is_open=True), fence=self._lock.check)
         finally:
             self._rolled = self._writer is not old or not segment_path(directory, self.next_seq).exists()
         old.close()
         self._seal_closed()
+
+    @contextmanager
+    def _fenced(self) -> Iterator[None]:
+        """What fails because files are gone fails because another driver has the run, if one has."""
+        try:
+            yield
+        except (WriteFailedError, FileNotFoundError):
+            self._lock.check()
+            raise
 
     def _check_sound(self) -> None:
         """Raise unless log and ledger agree; an interrupt in the middle of an append may have parted them."""
@@ -194,8 +220,9 @@ class Run:
         self._writer.check()
 
     def _seal_closed(self) -> None:
-        for path in segment_paths(self.path / "log")[:-1]:
-            seal(self.path, read_segment(path, is_open=False))
+        for segment in read_segments(self.path / "log")[:-1]:
+            self._lock.check()
+            seal(self.path, segment)
 
 
 def _locked_run(path: Path, lock: RunLock, clock: Clock, segment_lines: int, segment_seconds: float) -> Run:
@@ -273,8 +300,6 @@ def _remove_leftovers(path: Path) -> None:
 
 
 def _remove_temporary_files(run: Path) -> None:
-    """What a crash left under temporary names in the log and the tables; we hold the lock, so nobody writes
-    them."""
-    for directory in ("log", *ROW_TYPES):
-        for path in (run / directory).glob(".*.tmp"):
-            path.unlink()
+    """What a crash left under temporary names; we hold the lock, so nobody writes them."""
+    for directory in ("log", "blobs/tmp", "code.git/tmp", "code.git", *ROW_TYPES):
+        remove_temporary_files(run / directory)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from .codec import PlainRow, decode
 from .errors import CorruptArchiveError
-from .log import Segment, read_segment, segment_paths
+from .log import Segment, read_segments, segment_paths
 from .parquet import count_rows, list_parts, read_part, rows_by_table
 from .records import ROW_TYPES, Entry, Row
 from .schema import SCHEMAS, from_arrow, to_arrow
@@ -118,9 +118,9 @@ class Snapshot:
 
 def _read_log(run: Path) -> list[Segment]:
     for _ in range(_LOOKS):
-        before = (paths := segment_paths(run / "log"), list_parts(run))
+        before = (segment_paths(run / "log"), list_parts(run))
         try:
-            segments = [read_segment(path, is_open=path == paths[-1]) for path in paths]
+            segments = read_segments(run / "log")
         except FileNotFoundError:
             continue
         if (segment_paths(run / "log"), list_parts(run)) == before:

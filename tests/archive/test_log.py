@@ -35,6 +35,15 @@ def segment(run: Path) -> Path:
     return path
 
 
+def lines_of(segment: bytes) -> list[bytes]:
+    """What stands after the header, which each driver writes anew."""
+    return segment.splitlines(keepends=True)[1:]
+
+
+def lines(path: Path) -> list[bytes]:
+    return lines_of(path.read_bytes())
+
+
 def test_a_torn_last_line_is_ignored_by_readers_and_cut_off_by_the_writer(run: Path) -> None:
     path = segment(run)
     whole = path.read_bytes()
@@ -46,9 +55,9 @@ def test_a_torn_last_line_is_ignored_by_readers_and_cut_off_by_the_writer(run: P
     for end in {last, last + 1, (last + len(whole)) // 2, len(whole) - 1}:
         path.write_bytes(whole[:end])
         with resume_run(run) as again:
-            assert path.read_bytes() == whole[:last]
+            assert lines(path) == lines_of(whole[:last])
             assert again.append(*entries[-1].rows) == entries[-1].seq
-            assert path.read_bytes() == whole
+            assert lines(path) == lines_of(whole)
             assert list(again.entries()) == entries
             shutil.copytree(run, run.with_name(f"at{end}"))
         shutil.rmtree(run)
@@ -113,7 +122,7 @@ def test_a_segment_under_another_name_is_named(run: Path) -> None:
 
 
 def test_a_closed_segment_has_no_torn_end(tmp_path: Path) -> None:
-    path = create_segment(tmp_path, 0, {})
+    path = create_segment(tmp_path, 0, {}, epoch=1)
     path.write_bytes(path.read_bytes() + b"torn")
     assert read_segment(path, is_open=True).entries == []
     with pytest.raises(CorruptArchiveError, match=r"line 2|torn"):
@@ -121,7 +130,7 @@ def test_a_closed_segment_has_no_torn_end(tmp_path: Path) -> None:
 
 
 def test_a_log_that_somebody_else_changed_is_left_alone(tmp_path: Path) -> None:
-    path = create_segment(tmp_path, 0, {})
+    path = create_segment(tmp_path, 0, {}, epoch=1)
     writer = SegmentWriter(read_segment(path, is_open=True))
     writer.append(encode_line({"seq": 0, "rows": {}}))
     with path.open("ab") as other:
@@ -135,7 +144,7 @@ def test_a_log_that_somebody_else_changed_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_segment_that_was_deleted_takes_nothing(tmp_path: Path) -> None:
-    path = create_segment(tmp_path, 0, {})
+    path = create_segment(tmp_path, 0, {}, epoch=1)
     writer = SegmentWriter(read_segment(path, is_open=True))
     path.unlink()
     with pytest.raises(NotWritableError, match="not as this driver left it"):
@@ -150,3 +159,19 @@ def test_readers_follow_a_run_that_is_written(tmp_path: Path) -> None:
                 assert reader.next_seq == number
                 assert [entry.seq for entry in reader.entries()] == list(range(number))
             run.append(a_change(number))
+
+
+@pytest.mark.parametrize("first", [3, 40, 100])
+def test_what_a_driver_that_lost_the_run_left_is_passed_over_and_removed(tmp_path: Path, first: int) -> None:
+    create_run(tmp_path / "run", RunInfo(id="run", seed=1)).close()
+    with resume_run(tmp_path / "run", segment_lines=9) as run:
+        for seq in range(40):
+            run.append(a_change(seq))
+        lost = run.path / "log" / f"{first:012d}.jsonl"
+        lost.write_bytes(encode_line({"format_version": 1, "first": first, "epoch": 1, "sealed": {}}))
+        assert [entry.seq for entry in open_run(run.path).entries()] == list(range(40))
+        for seq in range(40, 60):
+            run.append(a_change(seq))
+        assert [entry.seq for entry in open_run(run.path).entries()] == list(range(60))
+    with resume_run(run.path):
+        assert not lost.exists()

@@ -344,14 +344,15 @@ class Interrupted(BaseException):
 def append_for(run: Run, rows: tuple[Row, ...], microseconds: int) -> bool:
     """Append `rows`, interrupted after so long; False if the run says that it must be opened again."""
     try:
-        signal.setitimer(signal.ITIMER_REAL, microseconds * 1e-6)
-        run.append(*rows)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, microseconds * 1e-6)
+            run.append(*rows)
+        except NotWritableError:
+            return False
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except Interrupted:
         pass
-    except NotWritableError:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        return False
     return True
 
 

@@ -31,7 +31,7 @@ def rolled(tmp_path: Path) -> Path:
             counts[type(row).__name__.lower() + "s"] += 1
     shutil.copytree(run.path, tmp_path / "run")
     run.close()
-    create_segment(tmp_path / "run" / "log", 14, counts)
+    create_segment(tmp_path / "run" / "log", 14, counts, epoch=2)
     return tmp_path / "run"
 
 
