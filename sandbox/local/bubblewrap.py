@@ -95,9 +95,14 @@ class BubblewrapSandbox:
         self._filter = program()
         self._base = _base_arguments(self._tool, self._runtime)
         self._uids = _Uids() if os.geteuid() == 0 else None
-        self._groups = Groups.find(instance or uuid.uuid4().hex[:12])
+        self._instance = instance or uuid.uuid4().hex[:12]
+        self._groups = Groups.find(self._instance)
         self._boxes: set[BubblewrapBox] = set()
         self._lock = threading.Lock()
+
+    @property
+    def instance(self) -> str:
+        return self._instance
 
     @property
     def groups(self) -> Groups | None:
@@ -477,7 +482,9 @@ def _base_arguments(tool: Tool, made: Runtime) -> list[str]:
         str(made.boot),
         "/opt/dgm/boot",
     ]
-    given += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
+    # Settings of its own namespaces would be open to the box: it has the uid that owns them.
+    given += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]
+    given += ["--dev", "/dev", "--remount-ro", "/dev"]
     given += ["--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]
     return given
 

@@ -6,6 +6,7 @@ are over, nothing may be left: no container, volume, socket, process or child of
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,10 +15,21 @@ from pathlib import Path
 import pytest
 
 from dgm.jobs import NodeServices
+from sandbox import SandboxUnavailableError
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.engine import Engine
+from sandbox.local.bubblewrap import BubblewrapSandbox
+from sandbox.testing import a_spec
 from tests.dgm.jobs.agents import Chatty, serving
-from tests.hostile.helpers import children, comes_true, container_of_every_process, free_bytes
+from tests.hostile.helpers import (
+    children,
+    comes_true,
+    container_of_every_process,
+    free_bytes,
+    groups_left,
+    mounts_of_boxes,
+    processes_in_groups,
+)
 
 DISK_TOLERANCE = 1 << 30
 """Bytes. Others may write meanwhile; every program that fills disks here tries to write more than this."""
@@ -66,4 +78,30 @@ def docker(engine: Engine, untouched_host: Path) -> Iterator[DockerSandbox]:
 def services(docker: DockerSandbox) -> Iterator[NodeServices]:
     """A node for whole jobs: real boxes, a real gateway whose model always says the same."""
     with serving(docker, Chatty()) as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def bubblewrap(untouched_host: Path) -> Iterator[BubblewrapSandbox]:
+    """Boxes of namespaces. A machine without them is a skip, with DGM_REQUIRE_DOCKER=1 a failure."""
+    try:
+        sandbox = BubblewrapSandbox()
+        with sandbox.open(a_spec()) as box:
+            box.exec(["true"])
+    except SandboxUnavailableError as error:
+        if os.environ.get("DGM_REQUIRE_DOCKER") == "1":
+            raise
+        pytest.skip(f"no bubblewrap: {error}")
+    mounts = mounts_of_boxes()
+    yield sandbox
+    sandbox.close()
+    assert comes_true(lambda: not processes_in_groups(sandbox.instance)), "a process of a box lives on"
+    assert groups_left(sandbox) == []
+    assert mounts_of_boxes() == mounts
+
+
+@pytest.fixture(scope="module")
+def bubblewrap_services(bubblewrap: BubblewrapSandbox) -> Iterator[NodeServices]:
+    """A node for whole jobs in bubblewrap boxes; its model always says the same."""
+    with serving(bubblewrap, Chatty()) as services:
         yield services

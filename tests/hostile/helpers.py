@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -17,6 +18,8 @@ from dgm.jobs import EvaluateResult, NodeServices
 from dgm.jobs.evaluate import evaluate
 from sandbox import Box
 from sandbox.docker.engine import Engine
+from sandbox.local.bubblewrap import BubblewrapSandbox
+from sandbox.local.cgroup import PREFIX
 from tests.dgm.jobs.agents import RIGHT, agent, evaluate_job
 
 ANSWER = f'work.joinpath("answer.py").write_text({RIGHT!r})\n'
@@ -110,6 +113,33 @@ def tasks_in(container: str) -> int:
             except OSError:
                 continue
     return count
+
+
+def processes_in_groups(instance: str) -> set[int]:
+    """Processes of this machine in the control groups of this instance's bubblewrap boxes."""
+    found = set()
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            with contextlib.suppress(OSError):
+                if f"{PREFIX}{instance}-" in (directory / "cgroup").read_text():
+                    found.add(int(directory.name))
+    return found
+
+
+def groups_left(sandbox: BubblewrapSandbox) -> list[Path]:
+    """Control groups that this instance has not removed."""
+    places = [] if sandbox.groups is None else sandbox.groups.places
+    return [path for place in places for path in place.directory.glob(f"{PREFIX}{sandbox.instance}-*")]
+
+
+def mounts_of_boxes() -> set[str]:
+    """Mounts of this machine that only a box should see."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {
+        line
+        for line in lines
+        if any(place in line for place in ("/newroot", "/oldroot", " /box/", "/opt/dgm"))
+    }
 
 
 def free_bytes() -> int:

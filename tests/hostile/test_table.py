@@ -13,11 +13,17 @@ ROW = re.compile(r"\| (?P<case>\d+|\+) \| [^|]+ \| [^|]+ \| (?P<tests>[^|]+) \|"
 NAMED = re.compile(r"`(\w+)\.(test_\w+)`")
 
 
+WEAKER = "### The same on bubblewrap"
+
+
 def rows() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Case (a number, or + for one of our own) and its tests (module, function), row by row."""
+    """Case (a number, or + for one of our own) and its tests (module, function), row by row, at every level."""
     page = PAGE.read_text(encoding="utf-8")
     table = page[page.index("## Hostile programs") :]
-    table = table[: table.index("\n## ", 1)]
+    return rows_of(table[: table.index("\n## ", 1)])
+
+
+def rows_of(table: str) -> list[tuple[str, list[tuple[str, str]]]]:
     lines = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| case")]
     found = [ROW.fullmatch(line) for line in lines]
     assert all(found), [line for line, match in zip(lines, found, strict=True) if not match]
@@ -50,5 +56,8 @@ def test_every_test_stands_in_the_table_under_its_number() -> None:
         assert named[module, name] == (str(int(number[1])) if number else "+"), (module, name)
 
 
-def test_no_case_stands_twice() -> None:
-    assert [case for case, n in Counter(case for case, _ in rows()).items() if n > 1 and case != "+"] == []
+def test_no_case_stands_twice_at_one_level() -> None:
+    strong, weak = PAGE.read_text(encoding="utf-8").split(WEAKER)
+    for part in (strong[strong.index("## Hostile programs") :], weak[: weak.index("\n## ")]):
+        count = Counter(case for case, _ in rows_of(part))
+        assert [case for case, n in count.items() if n > 1 and case != "+"] == []

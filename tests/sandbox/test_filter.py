@@ -9,12 +9,12 @@ import pytest
 from sandbox import SandboxUnavailableError
 from sandbox.local.filter import REFUSED, program
 
-ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050001
+ALLOW, KILL, REFUSE, ABSENT = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 X86, ARM = 0xC000003E, 0xC00000B7
 
 
 def run(code: bytes, architecture: int, number: int, *arguments: int) -> int:
-    """What the kernel would do with one call: an interpreter of the four operations in use."""
+    """What the kernel would do with one call: an interpreter of the five operations in use."""
     record = struct.pack("II Q 6Q", number, architecture, 0, *(arguments + (0,) * 6)[:6])
     position = accumulator = 0
     while True:
@@ -25,16 +25,21 @@ def run(code: bytes, architecture: int, number: int, *arguments: int) -> int:
         if operation == 0x20:
             accumulator = struct.unpack_from("I", record, value)[0]
         else:
-            position += yes if (accumulator == value if operation == 0x15 else accumulator >= value) else no
+            holds = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: accumulator & value != 0}
+            position += yes if holds[operation] else no
 
 
 @pytest.mark.parametrize(("machine", "architecture", "column"), [("x86_64", X86, 0), ("aarch64", ARM, 1)])
 def test_each_call_on_the_list_is_refused_and_no_other(machine: str, architecture: int, column: int) -> None:
     code = program(machine)
     refused = {numbers[column] for numbers in REFUSED.values()}
-    conditional = {41, 16, 302} if column == 0 else {198, 29, 261}
-    for number in set(range(500)) - conditional:
+    conditional = {41, 16, 302, 435} if column == 0 else {198, 29, 261, 435}
+    for number in set(range(468)) - conditional:
         assert run(code, architecture, number) == (REFUSE if number in refused else ALLOW), number
+
+
+def test_calls_newer_than_the_list_do_not_exist() -> None:
+    assert {run(program("x86_64"), X86, number) for number in (468, 500, 10**6)} == {ABSENT}
 
 
 def test_sockets_are_of_the_ordinary_families() -> None:
@@ -50,8 +55,19 @@ def test_limits_can_be_set_only_on_oneself() -> None:
     assert run(code, X86, 302, 1, 7) == REFUSE
 
 
+@pytest.mark.parametrize(("machine", "architecture", "clone"), [("x86_64", X86, 56), ("aarch64", ARM, 220)])
+def test_a_new_process_shares_every_namespace(machine: str, architecture: int, clone: int) -> None:
+    code = program(machine)
+    thread, fork = 0x3D0F00, 0x01200011  # what the C library asks for
+    assert run(code, architecture, clone, thread) == run(code, architecture, clone, fork) == ALLOW
+    for bit in (17, 25, 26, 27, 28, 29, 30):
+        assert run(code, architecture, clone, fork | 1 << bit) == REFUSE
+    assert run(code, architecture, 435, 0, 88) == ABSENT  # the C library goes on with clone
+
+
 def test_characters_cannot_be_pushed_into_a_terminal() -> None:
     assert run(program("x86_64"), X86, 16, 0, 0x5412) == REFUSE
+    assert run(program("x86_64"), X86, 16, 0, 0x541C) == REFUSE
     assert run(program("x86_64"), X86, 16, 0, 0x5413) == ALLOW
 
 
