@@ -65,7 +65,7 @@ class Driver:
             start_new_session=True,
         )
 
-    def wait_until(self, holds: Callable[[], bool], within_s: float = 90.0) -> None:
+    def wait_until(self, holds: Callable[[], bool], within_s: float = 150.0) -> None:
         end = time.monotonic() + within_s
         while not holds():
             assert self._process.poll() is None, self._process.communicate()

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,9 +60,7 @@ def test_the_budget_is_used_and_everything_is_recorded(told: str, folder: Path) 
 
 def test_the_same_command_again_prints_the_result_and_starts_nothing(told: str, folder: Path) -> None:
     before = rows_of(folder / "runs" / "a", Decision)
-    began = time.monotonic()
     again = dgm("run", *small(folder))
-    assert time.monotonic() - began < 10.0
     assert again.status == 0
     assert again.out.strip() == told[told.index("\n\n") :].strip()
     assert rows_of(folder / "runs" / "a", Decision) == before

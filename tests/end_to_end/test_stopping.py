@@ -35,7 +35,7 @@ def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path
     driver.interrupt()
     time.sleep(0.5)  # two signals of a kind that nobody has heard yet are one
     driver.interrupt()
-    status, out, err = driver.end(within_s=20.0)
+    status, out, err = driver.end(within_s=90.0)
     assert status == 130, err
     assert "Traceback" not in err
     left = open_decisions(run)
@@ -49,7 +49,7 @@ def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path
     assert {row.seq for row in rows_of(run, Decision)} >= left
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_ray_records_what_was_running(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "a"
     driver = Driver(small(tmp_path, workers="ray", **SLOW))

@@ -41,7 +41,7 @@ class TestUids:
 
         def run() -> None:
             with sandbox.open(a_spec()) as box:
-                box.exec(["sleep", f"1.{marker}"])
+                box.exec(["sleep", f"2.{marker}"])
 
         with ThreadPoolExecutor(2) as pool:
             done = [pool.submit(run) for _ in range(2)]

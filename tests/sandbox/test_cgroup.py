@@ -36,7 +36,7 @@ def test_a_group_is_there_until_it_is_closed_and_ends_what_runs_in_it(groups: Gr
         group.add(process.pid)
         assert group.members() == {process.pid}
         group.close()
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
 
 
 def test_memory_kills_are_counted_by_the_kernel(groups: Groups) -> None:

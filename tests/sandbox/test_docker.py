@@ -187,16 +187,18 @@ class TestLife:
     def test_a_flood_is_cut_and_still_killed_at_once(self, sandbox: DockerSandbox) -> None:
         with sandbox.open(a_spec(limits=Limits(output_bytes=1000))) as box:
             began = time.monotonic()
-            result = box.exec(["sh", "-c", "yes & yes >&2"], seconds=1.0)
+            result = box.exec(["sh", "-c", "yes & yes >&2"], seconds=3.0)
             assert (result.timed_out, len(result.stdout), result.truncated) == (True, 1000, True)
-        assert time.monotonic() - began < 4
+        assert (
+            time.monotonic() - began < 18
+        )  # the engine takes ten seconds to kill and ten to remove otherwise
 
     def test_a_box_that_is_full_of_processes_can_only_fail_its_own_commands(
         self, sandbox: DockerSandbox
     ) -> None:
         bomb = "while :; do sleep 1000 > /dev/null 2>&1 & done"
         with sandbox.open(a_spec(workspace={"f": b"x"}, limits=Limits(processes=20))) as box:
-            assert box.exec(["sh", "-c", bomb], seconds=5).exit_code == 2  # cannot fork
+            assert box.exec(["sh", "-c", bomb], seconds=60).exit_code == 2  # cannot fork
             assert box.exec(["true"]).exit_code in (0, 126)
             assert box.get() == {"f": b"x"}
 
@@ -209,7 +211,7 @@ class TestLife:
         thread.join(0.7)
         assert second == []
         first.close()
-        thread.join(10)
+        thread.join(60)
         assert len(second) == 1
         sandbox.close()
 
@@ -275,7 +277,7 @@ class TestReaper:
         made["Cmd"] = ["sleep", "0.5"]
         container = sandbox.engine.create(made, "dgm-short")
         sandbox.engine.start(container)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while sandbox.engine.containers({"dgm.instance": sandbox.instance}) and time.monotonic() < end:
             time.sleep(0.1)
         assert sandbox.engine.containers({"dgm.instance": sandbox.instance}) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -158,23 +159,25 @@ class TestGates:
 
     def test_a_child_that_stops_in_the_smoke(self, plain: NodeServices) -> None:
         gates = replace(ALL, smoke_s=0.5)
-        result = expand(expand_job(self.tree("new.txt", "time.sleep(9)\n"), gates=gates), plain)
-        assert result.detail == "smoke: no right answer left, stopped after 1 s"
+        result = expand(expand_job(self.tree("new.txt", "time.sleep(90)\n"), gates=gates), plain)
+        assert re.fullmatch(r"smoke: no right answer left, stopped after \d+ s", result.detail)
 
     def test_a_child_cannot_tell_the_smoke_by_its_environment(self, plain: NodeServices) -> None:
         solve = f'assert os.environ["DGM_MODEL"] == "solve"\nassert "DGM_EVIDENCE" not in os.environ\n{TALKS}'
         assert expand(expand_job(self.tree("n", solve), gates=ALL), plain).outcome is ExpansionOutcome.CHILD
 
     @pytest.mark.parametrize(
-        ("check", "detail"),
+        ("check", "check_s", "detail"),
         [
-            ("raise SystemExit(4)", "check: exit status 4"),
-            ("import time; time.sleep(9)", "check: stopped after 0.5 s"),
-            ("import os; os.environ['OPENAI_BASE_URL']", "check: exit status 1"),
+            ("raise SystemExit(4)", 60.0, "check: exit status 4"),
+            ("import time; time.sleep(90)", 0.5, "check: stopped after 0.5 s"),
+            ("import os; os.environ['OPENAI_BASE_URL']", 60.0, "check: exit status 1"),
         ],
     )
-    def test_a_child_whose_own_tests_fail(self, plain: NodeServices, check: str, detail: str) -> None:
-        gates = replace(ALL, smoke=False, check_s=0.5)
+    def test_a_child_whose_own_tests_fail(
+        self, plain: NodeServices, check: str, check_s: float, detail: str
+    ) -> None:
+        gates = replace(ALL, smoke=False, check_s=check_s)
         result = expand(expand_job(self.tree("new.txt", check=check), gates=gates), plain)
         assert (result.outcome, result.detail) == (ExpansionOutcome.GATED, detail)
 
@@ -302,7 +305,7 @@ print(json.dumps({str(p.relative_to(shown)): p.read_text() for p in sorted(shown
         tree = {**agent(improve=f'(work / "f").write_bytes({new!r})\n'), "f": old}
         began = time.monotonic()
         result = expand(expand_job(tree), plain)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 40
         assert result.outcome is ExpansionOutcome.GATED
         assert b"Files a/f and b/f differ" in result.patch
 

@@ -40,8 +40,8 @@ def backend(upstream: FakeUpstream) -> OpenAIBackend:
         models={"solve": "fake-1", "improve": "fake-2", "smart": "reasoning-1", "lost": "missing-1"},
         environ={"OPENAI_API_KEY": KEY},
         base_url=upstream.base_url,
-        timeout_s=1.0,
-        stall_s=0.5,
+        timeout_s=2.0,
+        stall_s=1.5,
     )
 
 
@@ -72,13 +72,14 @@ def connect() -> Iterator[Connect]:
     with ExitStack() as stack:
 
         def client(directory: Path, *, max_retries: int = 0) -> openai.OpenAI:
-            listener = stack.enter_context(relay.listen(0))
+            listener = relay.listen(0)
+            stack.callback(listener.close)
             serve = threading.Thread(
                 target=relay.serve, args=(listener, str(directory / "gateway.sock")), daemon=True
             )
             serve.start()
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-            made = openai.OpenAI(base_url=url, api_key="dummy", max_retries=max_retries, timeout=30)
+            made = openai.OpenAI(base_url=url, api_key="dummy", max_retries=max_retries, timeout=60)
             return stack.enter_context(made)
 
         yield client

@@ -135,11 +135,9 @@ def test_the_stock_client_does_not_ask_again(
 ) -> None:
     upstream.script(*[status(500)] * 3)
     client = connect(gateway.open(spec()), max_retries=5)
-    began = time.monotonic()
     with pytest.raises(openai.InternalServerError):
         client.chat.completions.create(model="solve", messages=HELLO)
     assert upstream.counts()["requests"] == 3
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -246,8 +244,8 @@ def test_figures_that_cannot_be_are_not_believed(
 def test_time_that_ran_out_is_spent_unless_the_provider_was_failing(
     backend: OpenAIBackend, upstream: FakeUpstream, connect: Connect
 ) -> None:
-    short = Allowance(seconds=0.3)
-    with Gateway(backend, prices=PRICES, retries=Retries(tries=9, first_s=0.1)) as gateway:
+    short = Allowance(seconds=1.2)  # shorter than the backend's patience with a silent provider
+    with Gateway(backend, prices=PRICES, retries=Retries(tries=9, first_s=0.4)) as gateway:
         upstream.script({"do": "stall"})
         [seen], record = rollout(gateway, connect, allowance=short)
         assert isinstance(seen, openai.PermissionDeniedError)
@@ -276,9 +274,11 @@ def test_silence_until_the_end_of_the_rollout_is_the_providers(
         client = connect(gateway.open(spec()))
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(client.chat.completions.create, model="solve", messages=HELLO)
+            while upstream.counts()["requests"] == 0:
+                time.sleep(0.01)
             time.sleep(0.3)
             record = gateway.close("r0")
-            assert isinstance(asking.exception(timeout=10), openai.APIConnectionError)
+            assert isinstance(asking.exception(timeout=60), openai.APIConnectionError)
     assert (record.fault is not None) is void
     assert [(call.status, call.estimated) for call in record.calls] == [(499, True)]
 

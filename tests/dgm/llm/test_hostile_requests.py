@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +93,7 @@ def test_many_images_do_not_hold_up_the_gateway(stand_in: Gateway) -> None:
     directory = stand_in.open(spec(allowance=ANYTHING))
     began = time.monotonic()
     assert post(directory, body(messages=[{"role": "user", "content": images}]))[0] == 200
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     stand_in.close("r0")
 
 
@@ -109,7 +110,7 @@ def test_a_body_of_crumbs_is_turned_down_before_it_holds_up_the_gateway(
     status, _ = post(directory, crumbs)
     stand_in.close("r0")
     assert status == 400
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 15
 
 
 def test_an_agent_that_leaves_while_an_answer_is_streaming_was_not_failed_by_the_provider(
@@ -126,17 +127,19 @@ def test_an_agent_that_leaves_while_an_answer_is_streaming_was_not_failed_by_the
                 yield {"choices": [{"index": 0, "delta": {"content": "on "}, "finish_reason": None}]}
                 await asyncio.sleep(0.02)
 
-    with Gateway(Talkative(), retries=Retries(stalled_s=0.4)) as gateway, ThreadPoolExecutor(1) as pool:
+    heard = threading.Event()
+    with Gateway(Talkative(), retries=Retries(stalled_s=1.5)) as gateway, ThreadPoolExecutor(1) as pool:
         client = connect(gateway.open(spec()))
 
         def listen() -> None:
             with suppress(openai.OpenAIError):
                 for _ in client.chat.completions.create(model="solve", messages=HELLO, stream=True):
-                    pass
+                    heard.set()
 
         listening = pool.submit(listen)
-        time.sleep(0.8)
+        assert heard.wait(60)
+        time.sleep(2.0)  # longer than a provider may be silent
         record = gateway.close("r0")
-        listening.exception(timeout=10)
+        listening.exception(timeout=60)
     assert record.fault is None
     assert [(call.status, call.estimated) for call in record.calls] == [(499, True)]

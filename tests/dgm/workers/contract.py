@@ -37,7 +37,7 @@ def scratch_directory() -> Iterator[str]:
         yield directory
 
 
-def finish(pool: Pool, count: int, within_s: float = 60.0) -> list[Result]:
+def finish(pool: Pool, count: int, within_s: float = 120.0) -> list[Result]:
     """The next `count` results."""
     results: list[Result] = []
     end = time.monotonic() + within_s
@@ -51,7 +51,7 @@ def finish(pool: Pool, count: int, within_s: float = 60.0) -> list[Result]:
 class PoolContract:
     def test_results_come_as_they_are_finished(self, pool: Pool) -> None:
         finish(pool, len([pool.submit(job(n)) for n in range(2)]))  # both workers are up
-        pool.submit(job(1, napping(2.0)))
+        pool.submit(job(1, napping(3.0)))
         pool.submit(job(2, napping(0.1)))
         assert pool.running == 2
         assert [result.decision for result in finish(pool, 2)] == [2, 1]

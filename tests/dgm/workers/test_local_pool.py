@@ -42,7 +42,7 @@ class Held:
 
     def __call__(self, job: Job) -> Result:
         self.begun.append(job.decision)
-        self.leave.wait(10)
+        self.leave.wait(60)
         return voided(job, RuntimeError("late"))
 
 

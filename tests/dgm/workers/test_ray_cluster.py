@@ -69,7 +69,7 @@ class Node:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        assert within(60, lambda: self._alive() > 0), "the node did not join"
+        assert within(120, lambda: self._alive() > 0), "the node did not join"
 
     def _alive(self) -> float:
         return float(ray.cluster_resources().get("CPU", 0))
@@ -83,7 +83,7 @@ class Node:
             except OSError:
                 continue
         self._process.wait()
-        assert within(60, lambda: self._alive() == 0), "the node's death was not noticed"
+        assert within(120, lambda: self._alive() == 0), "the node's death was not noticed"
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
@@ -103,7 +103,7 @@ def test_a_call_paid_on_a_node_that_died_is_not_bought_again_on_another(
     try:
         first = Node(cluster, run_directory)
         pool.submit(job(1, ASKS_AND_DIES, journal=journal))
-        assert within(60, lambda: len(read_journal(journal)) == 1), "the call is not in the run's directory"
+        assert within(120, lambda: len(read_journal(journal)) == 1), "the call is not in the run's directory"
         first.kill()
         [lost] = finish(pool, 1)
         assert lost.outcome is Outcome.VOID

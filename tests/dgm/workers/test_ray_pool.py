@@ -77,9 +77,9 @@ def cluster() -> Iterator[Pool]:
         began = time.monotonic()
         pool.close()
         pool.close()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
         assert gone(sleep)
-        assert none_left(mark, 10), "processes are left after the pool was closed"
+        assert none_left(mark, 60), "processes are left after the pool was closed"
         assert list(Path(scratch).glob("dgm-*")) == []
 
 
@@ -142,11 +142,11 @@ def test_interrupting_the_driver_ends_no_job_and_killing_it_ends_all(scratch: st
         time.sleep(0.5)
         os.killpg(driver.pid, signal.SIGINT)  # as a terminal does
         assert [driver.stdout.readline() for _ in range(3)] == ["interrupted\n", "resolved\n", "second\n"]
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not processes_named(f"77.{mark}") and time.monotonic() < end:
             time.sleep(0.05)
         assert processes_named(f"77.{mark}")
         driver.kill()
-        assert none_left(f"doomed{mark}", 20), "processes outlive their driver"
+        assert none_left(f"doomed{mark}", 60), "processes outlive their driver"
         assert gone(f"77.{mark}", 5)
         assert driver.stderr.read() == ""
