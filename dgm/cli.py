@@ -40,6 +40,7 @@ dgm best RUN                 the best-belief agent beside the seed
 dgm tasks RUN                the tasks, and who resolved them
 dgm show RUN WHAT            an entry by its number; an agent, expansion or evaluation by the beginning of its id
 dgm diff RUN AGENT [OTHER]   what changed from OTHER (by default its parent) to AGENT
+dgm regrade RUN [ID ...]     grade stored answers again, without a model: all, or these, --agent, --task, --changed
 dgm replay RUN               every decision made again from the rows before it; 1 if one comes out otherwise
 dgm doctor                   what this machine offers
 dgm benchmark check WHAT     reference and stub of every task through sandbox and grader; katas or path=FOLDER
@@ -119,6 +120,18 @@ def _command(given: Sequence[str]) -> int:
             command.add_argument("other", nargs="?")
         command.add_argument("--json", action="store_true")
         command.set_defaults(call=_read)
+    regraded = commands.add_parser("regrade")
+    regraded.add_argument("run")
+    regraded.add_argument("evaluations", nargs="*", metavar="ID")
+    regraded.add_argument("--agent")
+    regraded.add_argument("--task")
+    regraded.add_argument(
+        "--changed", action="store_true", help="graded by other tests or programs than today's"
+    )
+    regraded.add_argument("--new-tests", action="store_true", help="grade by tasks that were changed since")
+    regraded.add_argument("--sandbox", metavar="LEVEL", help="a stronger level than the run's")
+    regraded.add_argument("--slots", type=_positive, metavar="N", help="how many at once")
+    regraded.set_defaults(call=_regrade)
     replayed = commands.add_parser("replay")
     replayed.add_argument("run")
     replayed.set_defaults(call=_replay)
@@ -160,6 +173,27 @@ def _page(options: argparse.Namespace, run: RunReader, view: RunView) -> str:
         return json.dumps(changed) if options.json else "\n".join([*view.all_notes(), str(changed["patch"])])
     shown = show_data(view, options.what)
     return json.dumps(shown) if options.json else json.dumps(shown, indent=2, ensure_ascii=False)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def _regrade(options: argparse.Namespace) -> int:
+    from dgm import regrade  # here, because it reads benchmarks with Hydra
+
+    request = regrade.Request(
+        evaluations=tuple(options.evaluations),
+        agent=options.agent,
+        task=options.task,
+        changed=options.changed,
+        new_tests=options.new_tests,
+    )
+    path = _directory(options.run)
+    return regrade.regrade(path, request, slots=options.slots, level=options.sandbox, say=_say)
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -88,7 +88,7 @@ def prepare(config: Plain) -> Prepared:
     if shutil.which("git") is None:
         raise ConfigError("agents are kept in a git repository, and there is no git on the PATH: install it")
     budget, rollout = config["budget"], config["budget"]["rollout"]
-    tasks, splits = _tasks(config)
+    tasks, splits = read_tasks(config)
     seed_tree = read_agent(str(config["agent"]))
     try:
         tree_hash(seed_tree)
@@ -112,14 +112,20 @@ def prepare(config: Plain) -> Prepared:
             tokens=rollout["tokens"],
             microusd=None if rollout["usd"] is None else round(rollout["usd"] * 1e6),
         ),
-        limits=Limits(
-            seconds=max(float(rollout["solve_s"]), float(rollout["improve_s"])),
-            memory_bytes=int(config["sandbox"]["memory_mib"]) * MIB,
-            processes=int(config["sandbox"]["processes"]),
-            cpus=float(config["sandbox"]["cpus"]),
-            disk_bytes=int(config["sandbox"]["disk_mib"]) * MIB,
-        ),
+        limits=box_limits(config),
         start_pool=lambda node: build(config, "workers")(node),
+    )
+
+
+def box_limits(config: Plain) -> Limits:
+    """What a box of this configuration may use."""
+    sandbox, rollout = config["sandbox"], config["budget"]["rollout"]
+    return Limits(
+        seconds=max(float(rollout["solve_s"]), float(rollout["improve_s"])),
+        memory_bytes=int(sandbox["memory_mib"]) * MIB,
+        processes=int(sandbox["processes"]),
+        cpus=float(sandbox["cpus"]),
+        disk_bytes=int(sandbox["disk_mib"]) * MIB,
     )
 
 
@@ -239,7 +245,7 @@ def _path(config: Plain) -> Path:
     return parent / name
 
 
-def _tasks(config: Plain) -> tuple[Mapping[TaskId, Task], Mapping[Split, tuple[TaskId, ...]]]:
+def read_tasks(config: Plain) -> tuple[Mapping[TaskId, Task], Mapping[Split, tuple[TaskId, ...]]]:
     """The benchmark's tasks, and those of each split; the shares are the config's, the rest is the benchmark's own."""
     values = dict(config["benchmark"])
     for split in Split:

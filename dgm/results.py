@@ -54,6 +54,31 @@ def latest(rows: Iterable[Row]) -> list[Evaluation]:
     return list(by_decision.values())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Regrade:
+    """A re-grade beside the grade that it took the place of."""
+
+    before: Evaluation
+    after: Evaluation
+
+    @property
+    def changed(self) -> bool:
+        """Whether the verdict is another: an incident, not noise."""
+        return self.before.outcome is not self.after.outcome
+
+
+def regrades(rows: Iterable[Row]) -> list[Regrade]:
+    """Every re-grade of these rows, in their order."""
+    by_id: dict[str, Evaluation] = {}
+    found: list[Regrade] = []
+    for row in rows:
+        if isinstance(row, Evaluation):
+            by_id[row.id] = row
+            if row.replaces is not None:
+                found.append(Regrade(before=by_id[row.replaces], after=row))
+    return found
+
+
 def score(evaluations: Sequence[Evaluation], agent: AgentId, split: Split = Split.TEST) -> Score:
     """The score of `agent` on `split`."""
     outcomes: dict[TaskId, list[bool]] = defaultdict(list)

@@ -49,7 +49,17 @@ MAY_IMPORT = {
 }
 """Room -> what it may import of ours."""
 
-TOP = {"dgm.cli", "dgm.launch", "dgm.replay", "dgm.prepare", "dgm.resume", "dgm.doctor", "dgm.seeds"}
+TOP = {
+    "dgm.cli",
+    "dgm.launch",
+    "dgm.regrade",
+    "dgm.grader",
+    "dgm.replay",
+    "dgm.prepare",
+    "dgm.resume",
+    "dgm.doctor",
+    "dgm.seeds",
+}
 """Rooms that may import any other."""
 
 ONE_FILE = {

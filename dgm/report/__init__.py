@@ -2,6 +2,7 @@
 
 from dgm.report.details import diff_data, row_data, show_data
 from dgm.report.finals import Finalist, Finals, best_data, best_text, finals
+from dgm.report.grades import regrade_text
 from dgm.report.safe import safe_line, safe_text
 from dgm.report.standings import Standing, standings, tree_data, tree_text
 from dgm.report.tasks import TaskLine, task_lines, tasks_data, tasks_text
@@ -17,6 +18,7 @@ __all__ = [
     "best_text",
     "diff_data",
     "finals",
+    "regrade_text",
     "row_data",
     "safe_line",
     "safe_text",

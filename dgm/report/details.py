@@ -23,7 +23,7 @@ def show_data(view: RunView, what: str) -> dict[str, object]:
     results = (row for row in view.rows if isinstance(row, Expansion | Evaluation))
     jobs = [row for row in results if what and row.id.startswith(what)]
     if len(jobs) == 1:
-        return view.headed(**row_data(jobs[0]))
+        return view.headed(**row_data(jobs[0]), **_grades(view, jobs[0]))
     if len(jobs) > 1 and not any(agent.id.startswith(what) for agent in view.agents):
         raise LookUpError(f"{len(jobs)} results of this run begin with {what!r}; give more of the id")
     agent = view.agent(what)
@@ -42,11 +42,38 @@ def show_data(view: RunView, what: str) -> dict[str, object]:
                 "split": row.split.value,
                 "outcome": row.outcome.value,
                 "detail": row.detail,
+                "replaces": row.replaces,
             }
             for row in view.evaluations
             if row.agent == agent.id
         ],
     )
+
+
+def _grades(view: RunView, row: Expansion | Evaluation) -> dict[str, object]:
+    """Every grade of an answer that was graded more than once, in their order; the last counts."""
+    if isinstance(row, Expansion):
+        return {}
+    results = [
+        other for other in view.rows if isinstance(other, Evaluation) and other.decision == row.decision
+    ]
+    if not any(other.replaces for other in results):
+        return {}
+    return {
+        "grades": [
+            {
+                "id": other.id,
+                "seq": other.seq,
+                "outcome": other.outcome.value,
+                "detail": other.detail,
+                "tier": other.tier,
+                "sandbox": other.sandbox,
+                "replaces": other.replaces,
+            }
+            for other in results
+            if other.outcome.counted
+        ]
+    }
 
 
 def diff_data(view: RunView, code: GitStore, to: str, start: str | None) -> dict[str, object]:

@@ -19,6 +19,7 @@ from archive import (
     open_run,
 )
 from dgm.errors import LookUpError
+from dgm.report.grades import regrade_notes
 from dgm.results import latest
 from dgm.tree import Tree
 
@@ -82,8 +83,8 @@ class RunView:
         return {"run": run, **content}
 
     def all_notes(self) -> tuple[str, ...]:
-        """The notes, with one for each sandbox weaker than Docker that results came from."""
-        return (*self.notes, *_sandbox_notes(self.rows))
+        """The notes, with one for each sandbox weaker than Docker that results came from, and one for re-grades."""
+        return (*self.notes, *_sandbox_notes(self.rows), *regrade_notes(self.rows))
 
 
 def view_of(run: RunReader) -> RunView:

@@ -202,6 +202,7 @@ def test_help_names_every_command() -> None:
         "tasks",
         "show",
         "diff",
+        "regrade",
         "doctor",
         "benchmark check",
         "images build",

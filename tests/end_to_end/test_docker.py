@@ -63,6 +63,10 @@ def test_a_search_of_thirty_evaluations_on_a_real_engine(engine: Engine, tmp_pat
     assert all(set(row.digests) >= images for row in results_of(run))
     assert all({"task", "tests"} <= set(row.digests) for row in counted)
     assert all(row.sample and row.limits["memory_bytes"] for row in counted)
+    some = next(row.task for row in counted if row.tier)
+    assert dgm("regrade", str(run), "--task", some).status == 0
+    again = [row for row in rows_of(run, Evaluation) if row.replaces]
+    assert {(row.task, row.sandbox) for row in again} == {(some, "docker")}
     found = [one for identity, one in watch.seen.items() if identity not in before]
     assert {one["Config"]["Labels"]["dgm.kind"] for one in found} >= {"solve", "improve", "grade"}
     assert len(found) >= 40

@@ -32,7 +32,7 @@ def told(folder: Path) -> str:
 
 def test_the_report_shows_tree_best_agent_and_where_it_all_came_from(told: str, folder: Path) -> None:
     lines = told.splitlines()
-    assert lines[0] == "sandbox: process"
+    assert lines[0].startswith("sandbox: process; weak: ")
     assert any(re.match(r"evaluations \d+/4  expansions \d+/4  agents \d+  best ", line) for line in lines)
     tail = told[told.index("\n\n") :]
     assert "<- best belief" in tail
@@ -156,3 +156,17 @@ def test_a_run_does_not_go_on_with_tasks_that_were_changed(tmp_path: Path) -> No
     again = dgm("run", *small(tmp_path, **{"budget.evaluations": 2, "budget.test_repeats": 0}))
     assert again.status == 2
     assert "has evaluations of tasks that were changed since: polyglot/" in again.err
+
+
+def test_every_verdict_of_a_real_run_stands_when_it_is_graded_again(told: str, folder: Path) -> None:
+    run = folder / "runs" / "a"
+    before, best = rows_of(run, Evaluation), dgm("best", str(run), "--json").json
+    graded = {row.id for row in before if row.tier and row.replaces is None}
+    said = dgm("regrade", str(run))
+    assert said.status == 0, said.out
+    again = [row for row in rows_of(run, Evaluation) if row.replaces]
+    assert {row.replaces for row in again} == graded
+    assert f"{len(graded)} answers graded again: {len(graded)} verdicts as before, 0 changed" in said.out
+    after = dgm("best", str(run), "--json").json
+    assert (after["test"], after["search"], after["gain"]) == (best["test"], best["search"], best["gain"])
+    assert_whole(run)
