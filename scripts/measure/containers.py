@@ -55,7 +55,7 @@ class Bench:
         return result
 
     def floor(self) -> None:
-        for image in ("agent", "grader"):
+        for image in ("agent_image", "grader_image"):
             bare_life(self._sandbox, self._sandbox.digests[image])
 
     def left(self) -> int:

@@ -98,7 +98,6 @@ def as_text(report: Report) -> str:
     lines.append("")
     for target in report.targets:
         verdict = "holds" if target.holds else "DOES NOT HOLD"
-        lines.append(
-            f"{target.name}: {target.value:.3f}, at most {target.bound:g} {target.unit}: {verdict}".strip()
-        )
+        bound = f"{target.bound:g} {target.unit}".strip()
+        lines.append(f"{target.name}: {target.value:.3f}, at most {bound}: {verdict}")
     return "\n".join(lines)

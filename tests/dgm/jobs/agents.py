@@ -113,7 +113,7 @@ def evaluate_job(tree: Files, **changes: object) -> EvaluateJob:
         "split": Split.SEARCH,
         "repeat": 0,
         "sample": bytes(range(16)),
-        "seconds": 20.0,
+        "seconds": 120.0,
         "allowance": Allowance(calls=10),
         "journal": None,
     }
@@ -136,7 +136,7 @@ def expand_job(tree: Files, **changes: object) -> ExpandJob:
         "evidence": (),
         "known": frozenset(),
         "sample": bytes(range(16)),
-        "seconds": 20.0,
+        "seconds": 120.0,
         "allowance": Allowance(calls=10),
         "journal": None,
     }

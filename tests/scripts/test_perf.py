@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.docker.engine import Engine
+from scripts.measure.memory import watched
+from scripts.measure.report import Report, Target, as_json, as_text
+from scripts.measure.stats import estimate, figure
+
+ROOT = Path(__file__).parents[2]
+
+
+def perf(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "perf"), *words]
+    return subprocess.run(
+        command, env={**os.environ, **environ}, capture_output=True, text=True, check=False, timeout=500
+    )
+
+
+@pytest.mark.docker
+def test_the_sandbox_is_measured_and_leaves_nothing(engine: Engine) -> None:
+    done = perf("sandbox", "--cycles", "2", "--calls", "20", "--json")
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    assert {"floor", "cycle", "cycle : floor", "relay adds, kept connection"} <= set(figures)
+    assert all(one["low"] <= one["median"] <= one["high"] for one in figures.values())
+    assert (figures["floor"]["n"], figures["relay, kept connection"]["n"]) == (2, 20)
+    assert 0 < figures["floor"]["median"] < 600_000
+    targets = {one["name"]: one for one in report["targets"]}
+    assert list(targets) == [
+        "cycle : floor, median",
+        "relay, added to a call",
+        "containers and volumes left",
+    ]
+    assert targets["containers and volumes left"]["value"] == 0
+    assert report["holds"] is all(one["holds"] for one in targets.values()) is (done.returncode == 0)
+    assert report["machine"]["cores"] >= 1
+    assert len(report["load_before"]) == len(report["load_after"]) == 3
+
+
+def test_without_an_engine_it_says_so() -> None:
+    done = perf("sandbox", DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("scripts/perf sandbox: no Docker engine answers at unix:///nowhere")
+
+
+def test_an_unknown_subject_is_refused() -> None:
+    done = perf("weather")
+    assert done.returncode == 2
+    assert "sandbox" in done.stderr
+
+
+def test_an_estimate_holds_its_median_and_is_the_same_each_time() -> None:
+    samples = [1.0, 1.2, 1.1, 1.3, 5.0]
+    one = estimate("ratio", "", samples)
+    assert (one.n, one.median) == (5, 1.2)
+    assert 1.0 <= one.low <= 1.2 <= one.high <= 5.0
+    assert one == estimate("ratio", "", samples)
+
+
+@pytest.mark.parametrize(("value", "says"), [(1.35, "holds"), (1.36, "DOES NOT HOLD")])
+def test_a_target_holds_up_to_its_bound(value: float, says: str) -> None:
+    target = Target(name="ratio", unit="", value=value, bound=1.35)
+    report = Report(
+        subject="x", machine={"cores": 2}, settings={"cycles": 1}, load_before=(0, 0, 0), load_after=(0, 0, 0),
+        figures=(figure("floor", "ms", [1.0, 2.0]),), targets=(target,),
+    )  # fmt: skip
+    assert as_text(report).splitlines()[-1] == f"ratio: {value:.3f}, at most 1.35: {says}"
+    assert as_json(report)["holds"] is report.holds is (says == "holds")
+
+
+def test_growth_is_seen() -> None:
+    memory: list[bytes] = []
+    ends: list[socket.socket] = []
+
+    def leak() -> None:
+        memory.append(b"x" * (4 << 20))
+        ends.append(socket.socket())
+
+    grown, _ = watched(leak, warm_up=1, cycles=20)
+    for end in ends:
+        end.close()
+    assert grown.mib > 40
+    assert grown.descriptors > 10
