@@ -1,7 +1,7 @@
 """Running what we do not trust: boxes with no way out, and what comes back from them."""
 
 from sandbox.base import MIB, Box, BoxSpec, ExecResult, Files, Level, Limits, Sandbox
-from sandbox.choose import Attempt, open_sandbox
+from sandbox.choose import Attempt, open_reaper, open_sandbox
 from sandbox.errors import (
     BoxEndedError,
     ImageMissingError,
@@ -11,6 +11,7 @@ from sandbox.errors import (
     SubmissionRejectedError,
     WeakerSandboxError,
 )
+from sandbox.place import Place
 from sandbox.reports import Status, TestReport
 from sandbox.selftest import Check, self_test
 from sandbox.testspec import Framework, TestSpec, Tier, files_digest
@@ -30,6 +31,7 @@ __all__ = [
     "InvalidSpecError",
     "Level",
     "Limits",
+    "Place",
     "Sandbox",
     "SandboxError",
     "SandboxUnavailableError",
@@ -43,6 +45,7 @@ __all__ = [
     "files_digest",
     "grade",
     "grader_digest",
+    "open_reaper",
     "open_sandbox",
     "self_test",
 ]

@@ -99,6 +99,10 @@ class Box(Protocol):
     def tools(self) -> str:
         """Where pytest and what it needs lie, as commands inside see it. Only boxes that grade have them."""
 
+    @property
+    def queued_s(self) -> float:
+        """Seconds for which `open` waited until there was room for this box."""
+
     def path(self, area: str) -> str:
         """Absolute path of an area as commands inside see it."""
 
@@ -157,7 +161,7 @@ class Sandbox(Protocol):
 
     @property
     def digests(self) -> Mapping[str, str]:
-        """What the boxes are made of, for every row: digests of images or runtime, weaknesses."""
+        """What the boxes are made of, for every row: digests of images or runtime, self-test, weaknesses."""
 
     def open(self, spec: BoxSpec) -> Box: ...
 

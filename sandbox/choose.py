@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from sandbox.base import Level, Sandbox
 from sandbox.errors import SandboxError, SandboxUnavailableError, WeakerSandboxError
-from sandbox.selftest import Check, self_test
+from sandbox.place import Place
+from sandbox.reaper import PERIOD, Reaper
+from sandbox.selftest import Check, answers_digest, self_test
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +28,20 @@ class Attempt:
     checks: tuple[Check, ...] = ()
 
 
+class Opened(Sandbox, Protocol):
+    """A sandbox of ours."""
+
+    def note(self, facts: Mapping[str, str]) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What the levels want to know; each takes its part."""
 
     cache: Path | None = None
     running: int | None = None
-    instance: str | None = None
+    runtime: str | None = None
+    period: float = PERIOD
 
 
 def open_sandbox(
@@ -40,15 +50,20 @@ def open_sandbox(
     at_least: Level = Level.PROCESS,
     cache: Path | None = None,
     running: int | None = None,
-    instance: str | None = None,
+    runtime: str | None = None,
+    period: float = PERIOD,
     attempts: list[Attempt] | None = None,
 ) -> Sandbox:
     """The strongest level that passes its self-test here, or exactly the one that is asked for.
 
-    `at_least` refuses anything weaker; `running` caps containers that run at once; `instance` names them, so
-    that a later process with the same name removes what a crash left; `attempts`, when given, receives what was
-    tried and why it failed. Raises `SandboxUnavailableError` or `WeakerSandboxError`.
+    `at_least` refuses anything weaker; `running` caps containers that run at once; `runtime` is the engine's OCI
+    runtime for them, which no other level has; `period` is how often a Docker sandbox looks for what killed processes
+    left; `attempts`, when given, receives what was tried and why it failed.
+    Every row that comes of the sandbox names in `selftest` what it answered. Raises `SandboxUnavailableError` or
+    `WeakerSandboxError`.
     """
+    if runtime is not None:
+        at_least = Level.DOCKER
     if level != "auto" and level not in list(Level):
         raise SandboxUnavailableError(f"sandbox level must be auto, {', '.join(Level)}; got {level!r}")
     wanted = STRONGEST_FIRST if level == "auto" else (Level(level),)
@@ -58,15 +73,34 @@ def open_sandbox(
             raise WeakerSandboxError(
                 f"this needs a sandbox at least as strong as {at_least}, {candidate} is weaker{_why(tried)}"
             )
-        sandbox = _try(candidate, Options(cache=cache, running=running, instance=instance), tried)
+        sandbox = _try(
+            candidate, Options(cache=cache, running=running, runtime=runtime, period=period), tried
+        )
         if sandbox is not None:
             log.info("sandbox level %s%s", candidate, _why(tried[:-1]))
             return sandbox
     raise SandboxUnavailableError(f"no sandbox level {level} on this machine{_why(tried)}")
 
 
+def open_reaper(level: Level, *, period: float = PERIOD, place: Place | None = None) -> Reaper:
+    """Looks for what killed processes of this machine left at this level, every `period` seconds until it is closed."""
+    place = place or Place()
+    if level is Level.BUBBLEWRAP:
+        from sandbox.local.cgroup import Groups
+
+        groups = Groups.find("reaper")
+        return Reaper(lambda: place.sweep() + (groups.sweep() if groups else 0), period)
+    if level is Level.PROCESS:
+        return Reaper(place.sweep, period)
+    from sandbox.docker.engine import Engine
+    from sandbox.docker.reaper import reap
+
+    engine = Engine()
+    return Reaper(lambda: reap(engine, place), period, release=engine.close)
+
+
 def _try(level: Level, options: Options, tried: list[Attempt]) -> Sandbox | None:
-    sandbox: Sandbox | None = None
+    sandbox: Opened | None = None
     try:
         sandbox = _OPENERS[level](options)
         checks = self_test(sandbox)
@@ -81,6 +115,7 @@ def _try(level: Level, options: Options, tried: list[Attempt]) -> Sandbox | None
         tried.append(Attempt(level=level, fault=fault, checks=checks))
         return None
     tried.append(Attempt(level=level, fault=None, checks=checks))
+    sandbox.note({"selftest": answers_digest(checks)})
     return sandbox
 
 
@@ -88,25 +123,25 @@ def _why(tried: list[Attempt]) -> str:
     return "".join(f" ({attempt.level}: {attempt.fault})" for attempt in tried if attempt.fault)
 
 
-def _docker(options: Options) -> Sandbox:
+def _docker(options: Options) -> Opened:
     from sandbox.docker.backend import DockerSandbox
 
-    return DockerSandbox(running=options.running, instance=options.instance)
+    return DockerSandbox(running=options.running, runtime=options.runtime, period=options.period)
 
 
-def _bubblewrap(options: Options) -> Sandbox:
+def _bubblewrap(options: Options) -> Opened:
     from sandbox.local.bubblewrap import BubblewrapSandbox
 
-    return BubblewrapSandbox(cache=options.cache, instance=options.instance)
+    return BubblewrapSandbox(cache=options.cache)
 
 
-def _process(options: Options) -> Sandbox:
+def _process(options: Options) -> Opened:
     from sandbox.local.process import ProcessSandbox
 
     return ProcessSandbox(cache=options.cache)
 
 
-_OPENERS: dict[Level, Callable[[Options], Sandbox]] = {
+_OPENERS: dict[Level, Callable[[Options], Opened]] = {
     Level.DOCKER: _docker,
     Level.BUBBLEWRAP: _bubblewrap,
     Level.PROCESS: _process,

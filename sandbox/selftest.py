@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import time
@@ -43,6 +44,12 @@ class Check:
 def self_test(sandbox: Sandbox) -> tuple[Check, ...]:
     """Every promise of the sandbox's level, tried. Errors of the machine come through as `SandboxError`."""
     return (*_probe(sandbox), _kill(sandbox))
+
+
+def answers_digest(checks: tuple[Check, ...]) -> str:
+    """Short digest of what was asked and whether it held: the same wherever the same held."""
+    lines = sorted(f"{check.name}: {check.holds}" for check in checks)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
 def _probe(sandbox: Sandbox) -> tuple[Check, ...]:

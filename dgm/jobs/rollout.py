@@ -43,7 +43,8 @@ class Rollout:
     """What came of it.
 
     `fault` says that the machine or the model's provider failed, which makes the job void. `files` is the workspace
-    left behind, None when it was not taken; `rejected` says why it could not be.
+    left behind, None when it was not taken; `rejected` says why it could not be. `seconds` are without those in which
+    the box waited for room.
     """
 
     result: ExecResult
@@ -86,7 +87,7 @@ def roll_out(request: RolloutRequest, services: NodeServices) -> Rollout:
         rejected=left.rejected,
         fault=fault,
         record=record,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - began - left.queued_s,
     )
 
 
@@ -98,6 +99,7 @@ class _Left:
     files: Files | None = None
     rejected: str | None = None
     fault: str | None = None
+    queued_s: float = 0.0
 
 
 def _run(request: RolloutRequest, services: NodeServices, door: Path) -> _Left:
@@ -112,18 +114,21 @@ def _run(request: RolloutRequest, services: NodeServices, door: Path) -> _Left:
         door=door,
         limits=replace(services.limits, seconds=request.seconds),
     )
-    result = ExecResult(exit_code=None)
+    left = _Left(result=ExecResult(exit_code=None))
     try:
         with services.sandbox.open(spec) as box:
-            result = box.exec(request.command, env=_environment(request, box), area="agent")
-            if result.timed_out or result.out_of_memory:
-                return _Left(result=result)
+            left = replace(left, queued_s=box.queued_s)
+            left = replace(
+                left, result=box.exec(request.command, env=_environment(request, box), area="agent")
+            )
+            if left.result.timed_out or left.result.out_of_memory:
+                return left
             try:
-                return _Left(result=result, files=box.take())
+                return replace(left, files=box.take())
             except SubmissionRejectedError as error:
-                return _Left(result=result, rejected=str(error))
+                return replace(left, rejected=str(error))
     except MACHINE as error:
-        return _Left(result=result, fault=f"sandbox: {error}")
+        return replace(left, files=None, fault=f"sandbox: {error}")
 
 
 def _environment(request: RolloutRequest, box: Box) -> dict[str, str]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,30 +14,33 @@ from dgm.jobs.expand import expand
 from dgm.llm import Gateway, RolloutRecord, RolloutSpec
 from dgm.llm.journal import LocalFile, OpenFile
 from dgm.llm.upstreams import Upstream
-from sandbox import Level, Limits, Sandbox, open_sandbox
+from sandbox import Level, Limits, Place, Sandbox, open_sandbox
 
 RELAY_UID = 10_001
 """The user that a container's relay runs as, which alone may use the socket."""
 
-_PREFIX = "dgm-doors-"
-_OWNER = ".owner"
-
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """How a node serves jobs. `slots` bounds how many run on it at once."""
+    """How a node serves jobs. `slots` bounds how many run on it at once.
+
+    `runtime` is the engine's OCI runtime for containers, None its default. Every `reap_s` seconds a node looks for what
+    killed processes left on it.
+    """
 
     level: Level
     limits: Limits
     upstream: Upstream
     slots: int
+    runtime: str | None = None
+    reap_s: float = 60.0
 
 
 class NodeDoors:
     """The gateway of this node, started. Rollouts of the smoke gate meet the script instead of the upstream.
 
     The key, if any, is read from `environ` here and stays here. The sockets lie in `directory`, where the node may put
-    other temporary files too; the next one of its kind removes it if this process is killed.
+    other temporary files too; if this process is killed, whoever looks after this machine's leftovers removes it.
     """
 
     def __init__(
@@ -52,7 +51,10 @@ class NodeDoors:
         self._socket_owner = RELAY_UID if may_give else None
         self._script = SmokeBackend()
         backend, prices = settings.upstream.backend(environ), settings.upstream.prices()
-        self.directory, self._lock = _own_directory()
+        place = Place()
+        place.sweep()
+        self._holding = place.hold()
+        self.directory = self._holding.path
         self._gateway = Gateway(backend, prices=prices, base=self.directory, journals=journals)
         try:
             self._gateway.start()
@@ -70,34 +72,19 @@ class NodeDoors:
     def stop(self) -> None:
         """Close what is open and stop serving. Idempotent."""
         self._gateway.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._holding.release()
 
 
-def open_box_maker(level: Level, slots: int) -> Sandbox:
+def open_box_maker(level: Level, slots: int, runtime: str | None, reap_s: float) -> Sandbox:
     """The node's sandbox, at exactly the level that the driver chose.
 
-    At most `slots` containers run commands at once; two more may be on their way out while their jobs go on.
+    So many containers run at once on the node as there are slots, or two for each core if those are more; two besides
+    may be on their way out while their jobs go on.
     """
-    return open_sandbox(level, running=slots + 2)
+    running = max(slots, 2 * (os.cpu_count() or 1)) + 2
+    return open_sandbox(level, running=running, runtime=runtime, period=reap_s)
 
 
 def work(job: Job, services: NodeServices) -> Result:
     """Do one job with this node's services."""
     return expand(job, services) if isinstance(job, ExpandJob) else evaluate(job, services)
-
-
-def _own_directory() -> tuple[Path, int]:
-    """A new directory and the descriptor by which this process holds it; those that nobody holds are removed."""
-    parent = Path(tempfile.gettempdir())
-    for left in parent.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError), (left / _OWNER).open("rb") as owner:
-            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
-    directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    held, name = tempfile.mkstemp(dir=directory)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    Path(name).rename(directory / _OWNER)  # held before it has its name, so never seen free
-    return directory, held

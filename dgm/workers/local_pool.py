@@ -85,18 +85,20 @@ class LocalPool:
                 result = self._work(job)
             except Exception as error:  # noqa: BLE001 - the worker boundary: anything becomes a recorded outcome
                 result = voided(job, error)
-            self._results.put(result if queued_s is None else replace(result, queued_s=queued_s))
+            self._results.put(
+                result if queued_s is None else replace(result, queued_s=result.queued_s + queued_s)
+            )
 
 
 def start_local(settings: NodeSettings, *, slots: int) -> LocalPool:
     """A pool in this process, with this node's own gateway and sandbox; 0 slots: one per core."""
     count = slots or os.cpu_count() or 1
-    sandbox = open_box_maker(settings.level, count)
+    sandbox = open_box_maker(settings.level, count, settings.runtime, settings.reap_s)
     doors = NodeDoors(settings, os.environ)
     services = NodeServices(sandbox, doors, settings.limits)
 
     def release() -> None:
+        sandbox.close()  # first, since it ends what may wait for an answer
         doors.stop()
-        sandbox.close()
 
     return LocalPool(lambda job: work(job, services), count, release=release, clock=time.monotonic)

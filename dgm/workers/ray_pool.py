@@ -31,7 +31,7 @@ from dgm.jobs import Job, NodeServices, Result, rollouts, voided
 from dgm.jobs.services import NodeDoors, NodeSettings, open_box_maker, work
 from dgm.llm import RolloutError, RolloutRecord, RolloutSpec
 from dgm.llm.journal import LocalFile
-from sandbox import Level, Sandbox
+from sandbox import Level, Place, Sandbox, open_reaper
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +124,7 @@ class _NodeGateway:
 
     def __init__(self, settings: NodeSettings, journals: Any) -> None:
         self._doors = NodeDoors(settings, os.environ, partial(_RemoteFile, journals))
+        self._reaper = open_reaper(settings.level, period=settings.reap_s)
 
     def directory(self) -> Path:
         return self._doors.directory
@@ -141,6 +142,7 @@ class _NodeGateway:
         return None
 
     def stop(self) -> None:
+        self._reaper.stop()
         self._doors.stop()
 
 
@@ -207,19 +209,19 @@ def _told(reference: Any) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _box_maker(instance: str, level: Level, slots: int) -> Sandbox:
-    """This worker process's sandbox, for the one pool (`instance`) that it works for, closed when the process ends."""
-    sandbox = open_box_maker(level, slots)
+def _box_maker(pool: str, level: Level, slots: int, runtime: str | None, reap_s: float) -> Sandbox:
+    """This worker process's sandbox, for the one pool that it works for, closed when the process ends."""
+    sandbox = open_box_maker(level, slots, runtime, reap_s)
     atexit.register(sandbox.close)
     return sandbox
 
 
-def _do(job: Job, hub: Any, instance: str, settings: NodeSettings) -> Result:
+def _do(job: Job, hub: Any, pool: str, settings: NodeSettings) -> Result:
     try:
         gateway = ray.get(hub.gateway.remote(ray.get_runtime_context().get_node_id()))
         # This process may be killed at any moment: its temporary files lie where the node's gateway sees to them.
         tempfile.tempdir = str(_told(gateway.directory.remote()))
-        sandbox = _box_maker(instance, settings.level, settings.slots)
+        sandbox = _box_maker(pool, settings.level, settings.slots, settings.runtime, settings.reap_s)
         return work(job, NodeServices(sandbox, _RemoteDoors(gateway), settings.limits))
     except Exception as error:  # noqa: BLE001 - the worker boundary: anything becomes a recorded outcome
         return voided(job, error)
@@ -266,7 +268,8 @@ class RayPool:
             result: Result = ray.get(done[0])
         except RayError as error:
             return self._lost(job, error)
-        return replace(result, queued_s=max(0.0, (result.started - submitted).total_seconds()))
+        queued_s = max(0.0, (result.started - submitted).total_seconds())
+        return replace(result, queued_s=result.queued_s + queued_s)
 
     def close(self) -> None:
         if self._closed:
@@ -312,4 +315,10 @@ def start(settings: NodeSettings, *, slots: int, address: str | None = None) -> 
     else:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         count = slots or int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    return RayPool(settings, count, ray.shutdown)
+    return RayPool(settings, count, _leave)
+
+
+def _leave() -> None:
+    """Workers are killed at the end: what they held is removed now, or by whoever comes next."""
+    ray.shutdown()
+    Place().sweep()

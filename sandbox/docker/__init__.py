@@ -3,6 +3,6 @@
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.engine import Engine, EngineError
 from sandbox.docker.images import Images, build, find
-from sandbox.docker.reaper import Reaper, reap
+from sandbox.docker.reaper import reap
 
-__all__ = ["DockerSandbox", "Engine", "EngineError", "Images", "Reaper", "build", "find", "reap"]
+__all__ = ["DockerSandbox", "Engine", "EngineError", "Images", "build", "find", "reap"]

@@ -1,56 +1,85 @@
-"""Opens boxes on a Docker engine, a bounded number at a time."""
+"""Opens boxes on a Docker engine, as many at a time as there is room for."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from sandbox.base import BoxSpec, Level
-from sandbox.docker import config, images
+from sandbox.docker import config, guard, images
 from sandbox.docker.box import DockerBox, open_door
 from sandbox.docker.engine import Engine
-from sandbox.docker.reaper import Reaper, reap
+from sandbox.docker.reaper import reap, remove_all
 from sandbox.docker.removals import Removals
+from sandbox.docker.room import PATIENCE, Floors, Room
 from sandbox.errors import InvalidSpecError, SandboxUnavailableError
+from sandbox.place import Place, Slot
+from sandbox.reaper import PERIOD, Reaper
 from sandbox.spec import checked
 
-PATIENCE = 900.0  # seconds that `open` waits for one of the running containers to end
-OLDEST = (20, 10)
+SHARED_DOOR = (
+    "the driver is not root, so every user of this machine who knew a socket's random name could use it"
+)
 
 
 class DockerSandbox:
-    """`instance` names what this one starts; a later process of the same name removes what a crash left."""
+    """Removes what killed processes of the same `place` left: when it starts, and every `period` seconds.
+
+    `running` containers at most run at once, those of other processes of the place counted (by default two per core);
+    `runtime` is the OCI runtime of the engine that runs them, by default the engine's own default.
+    """
 
     def __init__(
         self,
         *,
         url: str | None = None,
         base_image: str | None = None,
-        instance: str | None = None,
+        runtime: str | None = None,
         running: int | None = None,
+        place: Place | None = None,
+        floors: Floors | None = None,
+        patience: float = PATIENCE,
+        period: float = PERIOD,
     ) -> None:
         self._engine = Engine(url)
         try:
-            self._version = _suitable(self._engine)
+            found = guard.facts(self._engine)
+            guard.check(found, runtime)
             self._images = images.find(self._engine, base_image)
-            self._instance = instance or secrets.token_hex(8)
-            reap(self._engine, self._instance)
+            self._place = place or Place()
+            reap(self._engine, self._place)
+            guard.check_load(self._engine, found)
         except BaseException:
             self._engine.close()
             raise
-        cores = os.cpu_count() or 1
-        self._places = threading.BoundedSemaphore(running or 2 * cores + 2)
-        self._starting = threading.BoundedSemaphore(2)
+        self._runtime = runtime
+        self._digests = {
+            "agent_image": self._images.agent,
+            "grader_image": self._images.grader,
+            "engine": found.version,
+            "runtime": found.runtime(runtime),
+        }
+        if os.geteuid() != 0:
+            self._digests["weak"] = SHARED_DOOR
+        self._room = Room(
+            self._place,
+            running=running,
+            floors=floors,
+            data_root=_reachable(found.data_root) if self._engine.local else None,
+            patience=patience,
+        )
+        self._holding = self._place.hold()
         self._boxes: set[DockerBox] = set()
         self._lock = threading.Lock()
         self._closed = False
         self._removals = Removals(self._engine.remove)
-        self._reaper = Reaper(self._engine, self._instance, self._removals)
-        self._reaper.start()
+        self._reaper = Reaper(self._look, period)
 
     @property
     def level(self) -> Level:
@@ -58,15 +87,15 @@ class DockerSandbox:
 
     @property
     def digests(self) -> Mapping[str, str]:
-        return {
-            "agent_image": self._images.agent,
-            "grader_image": self._images.grader,
-            "engine": self._version,
-        }
+        return self._digests
+
+    def note(self, facts: Mapping[str, str]) -> None:
+        """Tell these facts in `digests` too."""
+        self._digests = {**self._digests, **facts}
 
     @property
     def instance(self) -> str:
-        return self._instance
+        return self._holding.name
 
     @property
     def engine(self) -> Engine:
@@ -74,75 +103,94 @@ class DockerSandbox:
 
     def open(self, spec: BoxSpec) -> DockerBox:
         checked(spec)
-        grader = config.is_grader(spec)
-        if grader and spec.door is not None:
+        if config.is_grader(spec) and spec.door is not None:
             raise InvalidSpecError("a box that grades has no door")
         if spec.door is not None:
             open_door(spec.door)
-        if not self._places.acquire(timeout=PATIENCE):
-            raise SandboxUnavailableError(f"no place for another container within {PATIENCE:.0f} s")
+        asked = time.monotonic()
+        slot = self._room.enter()
+        try:
+            box = self._started(spec, slot, asked)
+        except BaseException:
+            slot.release()
+            raise
+        with self._lock:
+            self._boxes.add(box)
+            closed = self._closed
+        if closed:
+            box.close()
+            raise SandboxUnavailableError("this sandbox was closed")
+        return box
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            boxes = list(self._boxes)
+        self._reaper.stop()
+        for box in boxes:
+            box.close()
+        self._removals.close()
+        with suppress(SandboxUnavailableError):
+            remove_all(self._engine, self.instance)
+        self._engine.close()
+        self._holding.release()
+
+    def _started(self, spec: BoxSpec, slot: Slot, asked: float) -> DockerBox:
         container = ""
         try:
-            with self._starting:
+            with self._room.start():
                 opened = time.monotonic()
-                labels = {
-                    config.INSTANCE: self._instance,
-                    config.NAME: spec.name,
-                    config.KIND: spec.kind,
-                    config.DEADLINE: f"{time.time() + config.lifetime(spec):.0f}",
-                }
-                image = self._images.grader if grader else self._images.agent
-                name = f"dgm-{self._instance}-{secrets.token_hex(6)}"
-                container = self._engine.create(config.container(spec, image=image, labels=labels), name)
+                name = f"dgm-{self.instance}-{secrets.token_hex(6)}"
+                container = self._engine.create(self._config(spec), name)
                 self._engine.start(container)
+
+            def closed(box: DockerBox) -> None:
+                with self._lock:
+                    self._boxes.discard(box)
+                slot.release()
+
             box = DockerBox(
-                spec, self._engine, container, opened=opened, removals=self._removals, closed=self._forget
+                spec,
+                self._engine,
+                container,
+                opened=opened,
+                queued_s=opened - asked,
+                removals=self._removals,
+                closed=closed,
             )
             box.fill()
         except BaseException:
             if container:
                 with suppress(SandboxUnavailableError):
                     self._engine.remove(container)
-            self._places.release()
             raise
-        with self._lock:
-            self._boxes.add(box)
         return box
 
     def settle(self) -> None:
         """Wait until the containers whose workspace was taken are gone."""
         self._removals.settle()
 
-    def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self._reaper.stop()
-        with self._lock:
-            boxes = list(self._boxes)
-        for box in boxes:
-            with suppress(SandboxUnavailableError):
-                box.close()
-        self._removals.close()
-        with suppress(SandboxUnavailableError):
-            reap(self._engine, self._instance)
-        self._engine.close()
+    def _config(self, spec: BoxSpec) -> dict[str, object]:
+        labels = {
+            config.PLACE: self._place.id,
+            config.INSTANCE: self.instance,
+            config.NAME: spec.name,
+            config.KIND: spec.kind,
+            config.DEADLINE: f"{time.time() + config.lifetime(spec):.0f}",
+        }
+        image = self._images.grader if config.is_grader(spec) else self._images.agent
+        return config.container(spec, image=image, labels=labels, runtime=self._runtime)
 
-    def _forget(self, box: DockerBox) -> None:
-        with self._lock:
-            self._boxes.discard(box)
-        self._places.release()
+    def _look(self) -> int:
+        self._removals.again()
+        return reap(self._engine, self._place)
 
 
-def _suitable(engine: Engine) -> str:
-    """The engine's version, or why it will not do."""
-    info = engine.info()
-    version = str(info.get("ServerVersion", ""))
-    numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
-    if numbers < OLDEST:
-        raise SandboxUnavailableError(
-            f"the engine is {version or 'of unknown age'}; 20.10 or newer is needed"
-        )
-    if not any("seccomp" in str(option) for option in info.get("SecurityOptions") or ()):
-        raise SandboxUnavailableError("the engine does not filter system calls (no seccomp)")
-    return version
+def _reachable(directory: str) -> Path | None:
+    try:
+        shutil.disk_usage(directory)
+    except OSError:
+        return None
+    return Path(directory)

@@ -36,6 +36,7 @@ class DockerBox:
         container: str,
         *,
         opened: float,
+        queued_s: float,
         removals: Removals,
         closed: Callable[[DockerBox], None],
     ) -> None:
@@ -43,6 +44,7 @@ class DockerBox:
         self._engine = engine
         self._container = container
         self._opened = opened
+        self._queued_s = queued_s
         self._removals = removals
         self._closed = closed
         self._grader = config.is_grader(spec)
@@ -62,6 +64,10 @@ class DockerBox:
     @property
     def tools(self) -> str:
         return TOOLS
+
+    @property
+    def queued_s(self) -> float:
+        return self._queued_s
 
     def path(self, area: str) -> str:
         if area != "workspace" and area not in self._spec.areas and area not in self._spec.private:
@@ -157,12 +163,10 @@ class DockerBox:
         return files
 
     def close(self) -> None:
+        """Never fails: what was learnt from the box stands, and the reaper removes what cannot be removed now."""
         if self._ended != "closed":
             self._ended = "closed"
-            try:
-                self._engine.remove(self._container)
-            finally:
-                self._closed(self)
+            self._removals.now(self._container, lambda: self._closed(self))
 
     def __enter__(self) -> Self:
         return self

@@ -27,7 +27,8 @@ MASKED = (
     "/proc/key-users", "/proc/locks", "/proc/modules", "/proc/partitions", "/proc/pressure", "/proc/slabinfo",
     "/sys/class/dmi", "/sys/devices/virtual/dmi", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing",
 )  # fmt: skip
-INSTANCE, NAME, KIND, DEADLINE = "dgm.instance", "dgm.name", "dgm.kind", "dgm.deadline"
+PLACE, INSTANCE = "dgm.place", "dgm.instance"  # who may look after it, and who made it: see `sandbox.place`
+NAME, KIND, DEADLINE = "dgm.name", "dgm.kind", "dgm.deadline"
 
 
 def is_grader(spec: BoxSpec) -> bool:

@@ -53,7 +53,10 @@ class Engine:
     """A connection to one engine. Thread-safe."""
 
     def __init__(self, url: str | None = None) -> None:
-        _knock(url or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
+        address = url or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        self.local = address.startswith("unix://")
+        """Whether the engine is on this machine, as far as its address tells."""
+        _knock(address)
         with _translated("connecting"):
             if url is None:
                 self._client: Any = docker.DockerClient.from_env(timeout=TIMEOUT, max_pool_size=32).api
@@ -68,6 +71,11 @@ class Engine:
     def info(self) -> Mapping[str, Any]:
         with _translated("asking for its state"):
             found: Mapping[str, Any] = self._client.info()
+            return found
+
+    def version(self) -> Mapping[str, Any]:
+        with _translated("asking for its version"):
+            found: Mapping[str, Any] = self._client.version()
             return found
 
     # ---- containers
@@ -125,16 +133,17 @@ class Engine:
             )
             return sum(1 for _ in events)
 
-    def containers(self, labels: Mapping[str, str]) -> list[tuple[str, Mapping[str, str]]]:
-        """Id and labels of every container, running or not, that carries all of `labels`."""
+    def containers(self, labels: Mapping[str, str]) -> list[tuple[str, dict[str, str]]]:
+        """Id and labels of every container, running or not, that carries all of `labels`; "" is any value."""
         with _translated("listing containers"):
             found = self._client.containers(all=True, filters={"label": _label_filter(labels)})
         return [(str(one["Id"]), dict(one.get("Labels") or {})) for one in found]
 
-    def volumes(self, labels: Mapping[str, str]) -> list[str]:
+    def volumes(self, labels: Mapping[str, str]) -> list[tuple[str, dict[str, str]]]:
+        """Name and labels of every volume that carries all of `labels`."""
         with _translated("listing volumes"):
             found = self._client.volumes(filters={"label": _label_filter(labels)})
-        return [str(one["Name"]) for one in found.get("Volumes") or ()]
+        return [(str(one["Name"]), dict(one.get("Labels") or {})) for one in found.get("Volumes") or ()]
 
     # ---- files
 
@@ -311,7 +320,7 @@ def _knock(url: str) -> None:
 
 
 def _label_filter(labels: Mapping[str, str]) -> list[str]:
-    return [f"{key}={value}" for key, value in labels.items()]
+    return [f"{key}={value}" if value else key for key, value in labels.items()]
 
 
 @contextlib.contextmanager

@@ -1,68 +1,60 @@
-"""Removes what a crash left: by our labels and our instance only, never by name, never anybody else's."""
+"""Removes what a crash left: what carries our labels and the name of an instance that lives no more, nothing else."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from sandbox.docker.config import DEADLINE, INSTANCE
+from sandbox.docker.config import DEADLINE, INSTANCE, PLACE
 from sandbox.docker.engine import Engine
-from sandbox.docker.removals import Removals
 from sandbox.errors import SandboxUnavailableError
+from sandbox.place import Place
 
 log = logging.getLogger(__name__)
 
-PERIOD = 60.0  # seconds
 
-
-def reap(engine: Engine, instance: str, *, expired_only: bool = False, now: float | None = None) -> int:
-    """Remove this instance's containers and volumes, or only expired containers; how many it were."""
+def reap(engine: Engine, place: Place, *, now: float | None = None) -> int:
+    """Remove what dead instances of this place left, and containers past their deadline; how many things it were."""
     now = time.time() if now is None else now
+    alive: dict[str, bool] = {}
     removed = 0
-    for container, labels in engine.containers({INSTANCE: instance}):
-        if not expired_only or _deadline(labels.get(DEADLINE, "")) < now:
-            engine.remove(container)
-            removed += 1
-    if not expired_only:
-        for volume in engine.volumes({INSTANCE: instance}):
-            engine.remove_volume(volume)
-    return removed
+
+    def lives(labels: dict[str, str]) -> bool:
+        name = labels.get(INSTANCE, "")
+        if name not in alive:
+            alive[name] = place.alive(name)
+        return alive[name]
+
+    for container, labels in engine.containers({PLACE: place.id}):
+        if not lives(labels) or _deadline(labels.get(DEADLINE, "")) < now:
+            removed += _done(engine.remove, container)
+    for volume, labels in engine.volumes({PLACE: place.id}):
+        if not lives(labels):
+            removed += _done(engine.remove_volume, volume)
+    return removed + place.sweep()
+
+
+def remove_all(engine: Engine, instance: str) -> None:
+    """Remove everything of one instance, which is our own."""
+    for container, _ in engine.containers({INSTANCE: instance}):
+        _done(engine.remove, container)
+    for volume, _ in engine.volumes({INSTANCE: instance}):
+        _done(engine.remove_volume, volume)
+
+
+def _done(remove: Callable[[str], None], identity: str) -> bool:
+    """What cannot be removed now must not keep the rest; the next round tries it again."""
+    try:
+        remove(identity)
+    except SandboxUnavailableError as error:
+        log.warning("%s stays for now: %s", identity, error)
+        return False
+    return True
 
 
 def _deadline(label: str) -> float:
-    try:
+    with suppress(ValueError):
         return float(label)
-    except ValueError:
-        return 0.0
-
-
-class Reaper:
-    """Looks once in a while, until it is stopped, for what expired or could not be removed when it should."""
-
-    def __init__(
-        self, engine: Engine, instance: str, removals: Removals, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._engine = engine
-        self._instance = instance
-        self._removals = removals
-        self._clock = clock
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="sandbox-reaper", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(5.0)
-
-    def _loop(self) -> None:
-        while not self._stop.wait(PERIOD):
-            try:
-                self._removals.again()
-                if removed := reap(self._engine, self._instance, expired_only=True, now=self._clock()):
-                    log.warning("removed %d containers past their deadline", removed)
-            except SandboxUnavailableError as error:
-                log.warning("could not look for leftover containers: %s", error)
+    return 0.0

@@ -31,6 +31,10 @@ class Removals:
             self._under_way.add(future)
         future.add_done_callback(self._over)
 
+    def now(self, container: str, done: Callable[[], None]) -> None:
+        """Remove it before this returns, or leave it to `again`; `done` is called in either case."""
+        self._try(container, done)
+
     def settle(self) -> None:
         """Wait until everything that was begun has been tried."""
         with self._lock:

@@ -97,8 +97,10 @@ class BubblewrapSandbox:
         self._uids = _Uids() if os.geteuid() == 0 else None
         self._instance = instance or uuid.uuid4().hex[:12]
         self._groups = Groups.find(self._instance)
+        self._noted: Mapping[str, str] = {}
         self._boxes: set[BubblewrapBox] = set()
         self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def instance(self) -> str:
@@ -131,7 +133,12 @@ class BubblewrapSandbox:
             "filter": hashlib.sha256(self._filter).hexdigest()[:16],
             "limits": "control group" if self._groups else "per process",
             "weak": "; ".join(weak),
+            **self._noted,
         }
+
+    def note(self, facts: Mapping[str, str]) -> None:
+        """Tell these facts in `digests` too."""
+        self._noted = {**self._noted, **facts}
 
     def open(self, spec: BoxSpec) -> BubblewrapBox:
         checked(spec)
@@ -141,10 +148,15 @@ class BubblewrapSandbox:
         box = BubblewrapBox(spec, self, uid)
         with self._lock:
             self._boxes.add(box)
+            closed = self._closed
+        if closed:
+            box.close()
+            raise SandboxUnavailableError("this sandbox was closed")
         return box
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             boxes = list(self._boxes)
         for box in boxes:
             box.close()
@@ -181,9 +193,14 @@ class BubblewrapBox:
         self._uid = uid
         self._ended: str | None = None
         self._untouched = True
+        self._running: set[_Run] = set()
         self._tree = _tree({"workspace/": spec.workspace}, 0o644, 0o755)
         self._areas = _tree({f"{name}/": files for name, files in spec.areas.items()}, 0o444, 0o555)
         self._private = _tree({f"{name}/": files for name, files in spec.private.items()}, 0o444, 0o555)
+
+    @property
+    def queued_s(self) -> float:
+        return 0.0
 
     @property
     def base_url(self) -> str | None:
@@ -225,6 +242,7 @@ class BubblewrapBox:
             back = Capture(limits.disk_bytes + limits.disk_files * 8400 + (1 << 16))
             timed_out = run.watch(stdout, stderr, back, began + limits.seconds)
             memory_kills = run.memory_kills()
+        self._check_open()
         report = read_report(back.data)
         result = result_of(
             report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=argv,
@@ -269,6 +287,7 @@ class BubblewrapBox:
             timed_out = driver.watch(stdout, stderr, back, began + limits.seconds)
             memory_kills = driver.memory_kills()
             worker_said = worker.finish()
+        self._check_open()
         if timed_out:
             self._ended = "killed at its deadline"
         report = read_report(back.data)
@@ -292,6 +311,8 @@ class BubblewrapBox:
     def close(self) -> None:
         if self._ended != "closed":
             self._ended = "closed"
+            for run in list(self._running):  # in another thread, which learns of it by its end
+                run.end()
             self._sandbox.forget(self, self._uid)
 
     def __enter__(self) -> Self:
@@ -301,6 +322,12 @@ class BubblewrapBox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def note_running(self, run: _Run) -> None:
+        self._running.add(run)
+
+    def note_ended(self, run: _Run) -> None:
+        self._running.discard(run)
 
     @property
     def uid(self) -> int | None:
@@ -393,6 +420,8 @@ class _Run:
             os.close(report_in)
             os.close(tree_in)
             os.close(filter_in)
+        self._box.note_running(self)
+        self._stack.callback(self._box.note_ended, self)
         self._stack.callback(self._kill)
         if self._group is not None:
             assert self._process.stdin is not None
@@ -423,9 +452,13 @@ class _Run:
         except BlockingIOError:
             return b""
 
-    def _kill(self) -> None:
+    def end(self) -> None:
+        """Kill it and all that it started. From another thread too: whoever watches it then sees it end."""
         kill_group(self._process, signal.SIGKILL)
         self._process.wait()
+
+    def _kill(self) -> None:
+        self.end()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()

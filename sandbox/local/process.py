@@ -9,7 +9,6 @@ behind.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +26,7 @@ from sandbox.errors import BoxEndedError, InvalidSpecError, SandboxUnavailableEr
 from sandbox.local import init
 from sandbox.local.runtime import Runtime, runtime
 from sandbox.local.watch import Capture, kill_group, members, pipe, read_report, result_of, rlimits, watch
+from sandbox.place import Place, remove_tree
 from sandbox.spec import checked
 from sandbox.transfer import Caps, below, repack
 
@@ -34,10 +34,15 @@ WEAKNESSES = "no isolation at all: commands see the files and the network of the
 
 
 class ProcessSandbox:
-    def __init__(self, *, cache: Path | None = None) -> None:
+    def __init__(self, *, cache: Path | None = None, place: Place | None = None) -> None:
         self._runtime = runtime(cache)
+        self._digests = {"runtime": self._runtime.digest, "weak": WEAKNESSES}
+        place = place or Place()
+        place.sweep()
+        self._holding = place.hold()
         self._boxes: set[ProcessBox] = set()
         self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def level(self) -> Level:
@@ -45,19 +50,29 @@ class ProcessSandbox:
 
     @property
     def digests(self) -> Mapping[str, str]:
-        return {"runtime": self._runtime.digest, "weak": WEAKNESSES}
+        return self._digests
+
+    def note(self, facts: Mapping[str, str]) -> None:
+        """Tell these facts in `digests` too."""
+        self._digests = {**self._digests, **facts}
 
     def open(self, spec: BoxSpec) -> ProcessBox:
-        box = ProcessBox(checked(spec), self._runtime, self._forget)
+        box = ProcessBox(checked(spec), self._runtime, self._holding.path, self._forget)
         with self._lock:
             self._boxes.add(box)
+            closed = self._closed
+        if closed:
+            box.close()
+            raise SandboxUnavailableError("this sandbox was closed")
         return box
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             boxes = list(self._boxes)
         for box in boxes:
             box.close()
+        self._holding.release()
 
     def _forget(self, box: ProcessBox) -> None:
         with self._lock:
@@ -65,14 +80,20 @@ class ProcessSandbox:
 
 
 class ProcessBox:
-    def __init__(self, spec: BoxSpec, made: Runtime, forget: Callable[[ProcessBox], None]) -> None:
+    def __init__(
+        self, spec: BoxSpec, made: Runtime, parent: Path, forget: Callable[[ProcessBox], None]
+    ) -> None:
         self._spec = spec
         self._runtime = made
         self._forget = forget
         self._ended: str | None = None
         self._relay: subprocess.Popen[bytes] | None = None
         self._port = 0
-        self._root = Path(tempfile.mkdtemp(prefix="dgm-box-"))
+        self._running: set[_Run] = set()
+        try:
+            self._root = Path(tempfile.mkdtemp(prefix="box-", dir=parent))
+        except OSError as error:
+            raise SandboxUnavailableError(f"no directory for a box: {error}") from error
         try:
             (self._root / "tmp").mkdir()
             for area, files in {**spec.areas, **spec.private, "workspace": spec.workspace}.items():
@@ -82,6 +103,10 @@ class ProcessBox:
         except OSError as error:
             self.close()
             raise SandboxUnavailableError(f"the box's directory could not be filled: {error}") from error
+
+    @property
+    def queued_s(self) -> float:
+        return 0.0
 
     @property
     def base_url(self) -> str | None:
@@ -143,16 +168,12 @@ class ProcessBox:
         if self._ended == "closed":
             return
         self._ended = "closed"
+        for run in list(self._running):  # in another thread, which learns of it by its end
+            run.end()
         if self._relay:
             self._relay.kill()
             self._relay.communicate()
-        for path in (
-            self._root,
-            *self._root.rglob("*"),
-        ):  # a command may have closed a directory to its owner
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o700)
-        shutil.rmtree(self._root, ignore_errors=True)
+        remove_tree(self._root)
         self._forget(self)
 
     def __enter__(self) -> Self:
@@ -172,9 +193,16 @@ class ProcessBox:
         scratch = str(self._root / "tmp")
         return {"PATH": path, "HOME": scratch, "TMPDIR": scratch, "LANG": "C.UTF-8", **env}
 
+    def note_running(self, run: _Run) -> None:
+        self._running.add(run)
+
+    def note_ended(self, run: _Run) -> None:
+        self._running.discard(run)
+
     def _outcome(self, run: _Run, limits: Limits, began: float, argv: Sequence[str]) -> ExecResult:
         stdout, stderr, back = Capture(limits.output_bytes), Capture(limits.output_bytes), Capture(1 << 16)
         timed_out = run.watch(stdout, stderr, back, began + limits.seconds)
+        self._check_open()
         if timed_out:
             self._ended = "killed at its deadline"
         seconds = time.monotonic() - began
@@ -244,6 +272,8 @@ class _Run:
             raise SandboxUnavailableError(f"the command could not be started: {error}") from error
         finally:
             os.close(report_in)
+        box.note_running(self)
+        stack.callback(box.note_ended, self)
         stack.callback(self._end)
 
     def watch(self, stdout: Capture, stderr: Capture, report: Capture, deadline: float) -> bool:
@@ -260,13 +290,17 @@ class _Run:
         """Asked to end, the init kills its descendants; killed, it leaves those that fled its session."""
         kill_group(self._process, signal.SIGTERM)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Kill it and all that it started. From another thread too: whoever watches it then sees it end."""
         self._ask()
         try:
             self._process.wait(2.0)
         except subprocess.TimeoutExpired:
             kill_group(self._process)
             self._process.wait()
+
+    def _end(self) -> None:
+        self.end()
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,10 +21,13 @@ from sandbox import (
 from sandbox.base import MIB
 from sandbox.docker import config, images
 from sandbox.docker.backend import DockerSandbox
+from sandbox.docker.box import DockerBox
 from sandbox.docker.engine import Engine, EngineError
 from sandbox.docker.pair import IN_PLACE
 from sandbox.docker.reaper import reap
 from sandbox.docker.removals import Removals
+from sandbox.docker.room import Floors
+from sandbox.place import Place
 from sandbox.testing import IsolationContract, a_spec, gateway, gone, python
 
 pytestmark = pytest.mark.docker
@@ -202,17 +202,49 @@ class TestLife:
             assert box.exec(["true"]).exit_code in (0, 126)
             assert box.get() == {"f": b"x"}
 
-    def test_at_most_so_many_containers_run_at_once(self, engine: Engine) -> None:
-        sandbox = DockerSandbox(running=1)
-        first = sandbox.open(a_spec())
-        second: list[object] = []
-        thread = threading.Thread(target=lambda: second.append(sandbox.open(a_spec())))
+
+class TestRoom:
+    def test_places_are_shared_by_all_processes_and_waiting_for_one_is_told(
+        self, engine: Engine, place: Place
+    ) -> None:
+        one, other = DockerSandbox(running=1, place=place), DockerSandbox(running=1, place=place)
+        first = one.open(a_spec())
+        second: list[DockerBox] = []
+        thread = threading.Thread(target=lambda: second.append(other.open(a_spec())))
         thread.start()
         thread.join(0.7)
         assert second == []
         first.close()
         thread.join(60)
-        assert len(second) == 1
+        assert second[0].queued_s >= 0.5
+        assert first.queued_s < second[0].queued_s
+        other.close()
+        one.close()
+
+    def test_who_finds_no_place_is_told_what_to_do(self, engine: Engine, place: Place) -> None:
+        sandbox = DockerSandbox(running=1, place=place, patience=0.1)
+        with (
+            sandbox.open(a_spec()),
+            pytest.raises(SandboxUnavailableError, match=r"no place .* 1 run at once"),
+        ):
+            sandbox.open(a_spec())
+        sandbox.close()
+
+    @pytest.mark.parametrize(
+        ("floors", "told"),
+        [
+            (Floors(disk_bytes=1 << 60), r"1099511627776 MiB must be free in .*make room"),
+            (Floors(memory_bytes=1 << 60), r"1099511627776 MiB of memory must be available .*workers.slots"),
+        ],
+        ids=["disk", "memory"],
+    )
+    def test_nothing_starts_below_a_floor(
+        self, engine: Engine, place: Place, floors: Floors, told: str
+    ) -> None:
+        sandbox = DockerSandbox(place=place, floors=floors, patience=0.1)
+        with pytest.raises(SandboxUnavailableError, match=told):
+            sandbox.open(a_spec())
+        assert engine.containers({"dgm.instance": sandbox.instance}) == []
         sandbox.close()
 
 
@@ -234,54 +266,38 @@ class TestRemovals:
         removals.close()
         assert tried == ["one", "one"]
 
+    def test_what_cannot_be_removed_at_once_fails_nobody(self) -> None:
+        def refuse(container: str) -> None:
+            raise SandboxUnavailableError("device or resource busy")
+
+        done: list[bool] = []
+        Removals(refuse).now("one", lambda: done.append(True))
+        assert done == [True]
+
 
 class TestReaper:
-    def test_it_removes_what_a_killed_process_left_and_nothing_else(
-        self, sandbox: DockerSandbox, tmp_path: Path
-    ) -> None:
-        code = (
-            "import sys, time\n"
-            "from sandbox.docker.backend import DockerSandbox\n"
-            "from sandbox.testing import a_spec\n"
-            "sandbox = DockerSandbox(instance='crashed')\n"
-            "box = sandbox.open(a_spec(workspace={'f': b'x'}))\n"
-            "box.get()\n"  # leaves it paused: it cannot end by itself
-            "print('ready', flush=True); time.sleep(60)\n"
-        )
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path.cwd())
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        with sandbox.open(a_spec()) as mine:
-            assert reap(sandbox.engine, "crashed", expired_only=True) == 0
-            assert reap(sandbox.engine, "crashed") == 1
-            assert mine.exec(["true"]).exit_code == 0
-        assert sandbox.engine.containers({"dgm.instance": "crashed"}) == []
-        assert sandbox.engine.volumes({"dgm.instance": "crashed"}) == []
-
-    def test_a_container_past_its_deadline_goes(self, sandbox: DockerSandbox) -> None:
+    def test_a_container_past_its_deadline_goes(self, engine: Engine, place: Place) -> None:
+        sandbox = DockerSandbox(place=place)
         with sandbox.open(a_spec()) as box:
             later = time.time() + 10_000
-            assert reap(sandbox.engine, sandbox.instance, expired_only=True) == 0
-            assert reap(sandbox.engine, sandbox.instance, expired_only=True, now=later) == 1
+            assert reap(engine, place) == 0
+            assert reap(engine, place, now=later) == 1
             with pytest.raises(SandboxUnavailableError):
                 box.exec(["true"])
+        sandbox.close()
 
     def test_a_container_ends_by_itself(self, sandbox: DockerSandbox) -> None:
         spec = BoxSpec(name="short", kind="solve")
-        made = config.container(
-            spec, image=sandbox.digests["agent_image"], labels={"dgm.instance": sandbox.instance}
-        )
+        labels = {"dgm.instance": sandbox.instance}
+        made = config.container(spec, image=sandbox.digests["agent_image"], labels=labels)
         made["Cmd"] = ["sleep", "0.5"]
-        container = sandbox.engine.create(made, "dgm-short")
+        container = sandbox.engine.create(made, f"dgm-short-{sandbox.instance}")
         sandbox.engine.start(container)
         end = time.monotonic() + 60
-        while sandbox.engine.containers({"dgm.instance": sandbox.instance}) and time.monotonic() < end:
+        while sandbox.engine.containers(labels) and time.monotonic() < end:
             time.sleep(0.1)
-        assert sandbox.engine.containers({"dgm.instance": sandbox.instance}) == []
-        assert sandbox.engine.volumes({"dgm.instance": sandbox.instance}) == []
+        assert sandbox.engine.containers(labels) == []
+        assert sandbox.engine.volumes(labels) == []
 
 
 class TestImages:

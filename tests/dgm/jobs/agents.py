@@ -235,6 +235,7 @@ class Starving(Faulty):
 class _StarvedBox:
     def __init__(self, inner: Box) -> None:
         self._inner = inner
+        self.queued_s = 0.0
 
     @property
     def base_url(self) -> str | None:

@@ -19,7 +19,7 @@ from sandbox import Level
 from tests.dgm.jobs.agents import LIMITS, RIGHT, agent, evaluate_job
 
 WRITE = f'work.joinpath("answer.py").write_text({RIGHT!r})\n'
-SETTINGS = NodeSettings(level=Level.PROCESS, limits=LIMITS, upstream=Rehearsal(), slots=2)
+SETTINGS = NodeSettings(level=Level.PROCESS, limits=LIMITS, upstream=Rehearsal(), slots=2, reap_s=0.5)
 
 
 def job(n: int, solve: str = WRITE, **changes: object) -> EvaluateJob:

@@ -3,13 +3,17 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from archive import Outcome
 from dgm.jobs import Job, Result, voided
 from dgm.workers import LocalPool, Pool, start_local
+from sandbox import Place
+from sandbox.testing import gone, processes_named
 from tests.dgm.workers.contract import SETTINGS, PoolContract, finish, job, scratch_directory
 
 
@@ -17,11 +21,28 @@ from tests.dgm.workers.contract import SETTINGS, PoolContract, finish, job, scra
 def local() -> Iterator[Pool]:
     with pytest.MonkeyPatch.context() as patch, scratch_directory() as scratch:
         patch.setattr(tempfile, "tempdir", scratch)
+        patch.setenv("TMPDIR", scratch)
         pool = start_local(SETTINGS, slots=2)
         yield pool
         pool.close()
         pool.close()
-        assert list(Path(scratch).glob("dgm-*")) == []
+        assert list(Place().root.iterdir()) == []
+        assert list(Path(scratch).glob("dgm-*")) == [Place().root]
+
+
+def test_closing_ends_the_boxes_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scratch_directory() as scratch:
+        monkeypatch.setenv("TMPDIR", scratch)
+        mark = f"79.{uuid.uuid4().int % 10**9}"
+        pool = start_local(SETTINGS, slots=1)
+        pool.submit(job(1, f"os.execvp('sleep', ['sleep', '{mark}'])\n", seconds=90.0))
+        while not processes_named(mark):
+            time.sleep(0.02)
+        pool.close()
+        assert gone(mark)
+        assert list(Place().root.iterdir()) == []
+        [result] = finish(pool, 1)
+        assert result.outcome is Outcome.VOID
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 from archive import Outcome
 from dgm.workers import Pool
+from sandbox import Place
 from sandbox.testing import gone, processes_named
 from tests.dgm.workers.contract import SETTINGS, WRITE, PoolContract, finish, job, scratch_directory
 
@@ -80,7 +81,8 @@ def cluster() -> Iterator[Pool]:
         assert time.monotonic() - began < 60
         assert gone(sleep)
         assert none_left(mark, 60), "processes are left after the pool was closed"
-        assert list(Path(scratch).glob("dgm-*")) == []
+        Place().sweep()
+        assert list(Place().root.iterdir()) == []
 
 
 @pytest.fixture
@@ -100,6 +102,10 @@ class TestRayPool(PoolContract):
         assert dead.record is not None
         assert dead.record.usage.calls == 1
         assert dead.record.usage.cost_microusd > 0
+        place, end = Place(), time.monotonic() + 30
+        while not all(place.alive(path.name) for path in place.root.iterdir()):
+            assert time.monotonic() < end, "the node leaves a dead worker's directory behind"
+            time.sleep(0.1)
         pool.submit(job(2, f"ask()\n{WRITE}", journal=journal))
         [alive] = finish(pool, 1)
         assert alive.outcome is Outcome.RESOLVED, alive.detail
