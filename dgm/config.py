@@ -24,8 +24,11 @@ from yaml import YAMLError
 
 from dgm.errors import ConfigError
 from dgm.schemas import (
+    DarwinConfig,
     GatesConfig,
+    GreedyConfig,
     HuxleyConfig,
+    HyperConfig,
     KatasConfig,
     LocalConfig,
     OpenAIConfig,
@@ -34,6 +37,7 @@ from dgm.schemas import (
     RehearsalConfig,
     ReplayConfig,
     RunConfig,
+    SicaConfig,
     SingleFailureConfig,
     UniformConfig,
 )
@@ -62,6 +66,10 @@ def register() -> None:
     for group, name, node in (
         ("policy", "huxley_schema", HuxleyConfig),
         ("policy", "uniform_schema", UniformConfig),
+        ("policy", "darwin_schema", DarwinConfig),
+        ("policy", "hyper_schema", HyperConfig),
+        ("policy", "sica_schema", SicaConfig),
+        ("policy", "greedy_schema", GreedyConfig),
         ("operator", "single_failure_schema", SingleFailureConfig),
         ("gate", "default_schema", GatesConfig),
         ("benchmark", "katas_schema", KatasConfig),

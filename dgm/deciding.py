@@ -34,13 +34,15 @@ class PolicyError(DriverError):
 class Bounds:
     """What bounds a search. `evaluations` and `expansions` count non-void ones on the search split.
 
-    `test_repeats` is how often the winner and the seed meet each test task at the end.
+    `test_repeats` is how often the winner and the seed meet each test task at the end. `latest` is the control
+    without an archive (see `dgm.policies.View`).
     """
 
     seed: int
     evaluations: int
     expansions: int
     test_repeats: int = 2
+    latest: bool = False
 
 
 class Decider(Generic[Belief]):
@@ -87,6 +89,7 @@ class Decider(Generic[Belief]):
             evaluations_started=self.tree.evaluations_started,
             expansions_budget=bounds.expansions,
             expansions_started=self.tree.expansions_started,
+            latest=bounds.latest,
         )
         action = self._policy.decide(
             self._belief, view, default_rng(stream(bounds.seed, seq, Purpose.DECIDE))

@@ -29,7 +29,7 @@ from dgm.workers import Pool
 from sandbox import MIB, Attempt, Files, Level, Limits, Tier, WeakerSandboxError, open_sandbox
 from sandbox.local.runtime import default_cache
 
-CHOICES = {"improver": ("parent", "seed"), "display": ("auto", "live", "plain")}
+CHOICES = {"improver": ("parent", "seed"), "archive": ("all", "latest"), "display": ("auto", "live", "plain")}
 
 LEAST = {
     "seed": 0,
@@ -195,6 +195,7 @@ def settings(config: Plain, budget: Mapping[str, Any]) -> Settings:
         evaluations=int(budget["evaluations"]),
         expansions=expansions(budget),
         test_repeats=int(budget["test_repeats"]),
+        latest=config.get("archive") == "latest",
     )
 
 

@@ -28,6 +28,48 @@ class UniformConfig:
 
 
 @dataclass
+class DarwinConfig:
+    """`keep` is all or better; `generation` 0 is asynchronous, k makes k children together."""
+
+    _target_: str = "dgm.policies.Darwin"
+    name: str = "darwin"
+    sizes: list[int] = field(default_factory=lambda: [10, 60, 200])
+    gate: float = 0.4
+    top: int = 2
+    steepness: float = 10.0
+    midpoint: float = 0.5
+    keep: str = "all"
+    noise: float = 0.1
+    generation: int = 0
+
+
+@dataclass
+class HyperConfig:
+    _target_: str = "dgm.policies.Hyper"
+    name: str = "hyper"
+    sizes: list[int] = field(default_factory=lambda: [10, 60])
+    gate: float = 0.4
+    steepness: float = 10.0
+    generation: int = 1
+
+
+@dataclass
+class SicaConfig:
+    _target_: str = "dgm.policies.Sica"
+    name: str = "sica"
+    sizes: list[int] = field(default_factory=lambda: [18])
+
+
+@dataclass
+class GreedyConfig:
+    _target_: str = "dgm.policies.Greedy"
+    name: str = "greedy"
+    sizes: list[int] = field(default_factory=lambda: [10, 60])
+    gate: float = 0.4
+    generation: int = 0
+
+
+@dataclass
 class SingleFailureConfig:
     _target_: str = "dgm.operators.SingleFailure"
 
@@ -164,6 +206,7 @@ class RunConfig:
     seed: int = 0
     agent: str = "seed"
     improver: str = "parent"
+    archive: str = "all"
     display: str = "auto"
     policy: Any = MISSING
     operator: Any = MISSING

@@ -1,7 +1,23 @@
 """Policies: who is expanded next, who is evaluated next."""
 
 from dgm.policies.base import Action, Evaluate, Expand, Policy, View, Wait
+from dgm.policies.darwin import Darwin
 from dgm.policies.huxley import Huxley
+from dgm.policies.hyper import Hyper
+from dgm.policies.lines import Greedy, Sica
 from dgm.policies.uniform import Uniform
 
-__all__ = ["Action", "Evaluate", "Expand", "Huxley", "Policy", "Uniform", "View", "Wait"]
+__all__ = [
+    "Action",
+    "Darwin",
+    "Evaluate",
+    "Expand",
+    "Greedy",
+    "Huxley",
+    "Hyper",
+    "Policy",
+    "Sica",
+    "Uniform",
+    "View",
+    "Wait",
+]

@@ -50,7 +50,8 @@ class View:
     """What a policy sees when it decides. Never the store.
 
     `tree` holds agents, own and clade counts, tasks and what is in flight; budgets count *started* jobs, void ones
-    not counted. `slots` is how many jobs may run at once.
+    not counted. `slots` is how many jobs may run at once. `latest` lets only the newest agent that may be a parent be
+    one: the control without an archive.
     """
 
     tree: Tree
@@ -59,6 +60,7 @@ class View:
     evaluations_started: int
     expansions_budget: int
     expansions_started: int
+    latest: bool = False
 
 
 Belief = TypeVar("Belief")

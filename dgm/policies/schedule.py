@@ -44,7 +44,8 @@ def expandable(view: View) -> NDArray[np.int64]:
     if len(view.tree):
         evaluated[SEED] = True
     awake = evaluated & ~view.tree.resting
-    return np.flatnonzero(awake if awake.any() else evaluated)
+    parents = np.flatnonzero(awake if awake.any() else evaluated)
+    return parents[-1:] if view.latest else parents
 
 
 def evaluable(view: View) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock, Timer
+from typing import Any
 
 from archive import Agent, ExpansionOutcome, Outcome, Row, Run, RunInfo, Split, create_run, resume_run
 from dgm.benchmarks import Task
@@ -25,7 +26,7 @@ from dgm.jobs.manifest import MANIFEST, parse_manifest
 from dgm.llm import Allowance
 from dgm.operators import SingleFailure
 from dgm.planning import Plan, RunPlanner
-from dgm.policies import Huxley, Policy, Uniform
+from dgm.policies import Darwin, Greedy, Huxley, Hyper, Policy, Sica, Uniform
 from dgm.search import Search, Settings
 from dgm.tree import Tree
 from dgm.workers import LocalPool, Pool
@@ -35,7 +36,9 @@ SEED_TREE = {
     MANIFEST: b'[agent]\nname = "s"\nsolve = ["s"]\nimprove = ["i"]\ncheck = ["c"]\n',
     "skill.txt": b"40",
 }
-POLICIES: dict[str, Policy[None]] = {"huxley": Huxley(), "uniform": Uniform()}
+POLICIES: dict[str, Policy[Any]] = {
+    policy.name: policy for policy in (Huxley(), Uniform(), Darwin(), Hyper(), Sica(), Greedy())
+}
 OPERATOR = SingleFailure()
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,0 +1,101 @@
+"""DGM (Zhang 2025, https://arxiv.org/abs/2505.22954, appendix C.2): parents by performance and novelty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from archive import AgentId, Evaluation, Outcome, Row, Split
+from dgm.policies.base import Action, View
+from dgm.policies.staged import SEED, Stages, act, flow, means
+from dgm.tree import Tree
+
+ANSWERED = (Outcome.RESOLVED, Outcome.UNRESOLVED)
+"""Outcomes of an agent that left an answer."""
+
+
+class Keep(StrEnum):
+    """Who joins the archive of parents: every working agent, or only one that is not much worse than the seed."""
+
+    ALL = "all"
+    BETTER = "better"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Darwin:
+    """p_i in proportion to sigmoid(steepness (a_i - midpoint)) / (1 + n_i), drawn with replacement.
+
+    a_i is the share of resolved tasks among those that agent i was evaluated on, n_i the number of its children that
+    joined the archive. Who never left an answer does not join (the paper's basic functionality), nor, with
+    `keep=better`, who scores below the seed by more than `noise`. An agent that resolves everything has nothing left to
+    learn from and is no parent (paper; the released program crashes there). `generation` is the number of children
+    made together (paper: 2 or 4); 0 is asynchronous.
+    """
+
+    sizes: tuple[int, ...] = (10, 60, 200)
+    gate: float = 0.4
+    top: int = 2
+    steepness: float = 10.0
+    midpoint: float = 0.5
+    keep: str = "all"
+    noise: float = 0.1
+    generation: int = 0
+    name: str = "darwin"
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.keep not in list(Keep):
+            raise ValueError(f"policy.keep must be {' or '.join(Keep)}, got {self.keep!r}")
+        if self.generation < 0:
+            raise ValueError(f"policy.generation must not be negative, got {self.generation}")
+        self.stages  # noqa: B018 - says what is wrong with the sizes
+
+    @property
+    def stages(self) -> Stages:
+        return Stages(sizes=tuple(self.sizes), gate=self.gate, top=self.top)
+
+    def start(self) -> frozenset[AgentId]:
+        return frozenset()
+
+    def observe(self, belief: frozenset[AgentId], row: Row) -> frozenset[AgentId]:
+        """Agents that left an answer to a search task."""
+        if isinstance(row, Evaluation) and row.outcome in ANSWERED and row.split is Split.SEARCH:
+            return belief if row.agent in belief else belief | {row.agent}
+        return belief
+
+    def decide(self, belief: frozenset[AgentId], view: View, generator: Generator) -> Action:
+        tree = view.tree
+        member = self._members(belief, tree)
+        scores = means(tree)
+        perfect = (tree.unresolved == 0) & (tree.resolved > 0)
+        now = flow(view, self.stages, member & ~perfect, self.generation)
+        parents = np.array([], dtype=np.int64) if now.parents is None else now.parents
+        children = children_among(tree, member)
+        return act(view, now, self.weights(scores[parents], children[parents]), generator)
+
+    def weights(self, scores: NDArray[np.float64], children: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What each parent's chance is in proportion to; shapes (parents,)."""
+        return sigmoid(self.steepness * (scores - self.midpoint)) / (1 + children)
+
+    def _members(self, answered: frozenset[AgentId], tree: Tree) -> NDArray[np.bool_]:
+        """Who is in the archive of parents; the seed always is."""
+        member = np.fromiter((agent in answered for agent in tree.ids), dtype=bool, count=len(tree))
+        scores = means(tree)
+        if self.keep == Keep.BETTER and len(tree):
+            member &= scores >= scores[SEED] - self.noise
+        member[:1] = True
+        return member
+
+
+def children_among(tree: Tree, member: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many children of each agent are members; shape (agents,)."""
+    parents = tree.parents[member]
+    return np.bincount(parents[parents >= 0], minlength=len(tree)).astype(np.int64)
+
+
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-x))
