@@ -90,17 +90,22 @@ def children() -> set[int]:
 
 
 def container_of_every_process() -> dict[int, str]:
-    """Which processes of this machine live in a container, and in which."""
+    """Which processes of this machine live in a container, and in which; a container around all of this is none."""
+    around = set(_containers_of("self"))
     found = {}
     for directory in Path("/proc").iterdir():
         if directory.name.isdigit():
-            try:
-                groups = (directory / "cgroup").read_text()
-            except OSError:
-                continue
-            if inside := re.search(r"docker[/-]([0-9a-f]{64})", groups):
-                found[int(directory.name)] = inside[1]
+            inside = [name for name in _containers_of(directory.name) if name not in around]
+            if inside:
+                found[int(directory.name)] = inside[-1]
     return found
+
+
+def _containers_of(pid: str) -> list[str]:
+    try:
+        return re.findall(r"docker[/-]([0-9a-f]{64})", Path(f"/proc/{pid}/cgroup").read_text())
+    except OSError:
+        return []
 
 
 def tasks_in(container: str) -> int:

@@ -109,7 +109,7 @@ def test_system_calls_that_no_agent_needs(box: DockerBox) -> None:
 def test_sockets_of_other_families(box: DockerBox) -> None:
     came = attack(box, FAMILIES)
     unix, four, six, netlink = 1, 2, 10, 16
-    assert {family for family, _ in came["done"]} == {unix, four, six, netlink}
+    assert {unix, four, netlink} <= {family for family, _ in came["done"]} <= {unix, four, six, netlink}
     assert {protocol for family, protocol in came["done"] if family == netlink} == {0}  # lists interfaces
     refused = {family for family, _ in came["EPERM"]}
     vsock, crypto, packet = 40, 38, 17
