@@ -109,7 +109,7 @@ def _told(error: BaseException) -> int:
 
 def _command(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dgm", usage=USAGE, add_help=True)
-    commands = parser.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS, prog="dgm")
     for name in (*PAGES, "show", "diff"):
         command = commands.add_parser(name)
         command.add_argument("run")
