@@ -26,7 +26,11 @@ class Removals:
 
     def begin(self, container: str, done: Callable[[], None]) -> None:
         """Remove it soon; `done` is called when that has been tried."""
-        future = self._threads.submit(self._try, container, done)
+        try:
+            future = self._threads.submit(self._try, container, done)
+        except RuntimeError:  # closed while a job was still at work: nobody waits for it any more
+            self._try(container, done)
+            return
         with self._lock:
             self._under_way.add(future)
         future.add_done_callback(self._over)

@@ -265,6 +265,8 @@ class TestRemovals:
         removals.again()
         removals.close()
         assert tried == ["one", "one"]
+        removals.begin("two", done.clear)
+        assert (tried[2:], done.is_set()) == (["two"], False)
 
     def test_what_cannot_be_removed_at_once_fails_nobody(self) -> None:
         def refuse(container: str) -> None:
