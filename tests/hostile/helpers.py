@@ -70,7 +70,7 @@ def roll(services: NodeServices, program: str, **changes: object) -> EvaluateRes
 # ---- the host
 
 
-def comes_true(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+def comes_true(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether it holds within that time; asked at once and then ever more seldom."""
     end, pause = time.monotonic() + seconds, 0.01
     while not holds():

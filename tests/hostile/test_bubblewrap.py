@@ -68,7 +68,7 @@ def test_01_fork_bomb(box: Box, bubblewrap: BubblewrapSandbox) -> None:
         result = box.exec(["python3", "-c", code], seconds=2)
     assert result.timed_out
     assert most[0] <= SMALL.processes + 2
-    assert result.seconds < 2 + 10
+    assert result.seconds < 2 + 40
     assert comes_true(lambda: not processes_in_groups(bubblewrap.instance))
 
 
@@ -176,7 +176,7 @@ def test_08_endless_output(box: Box) -> None:
 
 
 def test_11_sleep_for_ever(bubblewrap: BubblewrapSandbox, bubblewrap_services: NodeServices) -> None:
-    result = roll(bubblewrap_services, "say('asleep')\ntime.sleep(10**6)", seconds=1.0)
+    result = roll(bubblewrap_services, "say('asleep')\ntime.sleep(10**6)", seconds=4.0)
     assert (result.outcome, result.log) == (Outcome.TIMED_OUT, b'"asleep"\n')
 
 
