@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from dgm.benchmarks import (
     Benchmark,
@@ -31,6 +32,7 @@ def report(say: Say) -> int:
     say(f"cores       {len(os.sched_getaffinity(0))}")
     free = shutil.disk_usage(tempfile.gettempdir()).free
     say(f"disk        {free / 1e9:.1f} GB free in {tempfile.gettempdir()}")
+    _report_engine(say)
     usable = []
     for level in Level:
         tried: list[Attempt] = []
@@ -51,6 +53,34 @@ def report(say: Say) -> int:
             "a real model needs Docker, or bubblewrap with sandbox.accept_weaker=true; rehearsal runs at any level"
         )
     return 0 if usable else 1
+
+
+def _report_engine(say: Say) -> None:
+    """What the guard before containers looks at; the levels below say what it makes of it."""
+    from sandbox.docker import (
+        Engine,
+        guard,
+    )  # here and below, because it imports the Docker SDK, which other commands do without
+
+    try:
+        engine = Engine()
+    except SandboxError as error:
+        say(f"engine      none: {error}")
+        return
+    try:
+        found = guard.facts(engine)
+    except SandboxError as error:
+        say(f"engine      does not tell about itself: {error}")
+        return
+    finally:
+        engine.close()
+    say(f"engine      {found.version}, storage {found.storage}, cgroup version {found.cgroup}")
+    others = [name for name in found.runtimes if name != found.default_runtime]
+    say(f"runtime     {found.runtime(None)} (also {', '.join(others) or 'nothing else'})")
+    if Path(found.data_root).is_dir():
+        say(f"data root   {shutil.disk_usage(found.data_root).free / 1e9:.1f} GB free in {found.data_root}")
+    for warning in guard.warnings(found):
+        say(f"            WARNING: {warning}")
 
 
 def check_tasks(what: str, level: str, say: Say) -> int:

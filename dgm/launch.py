@@ -35,7 +35,7 @@ from dgm.llm import GatewayError
 from dgm.llm.recordings import recorded_calls
 from dgm.llm.upstreams import Replay
 from dgm.planning import Plan, RunPlanner
-from dgm.prepare import Prepared, check_surroundings, choose_level, learn_tasks, prepare
+from dgm.prepare import Prepared, check_surroundings, choose_level, learn_tasks, prepare, runtime_of
 from dgm.report import best_text, tree_text, view_of
 from dgm.report.progress import Progress
 from dgm.resume import note_changes, refuse_another
@@ -86,6 +86,7 @@ def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES) -> int:
                     limits=prepared.limits,
                     upstream=prepared.upstream,
                     slots=int(config["workers"]["slots"]) or os.cpu_count() or 1,
+                    runtime=runtime_of(config),
                 )
                 pool = stack.enter_context(_started(prepared, node))
                 if run is None:

@@ -151,14 +151,16 @@ def check_surroundings(prepared: Prepared) -> None:
 
 def choose_level(config: Plain, upstream: Upstream, say: Callable[[str], None]) -> Level:
     """The sandbox level of this run, shown by a self-test. A real model needs Docker, or bubblewrap if accepted."""
-    sandbox = config["sandbox"]
+    sandbox, runtime = config["sandbox"], runtime_of(config)
     at_least = Level.PROCESS
     if upstream.real:
         at_least = Level.BUBBLEWRAP if sandbox["accept_weaker"] else Level.DOCKER
     tried: list[Attempt] = []
     try:
-        box_maker = open_sandbox(str(sandbox["level"]), at_least=at_least, attempts=tried)
+        box_maker = open_sandbox(str(sandbox["level"]), at_least=at_least, runtime=runtime, attempts=tried)
     except WeakerSandboxError as error:
+        if runtime is not None:
+            raise ConfigError(f"sandbox.runtime={runtime} is for containers only: {error}") from error
         raise ConfigError(
             f"a real model needs Docker, or bubblewrap with sandbox.accept_weaker=true: {error}"
         ) from error
@@ -169,13 +171,19 @@ def choose_level(config: Plain, upstream: Upstream, say: Callable[[str], None]) 
     return box_maker.level
 
 
+def runtime_of(config: Plain) -> str | None:
+    """The OCI runtime that the configuration names; runs of before there was the key name none."""
+    runtime = config["sandbox"].get("runtime")
+    return None if runtime is None else str(runtime)
+
+
 def learn_tasks(prepared: Prepared, level: Level, say: Callable[[str], None]) -> Prepared:
     """With the tier and the test ids of each task that leaves them to its reference; see `dgm.benchmarks.learning`."""
     unlearned = sum(task.learn for task in prepared.tasks.values())
     if not unlearned:
         return prepared
     say(f"tasks: {unlearned} are graded by what their references show (looked at once on each machine)")
-    box_maker = open_sandbox(level)
+    box_maker = open_sandbox(level, runtime=runtime_of(prepared.config))
     try:
         tasks = settle(prepared.tasks.values(), box_maker, default_cache() / "learned")
     except UnresolvedReferenceError as error:

@@ -20,7 +20,7 @@ from dgm.config import Plain
 from dgm.errors import ConfigError, LookUpError
 from dgm.grader import Attempts, Grader, Say, grade_all
 from dgm.interrupts import Stops
-from dgm.prepare import box_limits, read_tasks
+from dgm.prepare import box_limits, read_tasks, runtime_of
 from dgm.report import RunView, regrade_text, view_of
 from dgm.results import Regrade, regrades
 from sandbox import Level, Sandbox, grader_digest, open_sandbox
@@ -78,7 +78,7 @@ def regrade(path: Path, request: Request, *, slots: int | None, level: str | Non
             say("nothing to grade again")
             return 0
         count = slots or int(config["workers"]["slots"]) or os.cpu_count() or 1
-        box_maker = open_box_maker(view, level, count)
+        box_maker = open_box_maker(view, level, count, runtime_of(config))
         try:
             if since is None:
                 since = _note(run, before="", after=request.text)
@@ -138,10 +138,10 @@ def open_pass(rows: Sequence[Row], request: Request) -> int | None:
     return passes[-1].seq if passes and passes[-1].after == request.text else None
 
 
-def open_box_maker(view: RunView, level: str | None, slots: int) -> Sandbox:
+def open_box_maker(view: RunView, level: str | None, slots: int, runtime: str | None) -> Sandbox:
     """A sandbox as strong as the strongest that the run had; `level` may ask for a stronger one."""
     recorded = next((one for one in Level if one in view.levels), Level.DOCKER)
-    return open_sandbox(level or recorded, at_least=recorded, running=slots)
+    return open_sandbox(level or recorded, at_least=recorded, running=slots, runtime=runtime)
 
 
 def _report(found: Sequence[Regrade], failed: Mapping[str, str], best: str, view: RunView, say: Say) -> None:

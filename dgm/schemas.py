@@ -144,10 +144,15 @@ class ReplayConfig:
 
 @dataclass
 class SandboxConfig:
-    """`level` is auto, docker, bubblewrap or process; auto takes the strongest that passes its self-test."""
+    """`level` is auto, docker, bubblewrap or process; auto takes the strongest that passes its self-test.
+
+    `runtime` names an OCI runtime of the Docker engine, such as gVisor's runsc; null is the engine's default. No key
+    weakens a container: what is not here cannot be asked for.
+    """
 
     level: str = "auto"
     accept_weaker: bool = False
+    runtime: str | None = None
     memory_mib: int = 1024
     processes: int = 128
     cpus: float = 1.0

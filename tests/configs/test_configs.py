@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from hydra.errors import ConfigCompositionException
 
 import configs
 from dgm.config import STOPPED, Plain, build, compose_and_run, differences, identity, run_id
+from dgm.errors import ConfigError
 from tests.dgm.commands import composed
 
 ROOT = Path(configs.__file__).parent
@@ -110,3 +112,31 @@ def test_hydra_leaves_the_command_line_and_the_environment_as_they_were() -> Non
     before = list(sys.argv), dict(os.environ)
     compose_and_run(["seed=1"], lambda config: 0)
     assert (sys.argv, dict(os.environ)) == before
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "sandbox.privileged=true",
+        "+sandbox.privileged=true",
+        "++sandbox.privileged=true",
+        "sandbox.network=host",
+        "sandbox.pid=host",
+        "sandbox.ipc=host",
+        "sandbox.uts=host",
+        "sandbox.userns=host",
+        "+sandbox.cap_add=[SYS_ADMIN]",
+        "sandbox.seccomp=unconfined",
+        "+sandbox.security_opt=[apparmor]",
+        "+sandbox.devices=[/dev/kvm]",
+        "+sandbox.mounts=[/var/run/docker.sock]",
+        "sandbox.volumes=[/:/host]",
+        "sandbox.binds=[/:/host]",
+        "+sandbox.user=root",
+        "sandbox.read_only=false",
+    ],
+)
+def test_nothing_that_weakens_a_container_can_be_asked_for(asked: str) -> None:
+    key = asked.split("=")[0].lstrip("+")
+    with pytest.raises(ConfigError, match=re.escape(key)):
+        compose_and_run([asked], lambda _: pytest.fail("it was started"))

@@ -48,6 +48,7 @@ def refused(here: Path, *arguments: str, words: tuple[str, ...]) -> None:
         ("policy.alpah=1", ("policy.alpah", "HuxleyConfig")),
         ("+policy.alpah=1", ("policy.alpah",)),
         ("+sandbox.privileged=true", ("sandbox.privileged",)),
+        ("sandbox.runtime=runsc", ("sandbox.runtime=runsc", "docker")),
         ("+evaluations=3", ("evaluations",)),
         ("policy=newton", ("policy/newton", "huxley", "uniform")),
         ("policy=null", ("Config group",)),

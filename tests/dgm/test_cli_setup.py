@@ -10,6 +10,7 @@ import pytest
 from archive import create_run, open_run
 from dgm.launch import run_info
 from dgm.prepare import prepare
+from sandbox.docker import Engine
 from tests.dgm.commands import composed, dgm, few_katas
 
 
@@ -55,6 +56,26 @@ def test_doctor_says_what_works_here(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert "docker      no: no Docker engine answers" in said.out
     assert "process     yes" in said.out
     assert "sandbox=auto takes " in said.out
+
+
+@pytest.mark.docker
+def test_doctor_tells_of_the_engine_and_each_answer_of_its_self_test(engine: Engine) -> None:
+    said = dgm("doctor")
+    assert said.status == 0
+    for told in ("engine      ", "cgroup version ", "runtime     ", "data root ", "docker      yes"):
+        assert told in said.out
+    docker = said.out.split("docker      yes")[1].split("bubblewrap")[0]
+    for check in (
+        "no network",
+        "root read-only",
+        "no privileges",
+        "system calls filtered",
+        "workspace quota",
+    ):
+        assert f"ok  {check}: " in docker
+    for check in ("process limit", "kill at the deadline"):
+        assert f"ok  {check}: " in docker
+    assert "NOT" not in docker
 
 
 def test_benchmark_check_finds_what_does_not_hold(tmp_path: Path) -> None:
