@@ -8,6 +8,7 @@ all, 3 the other side never started.
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import sys
@@ -41,7 +42,7 @@ class ProxyModule(types.ModuleType):
         if handle is None or (name.startswith("__") and name.endswith("__") and name != "__all__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         if name == "__all__":
-            return remote.do("names", handle)
+            return _importable(remote.do("names", handle), sys._getframe(1).f_globals)
         value = remote.do("get", handle, name)
         if isinstance(value, RemoteType):
             remote.taken.add(value.__dict__["<number>"])
@@ -51,6 +52,14 @@ class ProxyModule(types.ModuleType):
         if not name.startswith("__") and not isinstance(value, ProxyModule):
             raise UncrossableError(f"a test sets {name!r} in the solution's module {self.__name__!r}")
         super().__setattr__(name, value)
+
+
+def _importable(names: object, there: dict[str, Any]) -> list[str]:
+    """What `import *` may bring into a test file: nothing that stands in it or in Python by that name already."""
+    if type(names) is not list or not all(type(name) is str for name in names):
+        raise UncrossableError("the solution's `__all__` is no list of names")
+    taken = {*there, *vars(builtins), "load_tests", "setUpModule", "tearDownModule"}
+    return [name for name in names if name not in taken and not name.startswith("__")]
 
 
 class Finder:
@@ -83,13 +92,20 @@ class WatchedRecorder(Recorder):
     """A pass does not count where the channel broke, or something could not be asked, while the test ran."""
 
     remote: Remote
+    outside: str | None = None
+    """What happened while no test ran (a file was loaded, a class set up): it counts against all that follow."""
 
     def startTest(self, test: Any) -> None:
+        self.outside = self.outside or self.remote.strain
         self.remote.strain = None
         super().startTest(test)
 
+    def stopTest(self, test: Any) -> None:
+        self.remote.strain = None
+        super().stopTest(test)
+
     def problem(self) -> str | None:
-        return self.remote.broken or self.remote.strain
+        return self.remote.broken or self.remote.strain or self.outside
 
 
 def main(config_path: str, tests: str) -> None:
@@ -107,7 +123,7 @@ def main(config_path: str, tests: str) -> None:
     except WireError as error:
         write_line(out, {"machine": str(error)})
         os._exit(NOT_STARTED)
-    remote = Remote(channel, nonce)
+    remote = Remote(channel, nonce, tests)
     recorder = WatchedRecorder()
     recorder.remote = remote
     sys.meta_path.insert(0, Finder(config["modules"], remote))

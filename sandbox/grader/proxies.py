@@ -7,15 +7,18 @@ The driver gives tests stand-ins for what the solution's modules hold:
     classes             local classes of the same name and ancestry, so `isinstance` and `assertRaises` work
     exceptions          built-in classes by name from a fixed list, the solution's own as local classes
 
-What the solution can lie about is what its own code returns. Three rules keep it from judging itself:
+What the solution can lie about is what its own code returns. Five rules keep it from judging itself:
 
 1. A handle equals, or is ordered against, only a handle of the same class; against a value it is unequal and
    unordered, and the solution is not asked.
-2. An operator or `in` that would show the solution a plain value is asked only where the tests took that
-   class from the solution by name; elsewhere `in` compares item by item here, and the operator is a
-   `TypeError`.
+2. An operator that would show the solution a plain value is asked only where the tests took that class from
+   the solution by name, elsewhere it is a `TypeError`. `in` is asked only of an object that the tests made
+   themselves by calling its class; elsewhere it compares item by item here.
 3. What an operator made of a handle and a plain value must be a handle of the same class, and it never turns
    into a number or a truth value: `abs(answer - expected) < 1e-9` is no question to put to an answer.
+4. A context manager of the solution can keep back, or turn into another, only what a `raise` of the tests
+   raised: no failed assertion, and no error that the solution brought about.
+5. An assertion that fails in what the tests handed over fails the test, whatever the solution makes of it.
 
 What cannot be done by these rules raises `UncrossableError`; such a task needs tier B. Values are copies: a
 test that looks at how an argument was changed in place needs tier B too.
@@ -55,7 +58,7 @@ if TYPE_CHECKING:  # `typing` is not worth its import here
     _Plain = TypeVar("_Plain")
 
 # Attribute names that no source text can spell, so that they hide nothing of the solution's.
-REMOTE, NUMBER, MIXED, MESSAGE = "<remote>", "<number>", "<mixed>", "<message>"
+REMOTE, NUMBER, MADE, MIXED, MESSAGE = "<remote>", "<number>", "<made>", "<mixed>", "<message>"
 
 VALUE_BASES = (int, float, complex, str, bytes, tuple, frozenset)
 """Immutable built-ins: an instance of a solution's subclass of one of them carries its value with it."""
@@ -85,7 +88,10 @@ class RemoteType(type):
         return super().__new__(mcs, name, bases, namespace)
 
     def __call__(cls, *args: object, **kwargs: object) -> Any:
-        return _ask(cls, "__call__", cls, args, kwargs)
+        made = _ask(cls, "__call__", cls, args, kwargs)
+        if type(made) is cls:
+            _own(made)[MADE] = True
+        return made
 
     def __getattr__(cls, name: str) -> Any:
         return _ask(cls, "get", cls, name)
@@ -189,6 +195,8 @@ def _forward(name: str) -> Callable[..., Any]:
         return _ask(type(self), name, self, *operands)
 
     def integer(self: Handle) -> Any:
+        if name == "__len__" and MIXED in _own(self):
+            raise UncrossableError(f"{name} of {type(self).__name__} after an operator with a value")
         return _exactly(int, _ask(type(self), name, self))
 
     def call(self: Handle, *args: object, **kwargs: object) -> Any:
@@ -200,7 +208,7 @@ def _forward(name: str) -> Callable[..., Any]:
         return _exactly(bool, _ask(type(self), name, self, other))
 
     def contains(self: Handle, item: object) -> Any:
-        if not isinstance(item, Handle) and not _taken(type(self)):
+        if MADE not in _own(self):
             items: Any = self
             return any(item is own or item == own for own in items)
         return _exactly(bool, _ask(type(self), name, self, item))
@@ -218,7 +226,13 @@ def _forward(name: str) -> Callable[..., Any]:
         return _mixed(self, _ask(type(self), name, self, other), name)
 
     def leave(self: Handle, kind: object, error: object, trace: object) -> Any:
-        return _ask(type(self), name, self, kind, error, None)
+        if error is None or _raised_by_tests(type(self), error):
+            return _ask(type(self), name, self, kind, error, None)
+        try:
+            _ask(type(self), name, self, kind, error, None)
+        except Exception:  # noqa: BLE001 - whatever it is, the error that was there first is the one that counts
+            return False
+        return False
 
     special: dict[str, Callable[..., Any]] = {
         "__call__": call,
@@ -242,6 +256,22 @@ def _taken(cls: type) -> bool:
     """Whether the tests took this class, or one it derives from, out of the solution's module by name."""
     remote: Remote = getattr(cls, REMOTE)
     return any(base.__dict__.get(NUMBER) in remote.taken for base in cls.__mro__)
+
+
+def _raised_by_tests(cls: type, error: Any) -> bool:
+    """Whether a `raise` in the tests raised this, and no failed assertion."""
+    from opcode import opmap
+
+    remote: Remote = getattr(cls, REMOTE)
+    trace = error.__traceback__
+    if trace is None or isinstance(error, AssertionError):
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code: types.CodeType = trace.tb_frame.f_code
+    return (
+        code.co_filename.startswith(remote.tests) and code.co_code[trace.tb_lasti] == opmap["RAISE_VARARGS"]
+    )
 
 
 def _mixed(handle: Handle, result: object, name: str) -> object:
@@ -284,15 +314,16 @@ def _error_attribute(error: Any, name: str) -> Any:
 class Remote(Peer):
     """The driver's end of the channel.
 
-    `broken` is the first reason why nothing more can be learned from the solution; `strain` is the last
-    reason why something could not be asked. Both count against a test even where the test swallowed what
-    was raised.
+    `tests` is the directory of the tests. `broken` is the first reason why nothing more can be learned from
+    the solution; `strain` is the last reason why a pass would say nothing. Both count against a test even
+    where the test swallowed what was raised.
     """
 
     answers = frozenset({"call", "next"})
 
-    def __init__(self, channel: Channel, nonce: str) -> None:
+    def __init__(self, channel: Channel, nonce: str, tests: str) -> None:
         super().__init__(channel, nonce)
+        self.tests = f"{tests}/"
         self.broken: str | None = None
         self.timed_out = False
         self.strain: str | None = None
@@ -365,6 +396,8 @@ class Remote(Peer):
             self.strain = str(problem)
             return ["fault", self.strain]
         except Exception as error:  # noqa: BLE001 - what a test's callable raises is its answer
+            if isinstance(error, AssertionError):
+                self.strain = f"in a call by the solution: {error}"
             return ["raise", self._lend_error(error)]
         raise WireError("a call is not in its form")
 

@@ -22,6 +22,7 @@ from sandbox.grader.proxies import Remote, SolutionFault, UncrossableError
 from sandbox.grader.wire import (
     MAX_DEPTH,
     MAX_MESSAGE_BYTES,
+    MAX_REQUESTS,
     Channel,
     Codec,
     TooLargeError,
@@ -161,7 +162,7 @@ def test_what_is_not_a_message_is_refused(body: bytes) -> None:
 class Wire:
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
-        self.remote = Remote(Channel(self.ours.fileno(), time.monotonic() + 2), "nonce")
+        self.remote = Remote(Channel(self.ours.fileno(), time.monotonic() + 2), "nonce", "/tests")
 
     def says(self, *message: object) -> None:
         body = json.dumps(message).encode()
@@ -240,7 +241,7 @@ def test_a_fault_is_no_exception_that_a_test_could_expect() -> None:
 def test_silence_is_ended_by_the_deadline() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        remote = Remote(Channel(ours.fileno(), time.monotonic() + 0.1), "nonce")
+        remote = Remote(Channel(ours.fileno(), time.monotonic() + 0.1), "nonce", "/tests")
         with pytest.raises(SolutionFault, match="time is up"):
             remote.do("get", 1, "name")
         assert remote.timed_out
@@ -260,6 +261,15 @@ def test_a_stream_of_calls_without_an_answer_is_cut_off(wire: Wire) -> None:
     call = json.dumps(["nonce", 1, "call", 0, ["l"], ["d"]]).encode()
     wire.theirs.send(len(call).to_bytes(4, "big") + call)
     with pytest.raises(SolutionFault, match="not in its form"):
+        wire.remote.do("get", 1, "name")
+
+
+def test_only_so_many_calls_are_served_in_one_run(wire: Wire) -> None:
+    wire.says("nonce", 1, "ok", None)
+    wire.remote.do("set", 1, "callback", [].append)
+    wire.remote._served = MAX_REQUESTS
+    wire.says("nonce", 1, "call", 0, ["t"], ["d"])
+    with pytest.raises(SolutionFault, match="more than 500000 calls in one run"):
         wire.remote.do("get", 1, "name")
 
 
