@@ -33,6 +33,7 @@ MTIME = 946_684_800
 _BLOCK = 512
 _PLAIN_NAME, _PLAIN_SIZE = 99, 0o77777777777  # characters and bytes that a header holds without an extension
 _MAX_EXTENDED = 64 << 10  # bytes of one extended header; a path has at most 4096
+_MOST_HEADERS = 2  # extended headers before one entry: a long name and a long target
 _FORBIDDEN_CATEGORIES = frozenset(
     {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 )  # control, bidi and invisible marks, unassigned
@@ -96,9 +97,9 @@ def name_fault(name: str) -> str | None:
             return "a path must be relative, without empty, '.' or '..' parts"
         if part.startswith("-"):
             return "no part of a path may begin with a dash"
-        # What some file systems take for .git: other cases, compatibility forms, trailing dots, the short
+        # What some file systems take for .git: other cases, compatibility forms, streams, trailing dots, the short
         # name.
-        folded = unicodedata.normalize("NFKC", part).casefold().rstrip(". ")
+        folded = unicodedata.normalize("NFKC", part).casefold().partition(":")[0].rstrip(". ")
         if folded == ".git" or folded.startswith("git~"):
             return "no part of a path may be .git or look like it"
     return None
@@ -170,6 +171,8 @@ def repack(members: Iterable[Member], caps: Caps) -> dict[str, bytes]:
         if any(part.decode("utf-8", "replace") in LEFT_BEHIND for part in parts):
             continue
         if member.kind is Kind.DIRECTORY:
+            if len(parts) > MAX_DEPTH:  # below some depth the engine leaves out files without a word
+                raise SubmissionRejectedError(shown, f"at most {MAX_DEPTH} levels of directories")
             continue
         if member.kind is not Kind.FILE:
             raise SubmissionRejectedError(
@@ -195,12 +198,19 @@ def repack(members: Iterable[Member], caps: Caps) -> dict[str, bytes]:
 
 
 def below(members: Iterable[Member], directory: str) -> Iterator[Member]:
-    """Only what lies below `directory`, named relative to it."""
+    """Only what lies below `directory`, named relative to it. It must be there, and be a directory."""
     prefix = directory.strip("/").encode() + b"/"
+    found = False
     for member in members:
         name = member.name.removeprefix(b"./")
-        if name.startswith(prefix) and name != prefix:
+        if name.rstrip(b"/") + b"/" == prefix:
+            found = True
+            if member.kind is not Kind.DIRECTORY:
+                raise SubmissionRejectedError(directory, f"must be a directory, this is a {member.kind}")
+        elif name.startswith(prefix):
             yield Member(name[len(prefix) :], member.kind, member.content)
+    if not found:
+        raise SubmissionRejectedError(directory, "is not in the archive")
 
 
 def read_tar(chunks: Iterable[bytes], *, max_bytes: int) -> Iterator[Member]:
@@ -211,6 +221,7 @@ def read_tar(chunks: Iterable[bytes], *, max_bytes: int) -> Iterator[Member]:
     """
     stream = _Stream(chunks, max_bytes)
     extended: dict[bytes, bytes] = {}
+    headers = 0
     while True:
         block = stream.take(_BLOCK)
         if not block.strip(b"\0"):
@@ -220,7 +231,8 @@ def read_tar(chunks: Iterable[bytes], *, max_bytes: int) -> Iterator[Member]:
         flag = block[156:157]
         size = _octal(block[124:136])
         if flag in (b"x", b"L", b"K"):
-            if size > _MAX_EXTENDED:
+            headers += 1
+            if size > _MAX_EXTENDED or headers > _MOST_HEADERS:
                 raise SubmissionRejectedError("", "archive with an oversized extended header")
             data = stream.take_padded(size)
             if flag == b"x":
@@ -238,6 +250,7 @@ def read_tar(chunks: Iterable[bytes], *, max_bytes: int) -> Iterator[Member]:
         if kind is not Kind.FILE and size:
             raise SubmissionRejectedError(name.decode("utf-8", "backslashreplace"), f"a {kind} with content")
         extended.clear()
+        headers = 0
         yield Member(name, kind, stream.take_padded(size))
 
 
@@ -269,12 +282,14 @@ def _decimal(field: bytes) -> int:
 def _pax(data: bytes) -> dict[bytes, bytes]:
     """Records `length key=value newline`. Only path and size matter; unknown keys are refused."""
     found: dict[bytes, bytes] = {}
-    while data:
-        digits, space, _ = data.partition(b" ")
+    at = 0
+    while at < len(data):
+        digits, space, _ = data[at : at + 20].partition(b" ")
         length = _decimal(digits)
-        record, data = data[len(digits) + 1 : length], data[length:]
+        record = data[at + len(digits) + 1 : at + length]
+        at += length
         key, equals, value = record[:-1].partition(b"=")
-        if not space or not equals or record[-1:] != b"\n" or b"\0" in value:
+        if not space or not equals or record[-1:] != b"\n" or b"\0" in value or at > len(data):
             raise SubmissionRejectedError("", "archive with a broken extended header")
         if key in (b"path", b"size"):
             found[key] = value
