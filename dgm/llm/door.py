@@ -28,11 +28,19 @@ _FINAL = {"x-should-retry": "false"}
 """Tells the stock client not to ask again: the gateway has already done what is worth doing."""
 
 
+_REST = 9
+"""Times as long as a rollout's body took to look at, until its next one: a tenth of the thread at most."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DoorLimits:
-    """What one client may take. `idle_s` also bounds the time for a request's head."""
+    """What one client may take. `idle_s` also bounds the time for a request's head.
+
+    `bodies` are read and looked at, at once; more would fill the memory and hold up the other rollouts.
+    """
 
     body_bytes: int = 8 << 20
+    bodies: int = 8
     header_fields: int = 64
     header_bytes: int = 4096
     connections: int = 64
@@ -62,6 +70,9 @@ class Door:
         )
         self._listener: asyncio.AbstractServer | None = None
         self._calls: set[asyncio.Task[object]] = set()
+        self._bodies = asyncio.Semaphore(limits.bodies)
+        self._turn = asyncio.Lock()
+        self._resting_until = 0.0
         self._closing = False
 
     async def open(self, path: Path) -> None:
@@ -121,7 +132,8 @@ class Door:
             return _failed()
 
     async def _chat(self, request: web.BaseRequest) -> web.StreamResponse:
-        chat = parse_chat(await self._body(request), alias=self._rollout.spec.role)
+        async with self._bodies:
+            chat = await self._checked(await self._body(request))
         if self._closing or self._rollout.fault is not None:
             return _failed()
         task = asyncio.current_task()
@@ -153,6 +165,17 @@ class Door:
         if found.status != 200:
             return _told(found)
         return await stream.finish()
+
+    async def _checked(self, body: bytes) -> ChatRequest:
+        """One after the other, with rests: requests that are refused cost nothing, and all rollouts share a thread."""
+        loop = asyncio.get_running_loop()
+        async with self._turn:
+            await asyncio.sleep(self._resting_until - loop.time())
+            began = loop.time()
+            try:
+                return parse_chat(body, alias=self._rollout.spec.role)
+            finally:
+                self._resting_until = loop.time() + _REST * (loop.time() - began)
 
     async def _body(self, request: web.BaseRequest) -> bytes:
         if request.headers.get("Content-Encoding", "identity") != "identity":

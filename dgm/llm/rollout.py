@@ -273,10 +273,11 @@ class OpenRollout:
         left = self._ledger.seconds_left()
         if left is not None and wait_s >= left:
             raise error  # the provider's failure, not the rollout's slowness, has used up its time
-        call.failing = f"{type(error).__name__}: {error}"
+        call.failing = f"{type(error).__name__}: {printable(str(error))}"
         log.warning(
-            "rollout %s call %d try %d failed, next in %.1f s: %s", self.spec.id, call.n, tries, wait_s, error
-        )
+            "rollout %s call %d try %d failed, next in %.1f s: %s",
+            self.spec.id, call.n, tries, wait_s, call.failing,
+        )  # fmt: skip
         self._waited_s += wait_s
         await self._around.sleep(wait_s)
 
@@ -341,6 +342,7 @@ class OpenRollout:
             self._record(call, answered, journal=False)
 
     def _blame(self, why: str) -> None:
+        why = printable(why)
         self.fault = self.fault or why
         log.error("rollout %s failed by the machine: %s", self.spec.id, why)
 
@@ -371,6 +373,11 @@ class OpenRollout:
             request=hashlib.sha256(of.request).hexdigest() if of else "",
             response=hashlib.sha256(of.response).hexdigest() if of else "",
         )
+
+
+def printable(text: str) -> str:
+    """`text` on one line, what could steer a terminal as escapes: providers repeat what agents sent them."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _checked(body: Body) -> Body:
