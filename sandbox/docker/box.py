@@ -52,6 +52,7 @@ class DockerBox:
         self._paused = False
         self._untrusted_ran = False
         self._memory_kills = 0
+        self._ran_out = False
 
     @property
     def container(self) -> str:
@@ -217,6 +218,7 @@ class DockerBox:
                 past_own_deadline=time.monotonic() - self._opened >= config.lifetime(self._spec),
             )
         )
+        self._ran_out = result.out_of_memory
         if container is not None and not container.running:
             self._ended = "ended by a limit"
         return result
@@ -248,13 +250,15 @@ class DockerBox:
 
     def _check_alive(self, error: EngineError) -> None:
         """Raise what it means that the container could not be used, if that is because it has stopped."""
-        if self._untrusted_ran and self._new_memory_kills():
+        if self._state().running:
+            return
+        # Its end may be seen a moment later than the kill that brought it about, which is counted already then.
+        if self._untrusted_ran and (self._ran_out or self._new_memory_kills()):
             self._ended = "ended by a limit"
-            why = "memory ran out after the command had ended, and the workspace went with it"
+            why = "memory ran out, and the workspace went with it"
             raise SubmissionRejectedError("", why) from error
-        if not self._state().running:
-            self._ended = "ended before its workspace was read"
-            raise error
+        self._ended = "ended before its workspace was read"
+        raise error
 
     def _end_workers(self) -> None:
         """What an earlier command left running must not meet the next pair."""

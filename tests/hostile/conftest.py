@@ -19,6 +19,7 @@ from sandbox import SandboxUnavailableError
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.engine import Engine
 from sandbox.local.bubblewrap import BubblewrapSandbox
+from sandbox.place import Place
 from sandbox.testing import a_spec
 from tests.dgm.jobs.agents import Chatty, serving
 from tests.hostile.helpers import (
@@ -64,10 +65,11 @@ def untouched_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def docker(engine: Engine, untouched_host: Path) -> Iterator[DockerSandbox]:
     """Boxes on the real engine, under an instance of this module's own."""
-    sandbox = DockerSandbox()
+    place = Place()  # below the module's own directory: nobody else's
+    sandbox = DockerSandbox(place=place)
     yield sandbox
     sandbox.close()
-    mine = {"dgm.instance": sandbox.instance}
+    mine = {"dgm.place": place.id}
     # The engine may still be at removing what was killed.
     assert comes_true(lambda: not engine.containers(mine)), f"left over: {engine.containers(mine)}"
     assert comes_true(lambda: not engine.volumes(mine)), f"left over: {engine.volumes(mine)}"

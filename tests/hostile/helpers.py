@@ -50,7 +50,7 @@ def called(number, *arguments):
 """
 
 
-def attack(box: Box, program: str, *words: str, seconds: float = 60.0) -> Any:
+def attack(box: Box, program: str, *words: str, seconds: float = 110.0) -> Any:
     """Run a hostile program to its end in a box; the last fact that it said."""
     result = box.exec(["python3", "-c", PRELUDE + program, *words], seconds=seconds)
     assert result.exit_code == 0, result

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
 from archive import Outcome
 from dgm.jobs import NodeServices
 from sandbox.base import Limits
+from sandbox.docker import config, reap
 from sandbox.docker.backend import DockerSandbox
+from sandbox.place import Place
+from sandbox.reaper import Reaper
 from sandbox.testing import a_spec, gateway, gone, processes_named, python
 from tests.hostile.helpers import ANSWER, PRELUDE, attack, comes_true, facts, roll, tasks_in
 
@@ -222,3 +229,66 @@ def test_change_the_workspace_while_it_is_read(docker: DockerSandbox) -> None:
         first = len(box.get()["late"])
         assert box.exec(["true"]).exit_code == 0  # thaws it
         assert comes_true(lambda: len(box.get()["late"]) != first or box.exec(["true"]).exit_code != 0)
+
+
+# ---- programs whose worker dies
+
+WORKER = """
+import os
+from dgm.jobs.evaluate import evaluate
+from sandbox.docker.backend import DockerSandbox
+from tests.dgm.jobs.agents import Chatty, agent, evaluate_job, serving
+with serving(DockerSandbox(period=3600.0), Chatty()) as services:
+    evaluate(evaluate_job(agent(os.environ["PROGRAM"]), seconds=600.0), services)
+"""
+STAY = """
+for number in range(1, 65):
+    with contextlib.suppress(OSError, ValueError):
+        signal.signal(number, signal.SIG_IGN)
+if os.fork() == 0:
+    os.setsid()
+    os.execvp("sleep", ["sleep", "MARKER"])
+time.sleep(10**6)
+"""
+
+
+def test_20_worker_killed_in_mid_run(docker: DockerSandbox, untouched_host: Path, marker: str) -> None:
+    place = Place()
+
+    def left() -> list[object]:
+        labels = {"dgm.place": place.id}
+        labelled = [*docker.engine.containers(labels), *docker.engine.volumes(labels)]
+        theirs = [name for name, given in labelled if given["dgm.instance"] != docker.instance]
+        return [*theirs, *untouched_host.rglob("gateway.sock"), *processes_named(marker)]
+
+    environment = {**os.environ, "PROGRAM": PRELUDE + STAY.replace("MARKER", marker)}
+    root = Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", WORKER], cwd=root, env=environment) as worker:
+        try:
+            assert comes_true(lambda: processes_named(marker) != [], 60)
+            assert len(left()) == 4  # a container, its volume, the gateway's socket, the process that stayed
+        finally:
+            worker.kill()
+    assert len(left()) == 4  # nothing of it ends by itself
+    reaper = Reaper(lambda: reap(docker.engine, place), 0.5)
+    try:
+        assert comes_true(lambda: left() == [], 0.5 + PATIENCE)
+    finally:
+        reaper.stop()
+
+
+def test_a_container_that_nobody_looks_after_ends_by_itself(docker: DockerSandbox, marker: str) -> None:
+    with gateway() as door:
+        labels = {"dgm.instance": docker.instance}
+        made = config.container(a_spec(door=door), image=docker.digests["agent_image"], labels=labels)
+        command = [*config.main_process(a_spec(door=door))[:-1], "3"]  # seconds instead of minutes
+        container = docker.engine.create({**made, "Cmd": command}, f"dgm-{docker.instance}-alone")
+        try:
+            docker.engine.start(container)
+            stay = ["python3", "-c", PRELUDE + STAY.replace("MARKER", marker)]
+            docker.engine.exec_detached(container, stay, user=config.AGENT_UID, directory="/tmp")
+            assert comes_true(lambda: processes_named(marker) != [])
+            assert comes_true(lambda: docker.engine.containers(labels) == [], 3 + PATIENCE)
+            assert gone(marker, PATIENCE)
+        finally:
+            docker.engine.remove(container)
