@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +17,7 @@ from dgm.jobs.manifest import Manifest
 from dgm.jobs.services import NodeDoors, NodeSettings
 from dgm.llm import Allowance
 from dgm.llm.upstreams import Rehearsal
-from sandbox import BoxSpec, Level, Limits
+from sandbox import BoxSpec, Files, Level, Limits
 from sandbox.docker import config
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.engine import Engine
@@ -35,7 +34,8 @@ class Bench:
         settings = NodeSettings(level=Level.DOCKER, limits=LIMITS, upstream=upstream, slots=1)
         self._doors = NodeDoors(settings, os.environ)
         self._services = NodeServices(sandbox, self._doors, LIMITS)
-        self._task = _task(files)
+        self._task = katas().tasks()[0]
+        self._agent = _agent(self._task, files)
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -48,7 +48,7 @@ class Bench:
 
     def cycle(self) -> EvaluateResult:
         self._count += 1
-        result = evaluate(_job(self._task, self._count), self._services)
+        result = evaluate(_job(self._task, self._agent, self._count), self._services)
         self._sandbox.settle()
         if result.outcome != "resolved":
             raise RuntimeError(f"the evaluation that is measured ended as {result.outcome}: {result.detail}")
@@ -97,17 +97,14 @@ def _command(engine: Engine, container: str) -> None:
         running.close()
 
 
-def _task(files: int) -> Task:
-    task = katas().tasks()[0]
-    more = {
-        f"data/{n // 20:02}/{n:03}.txt": b"%d\n" % n * (20 * n % 900) for n in range(files - len(task.files))
-    }
-    return replace(task, files={**task.files, **more})
-
-
-def _job(task: Task, number: int) -> EvaluateJob:
-    """The agent carries the answer and copies it."""
+def _agent(task: Task, files: int) -> Files:
+    """An agent that carries the answer: with the task's own files, so many are in its box."""
     tree = {"agent.toml": b"", **{f"answer/{path}": content for path, content in task.reference.items()}}
+    more = range(files - len(tree) - len(task.files))
+    return {**tree, **{f"more/{n // 20:02}/{n:03}.txt": b"%d\n" % n * (20 * n % 900) for n in more}}
+
+
+def _job(task: Task, tree: Files, number: int) -> EvaluateJob:
     command = ("/bin/sh", "-c", 'cp -r answer/. "$DGM_WORKSPACE"')
     return EvaluateJob(
         id=f"perf{number:08}",

@@ -4,10 +4,10 @@ The *floor* is two bare life cycles, one of each image: create, start, two comma
 exactly the limits, filters and volume that our boxes have, through the engine client with nothing around it. The main
 process is `sleep`, nothing is copied, there is no door.
 
-The *cycle* is `dgm.jobs.evaluate` as a search calls it, with a real gateway: the door, the agent's box with its
-files, a `solve` that is a line of shell, pause, export, re-packing and removal; then a kata graded in tier A in a
-fresh container: its files, the trusted driver and the solution's process, the hidden tests, removal. It ends when
-both containers are gone.
+The *cycle* is `dgm.jobs.evaluate` as a search calls it, on a kata, with a real gateway: the door, the agent's box with
+its files, a `solve` that is a line of shell, pause, export, re-packing and removal; then grading in tier A in a fresh
+container: the task's files and the answer, the trusted driver and the solution's process, the hidden tests,
+removal. It ends when both containers are gone.
 
 Floor and cycle take turns; the ratio is taken turn by turn.
 """
@@ -37,7 +37,9 @@ MANY = 200
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cycles", type=int, default=40, help="turns of floor and cycle (40)")
-    parser.add_argument("--files", type=int, default=300, help="files in the agent's workspace (300)")
+    parser.add_argument(
+        "--files", type=int, default=300, help="files in the agent's box, its own and the task's (300)"
+    )
     parser.add_argument("--calls", type=int, default=2000, help="model calls on each way (2000)")
     parser.add_argument(
         "--memory",
