@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import NoneType, UnionType
@@ -212,3 +212,19 @@ _DECODERS = {
     table: [(name, from_plain) for name, (_, from_plain) in codecs.items() if from_plain is not _same]
     for table, codecs in _CODECS.items()
 }
+
+
+def _defaults(row_type: type, codecs: Mapping[str, _Codec]) -> PlainRow:
+    found: PlainRow = {}
+    for item in fields(row_type):
+        if item.default is not MISSING:
+            found[item.name] = codecs[item.name][0](item.default)
+        elif item.default_factory is not MISSING:
+            found[item.name] = codecs[item.name][0](item.default_factory())
+    return found
+
+
+DEFAULTS: Mapping[str, PlainRow] = {
+    table: _defaults(row_type, _CODECS[table]) for table, row_type in ROW_TYPES.items()
+}
+"""Table -> what stands for columns that an older release did not write, in plain form."""

@@ -12,7 +12,7 @@ from typing import Any
 from .codec import Plain, to_json
 from .disk import write_durably
 from .errors import CorruptArchiveError, ForeignDirectoryError, FormatVersionError
-from .log import FORMAT_VERSION
+from .log import FORMAT_VERSION, READABLE
 from .records import Json, Split, TaskId
 
 _FORMAT = "dgm archive"
@@ -23,7 +23,7 @@ class RunInfo:
     """What a run is. `id` is the hash of the resolved config without paths, budget and workers.
 
     `config` is the resolved configuration, `packages` package name -> version, `splits` the frozen tasks of
-    each split.
+    each split. `forked_at` says of a fork with which entry it begins to differ from the run that it was made from.
     """
 
     id: str
@@ -31,6 +31,7 @@ class RunInfo:
     config: Json = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[Split, tuple[TaskId, ...]] = field(default_factory=dict)
+    forked_at: int | None = None
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -52,13 +53,35 @@ def write_info(run: Path, info: RunInfo) -> None:
         "packages": dict(info.packages),
         "splits": {str(split): list(tasks) for split, tasks in info.splits.items()},
     }
-    content["sha256"] = _checksum(content)
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    write_durably(run / "run.json", f"{text}\n".encode())
+    if info.forked_at is not None:
+        content["forked_at"] = info.forked_at
+    _write(run, content)
+
+
+def set_version(run: Path, version: int) -> None:
+    """Say in `run.json` that the run is of another format version now, durably."""
+    _write(run, _read(run) | {"format_version": version})
+
+
+def read_version(run: Path) -> int:
+    """The format version of a run."""
+    return int(_read(run)["format_version"])
 
 
 def read_info(run: Path) -> RunInfo:
-    """What `run.json` says, after making sure that the directory is a run of our format version."""
+    """What `run.json` says, after making sure that the directory is a run of a format version that we read."""
+    content = _read(run)
+    return RunInfo(
+        id=content["id"],
+        seed=content["seed"],
+        config=content["config"],
+        packages=content["packages"],
+        splits={Split(split): tuple(tasks) for split, tasks in content["splits"].items()},
+        forked_at=content.get("forked_at"),
+    )
+
+
+def _read(run: Path) -> dict[str, Any]:
     path = run / "run.json"
     if not run.is_dir():
         raise ForeignDirectoryError(f"{run} is not there; name the directory of a run")
@@ -75,22 +98,22 @@ def read_info(run: Path) -> RunInfo:
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ForeignDirectoryError(f"{run} is not a run: its run.json does not say format {_FORMAT!r}")
     version = content.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in READABLE:
+        newer = isinstance(version, int) and version > FORMAT_VERSION
         raise FormatVersionError(
-            f"{run} has format version {version}, this release reads {FORMAT_VERSION}; "
-            "use the release that wrote it"
+            f"{run} has format version {version}, this release reads 1 to {FORMAT_VERSION}; "
+            + ("use the release that wrote it, or a newer one" if newer else "no release ever wrote that")
         )
     if content.pop("sha256", None) != _checksum(content):
         raise CorruptArchiveError(
             "the content does not have its checksum; it was changed after creation", path=path
         )
-    return RunInfo(
-        id=content["id"],
-        seed=content["seed"],
-        config=content["config"],
-        packages=content["packages"],
-        splits={Split(split): tuple(tasks) for split, tasks in content["splits"].items()},
-    )
+    return content
+
+
+def _write(run: Path, content: dict[str, Any]) -> None:
+    text = json.dumps(content | {"sha256": _checksum(content)}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_durably(run / "run.json", f"{text}\n".encode())
 
 
 def _checksum(content: Plain) -> str:

@@ -2,7 +2,7 @@
 
 A segment `log/<number of its first entry>.jsonl` begins with a header line, then holds one line per entry:
 
-    {"format_version":1,"first":4096,"epoch":3,"sealed":{"decisions":2048,...},"crc32":"..."}
+    {"format_version":2,"first":4096,"epoch":3,"sealed":{"decisions":2048,...},"crc32":"..."}
     {"seq":4096,"rows":{"evaluations":[{...}],"calls":[{...},{...}]},"crc32":"..."}
 
 `crc32` is the checksum of the line's bytes before `,"crc32"`. The header says how many rows of each table
@@ -34,8 +34,11 @@ from .codec import PlainRow
 from .disk import create_durably, write_durably
 from .errors import CorruptArchiveError, NotWritableError, write_failed
 
-FORMAT_VERSION = 1
-"""Version of everything in a run's directory. A release reads this version and no other."""
+FORMAT_VERSION = 2
+"""Version of everything in a run's directory. A release writes this one; a driver upgrades a run of an earlier one."""
+
+READABLE = (1, 2)
+"""The versions that can be read."""
 
 _SUFFIX = len(b',"crc32":"00000000"}')
 _SECTOR = 512

@@ -1,8 +1,9 @@
 """Sealed parts: `<table>/part-<first seq>-<last seq>.parquet`.
 
-Sealing turns one closed segment of the log into one part per table that has rows in it, then deletes the
-segment. The segment is the truth until it is gone: readers ignore parts of a segment that is still there, and
-sealing again after a crash writes the same files over again. Parts are never rewritten afterwards.
+Sealing turns one closed segment of the log into one part per table that has rows in it and a seal over them
+(`archive.seals`), then deletes the segment. The segment is the truth until it is gone: readers ignore parts of a
+segment that is still there, and sealing again after a crash writes the same files over again. Parts are never rewritten
+afterwards.
 
 `<table>/schema.parquet` has no rows; it lets a glob over a table work before anything is sealed.
 """
@@ -22,7 +23,8 @@ from .disk import make_directory, replacing, sync_directory
 from .errors import CorruptArchiveError, write_failed
 from .log import Segment
 from .records import ROW_TYPES
-from .schema import SCHEMAS, check_version, to_arrow
+from .schema import SCHEMAS, check_version, to_arrow, version_of
+from .seals import Seal, SealedPart, sealed_part, write_seal
 
 _NAME = re.compile(r"part-(\d{12})-(\d{12})\.parquet")
 
@@ -55,9 +57,12 @@ def list_parts(run: Path) -> dict[str, list[Part]]:
 def seal(run: Path, segment: Segment) -> None:
     """Write the parts of a closed segment, then delete it. May be done again after a crash at any point."""
     if segment.entries:
+        first, last = segment.first, segment.next_seq - 1
+        parts: dict[str, SealedPart] = {}
         for table, rows in rows_by_table(segment).items():
-            name = f"part-{segment.first:012d}-{segment.next_seq - 1:012d}.parquet"
-            _write(run / table / name, to_arrow(table, rows))
+            path = run / table / f"part-{first:012d}-{last:012d}.parquet"
+            parts[table] = _write(path, to_arrow(table, rows))
+        write_seal(run, Seal(first=first, last=last, parts=parts))
     try:
         segment.path.unlink(missing_ok=True)
         sync_directory(segment.path.parent)
@@ -92,6 +97,15 @@ def read_part(table: str, part: Part, columns: Sequence[str] | None = None) -> p
         raise CorruptArchiveError(f"cannot be read as part of {table} ({error})", path=part.path) from error
 
 
-def _write(path: Path, table: pa.Table) -> None:
+def part_version(part: Part) -> str:
+    """The format version that a part was written in."""
+    try:
+        return version_of(pq.read_schema(part.path))
+    except (pa.ArrowInvalid, pa.ArrowIOError) as error:
+        raise CorruptArchiveError(f"not a whole Parquet file ({error})", path=part.path) from error
+
+
+def _write(path: Path, table: pa.Table) -> SealedPart:
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+        return sealed_part(temporary, table.num_rows)

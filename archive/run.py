@@ -45,6 +45,7 @@ from .log import (
 from .parquet import create_tables, seal
 from .records import ROW_TYPES, DecisionKind, Entry, ExpansionOutcome, Outcome, Row
 from .snapshot import Snapshot
+from .upgrade import upgrade
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def create_run(
     try:
         lock = RunLock(new / "lock")
         new.chmod(0o755)
-        for directory in ("log", "blobs"):
+        for directory in ("log", "seals", "blobs"):
             make_directory(new / directory)
         create_tables(new)
         GitStore.create(new / "code.git").close()
@@ -121,6 +122,7 @@ class Run:
         self._segment_seconds = segment_seconds
         self._closed = False
         _remove_temporary_files(path)
+        upgrade(path)
         self._seal_closed()
         snapshot = Snapshot(path)
         self._ledger = _ledger_of(snapshot)
@@ -301,5 +303,5 @@ def _remove_leftovers(path: Path) -> None:
 
 def _remove_temporary_files(run: Path) -> None:
     """What a crash left under temporary names; we hold the lock, so nobody writes them."""
-    for directory in ("log", "blobs/tmp", "code.git/tmp", "code.git", *ROW_TYPES):
+    for directory in (".", "log", "seals", "blobs/tmp", "code.git/tmp", "code.git", *ROW_TYPES):
         remove_temporary_files(run / directory)

@@ -17,9 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from .codec import PlainRow, decode, to_json
+from .codec import DEFAULTS, PlainRow, decode, to_json
 from .errors import CorruptArchiveError
-from .log import FORMAT_VERSION
+from .log import FORMAT_VERSION, READABLE
 from .records import DecisionKind, ExpansionOutcome, Outcome, Row, Split, Usage
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -192,7 +192,20 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 def to_arrow(table: str, rows: Sequence[PlainRow]) -> pa.Table:
     """Plain rows as an Arrow table with exactly the schema of `table`."""
     schema = SCHEMAS[table]
-    return pa.Table.from_arrays([_to_column(field, rows) for field in schema], schema=schema)
+    return pa.Table.from_arrays([_to_column(table, field, rows) for field in schema], schema=schema)
+
+
+def aligned(table: str, data: pa.Table, names: Sequence[str]) -> pa.Table:
+    """`data` with the columns `names` of `table`; those that an older release did not write have their default."""
+    fields = [SCHEMAS[table].field(name) for name in names]
+    missing = [DEFAULTS[table]] * data.num_rows
+    columns = [
+        data.column(field.name).cast(field.type)
+        if field.name in data.column_names
+        else _to_column(table, field, missing)
+        for field in fields
+    ]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields, SCHEMAS[table].metadata))
 
 
 def from_arrow(table: str, data: pa.Table) -> list[Row]:
@@ -208,16 +221,22 @@ def from_arrow(table: str, data: pa.Table) -> list[Row]:
 
 
 def check_version(schema: pa.Schema, where: str) -> None:
-    """Raise `CorruptArchiveError` unless `schema` says that it is of our format version."""
-    version = (schema.metadata or {}).get(b"dgm.format_version", b"none").decode()
-    if version != str(FORMAT_VERSION):
+    """Raise `CorruptArchiveError` unless `schema` says that it is of a format version that we read."""
+    version = version_of(schema)
+    if version not in map(str, READABLE):
         raise CorruptArchiveError(
             f"a part of format version {version} in a run of {FORMAT_VERSION}", path=where
         )
 
 
-def _to_column(field: pa.Field, rows: Sequence[PlainRow]) -> pa.Array:
-    values = _cells(rows, field.name)
+def version_of(schema: pa.Schema) -> str:
+    """The format version that `schema` says it is of."""
+    metadata: Mapping[bytes, bytes] = schema.metadata or {}
+    return metadata.get(b"dgm.format_version", b"none").decode()
+
+
+def _to_column(table: str, field: pa.Field, rows: Sequence[PlainRow]) -> pa.Array:
+    values = _cells(table, rows, field.name)
     if _is_json(field):
         return pa.array([to_json(value) for value in values], TEXT)
     if _is_word(field.type):
@@ -237,10 +256,12 @@ def _to_words(field: pa.Field, values: Iterable[str | None]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32()), pa.array(vocabulary, TEXT))
 
 
-def _cells(rows: Sequence[PlainRow], name: str) -> list[Any]:
+def _cells(table: str, rows: Sequence[PlainRow], name: str) -> list[Any]:
     if name in _USAGE and rows and "usage" in rows[0]:
         usages = [row["usage"] for row in rows]
         return [usage[name] for usage in usages if isinstance(usage, dict)]
+    if name in DEFAULTS[table]:
+        return [row.get(name, DEFAULTS[table][name]) for row in rows]
     return [row[name] for row in rows]
 
 

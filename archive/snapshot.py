@@ -7,6 +7,7 @@ and one that is missing is an error, never a gap.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,9 +16,10 @@ import pyarrow as pa
 from .codec import PlainRow, decode
 from .errors import CorruptArchiveError
 from .log import Segment, read_segments, segment_paths
-from .parquet import count_rows, list_parts, read_part, rows_by_table
+from .parquet import count_rows, list_parts, part_version, read_part, rows_by_table
 from .records import ROW_TYPES, Entry, Row
-from .schema import SCHEMAS, from_arrow, to_arrow
+from .schema import SCHEMAS, aligned, from_arrow, to_arrow
+from .seals import Seal, read_seal, seal_paths
 
 _LOOKS = 100
 
@@ -35,6 +37,7 @@ class Snapshot:
             table: [part for part in parts if part.first not in live]
             for table, parts in list_parts(run).items()
         }
+        self.seals = [seal for seal in map(read_seal, seal_paths(run)) if seal.first not in live]
         self._check_whole()
 
     @property
@@ -48,7 +51,8 @@ class Snapshot:
     @property
     def ranges(self) -> Sequence[tuple[int, int]]:
         """First and last entry of each sealed segment, in order."""
-        return sorted({(part.first, part.last) for parts in self.parts.values() for part in parts})
+        found = {(part.first, part.last) for parts in self.parts.values() for part in parts}
+        return sorted(found | {(seal.first, seal.last) for seal in self.seals})
 
     def entries(self, since: int = 0) -> Iterator[Entry]:
         """The entries from number `since` on, sealed ones first."""
@@ -63,16 +67,10 @@ class Snapshot:
 
     def table(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of a table: parts and what is not sealed yet, as one."""
-        schema = SCHEMAS[table]
-        wanted = (
-            schema
-            if columns is None
-            else pa.schema([schema.field(name) for name in columns], schema.metadata)
-        )
-        tail = to_arrow(table, self._tail_rows(table)).select(wanted.names)
-        pieces = [read_part(table, part, columns).select(wanted.names) for part in self.parts[table]]
-        data = pa.concat_tables([piece.replace_schema_metadata(schema.metadata) for piece in [*pieces, tail]])
-        return data.unify_dictionaries()
+        names = SCHEMAS[table].names if columns is None else list(columns)
+        pieces = [aligned(table, read_part(table, part, columns), names) for part in self.parts[table]]
+        tail = aligned(table, to_arrow(table, self._tail_rows(table)), names)
+        return pa.concat_tables([*pieces, tail]).unify_dictionaries()
 
     def rows_before(self, segment: Segment) -> dict[str, int]:
         """How many rows of each table are in entries before `segment`."""
@@ -93,6 +91,10 @@ class Snapshot:
             for part in self.parts[table]:
                 if part.first == first:
                     for row in from_arrow(table, read_part(table, part)):
+                        if not first <= row.seq <= last:
+                            raise CorruptArchiveError(
+                                f"a row of entry {row.seq} is out of place", path=part.path
+                            )
                         rows[row.seq - first].append(row)
         for place, together in enumerate(rows):
             yield Entry(first + place, tuple(together))
@@ -107,22 +109,56 @@ class Snapshot:
                     f"expected entry {expected} next, found entries from {first}", path=self.run
                 )
             expected = last + 1
+        counted = self._sealed_rows()
         for table, count in self.rows_before(self.segments[0]).items():
-            found = sum(count_rows(part) for part in self.parts[table])
-            if found != count:
-                problem = (
-                    f"expected {count} sealed rows of {table}, found {found}; a part is missing or foreign"
+            if counted[table] != count:
+                raise CorruptArchiveError(
+                    f"expected {count} sealed rows of {table}, found {counted[table]}; a part is missing or foreign",
+                    path=self.run / table,
                 )
-                raise CorruptArchiveError(problem, path=self.run / table)
+
+    def _sealed_rows(self) -> Counter[str]:
+        """How many rows of each table the parts have; raises unless each part is as its seal says."""
+        counted: Counter[str] = Counter()
+        parts = {(table, part.first, part.last): part for table in self.parts for part in self.parts[table]}
+        for seal in self.seals:
+            for table, sealed in seal.parts.items():
+                part = parts.pop((table, seal.first, seal.last), None)
+                check_size(self.run, table, seal, None if part is None else part.path)
+                counted[table] += sealed.rows
+        for (table, _, _), part in parts.items():
+            if part_version(part) != "1":
+                raise CorruptArchiveError(
+                    "no seal names this part; its seal is missing, or it is foreign", path=part.path
+                )
+            counted[table] += count_rows(part)
+        return counted
+
+
+def check_size(run: Path, table: str, seal: Seal, part: Path | None) -> None:
+    """Raise unless the part is there and as large as its seal says."""
+    if part is None:
+        name = f"part-{seal.first:012d}-{seal.last:012d}.parquet"
+        raise CorruptArchiveError("the part is missing, but its seal is there", path=run / table / name)
+    size, expected = part.stat().st_size, seal.parts[table].size
+    if size != expected:
+        raise CorruptArchiveError(
+            f"the part has {size} bytes, it was sealed with {expected}; it was cut short or changed",
+            path=part,
+        )
 
 
 def _read_log(run: Path) -> list[Segment]:
     for _ in range(_LOOKS):
-        before = (segment_paths(run / "log"), list_parts(run))
+        before = _names(run)
         try:
             segments = read_segments(run / "log")
         except FileNotFoundError:
             continue
-        if (segment_paths(run / "log"), list_parts(run)) == before:
+        if _names(run) == before:
             return segments
     raise CorruptArchiveError(f"the directory changed during each of {_LOOKS} looks", path=run)
+
+
+def _names(run: Path) -> tuple[object, ...]:
+    return segment_paths(run / "log"), seal_paths(run), list_parts(run)

@@ -13,6 +13,7 @@ import pytest
 from archive import CorruptArchiveError, Entry, RunInfo, create_run, open_run, resume_run
 from archive.log import create_segment, read_segment, segment_paths
 from archive.parquet import list_parts, seal
+from archive.seals import read_seal, seal_paths
 from archive.testing import a_change, a_search
 
 INFO = RunInfo(id="run", seed=1)
@@ -134,10 +135,35 @@ def sealed(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("table", "place"), list(product(["decisions", "evaluations", "calls"], [0, -1])))
 def test_a_part_that_went_missing_is_noticed(sealed: Path, table: str, place: int) -> None:
-    list_parts(sealed)[table][place].path.unlink()
+    gone = list_parts(sealed)[table][place].path
+    gone.unlink()
     for opener in (open_run, resume_run):
-        with pytest.raises(CorruptArchiveError, match=f"sealed rows of {table}|expected entry"):
+        with pytest.raises(CorruptArchiveError, match=f"{table}/{gone.name}: the part is missing"):
             opener(sealed)
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_seal_that_went_missing_is_noticed(sealed: Path, place: int) -> None:
+    seal_paths(sealed)[place].unlink()
+    with pytest.raises(CorruptArchiveError, match="no seal names this part"):
+        open_run(sealed)
+
+
+def test_a_changed_seal_is_named(sealed: Path) -> None:
+    path = seal_paths(sealed)[1]
+    path.write_bytes(path.read_bytes().replace(b'"rows":', b'"Rows":'))
+    with pytest.raises(CorruptArchiveError, match=f"{path.name}: not a seal as it was written"):
+        open_run(sealed)
+
+
+def test_what_a_range_of_entries_left_whole_is_missed(sealed: Path) -> None:
+    """Parts and seal of one range gone together: the log counts what it had."""
+    seal = read_seal(seal_paths(sealed)[-1])
+    for table in seal.parts:
+        (sealed / table / f"part-{seal.first:012d}-{seal.last:012d}.parquet").unlink()
+    seal_paths(sealed)[-1].unlink()
+    with pytest.raises(CorruptArchiveError, match="expected entry"):
+        open_run(sealed)
 
 
 def test_a_part_that_does_not_belong_is_noticed(sealed: Path) -> None:
