@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from archive import Outcome
 from dgm.jobs import EvaluateResult, NodeServices
 from dgm.jobs.evaluate import evaluate
 from sandbox import Box
@@ -21,6 +22,9 @@ from sandbox.docker.engine import Engine
 from sandbox.local.bubblewrap import BubblewrapSandbox
 from sandbox.local.cgroup import PREFIX
 from tests.dgm.jobs.agents import RIGHT, agent, evaluate_job
+
+PATIENCE = 20.0
+"""Seconds that the end of a box may take on a busy machine; on an idle one it takes a fraction of one."""
 
 ANSWER = f'work.joinpath("answer.py").write_text({RIGHT!r})\n'
 """For agents: leaves the right answer to the task."""
@@ -65,6 +69,19 @@ def facts(output: bytes) -> list[Any]:
 def roll(services: NodeServices, program: str, **changes: object) -> EvaluateResult:
     """A whole evaluation of an agent whose `solve` is this program."""
     return evaluate(evaluate_job(agent(PRELUDE + program), **changes), services)
+
+
+def cut_short(
+    services: NodeServices, program: str, under_way: Callable[[EvaluateResult], bool] | None = None
+) -> EvaluateResult:
+    """A whole evaluation that only its deadline ends, which is soon; later if the program was not under way by then."""
+    for seconds in (1.0, 4.0, 16.0, 60.0):
+        result = roll(services, program, seconds=seconds)
+        assert result.outcome is Outcome.TIMED_OUT, result
+        assert result.solve_s < seconds + PATIENCE
+        if under_way(result) if under_way else facts(result.log):
+            return result
+    raise AssertionError(f"not under way within a minute: {result}")
 
 
 # ---- the host
@@ -172,6 +189,6 @@ def peak(measure: Callable[[], int], every_s: float = 0.1) -> Iterator[list[int]
         thread.join()
 
 
-def tasks_of_instance(engine: Engine, labels: Mapping[str, str]) -> int:
-    """Processes and threads in all containers with these labels."""
-    return sum(tasks_in(container) for container, _ in engine.containers(labels))
+def tasks_of_fullest(engine: Engine, labels: Mapping[str, str]) -> int:
+    """Processes and threads in that container with these labels which has the most of them."""
+    return max((tasks_in(container) for container, _ in engine.containers(labels)), default=0)
