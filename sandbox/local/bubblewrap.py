@@ -30,10 +30,11 @@ from typing import Self
 from sandbox.base import BoxSpec, ExecResult, Files, Level, Limits
 from sandbox.errors import BoxEndedError, InvalidSpecError, SandboxUnavailableError
 from sandbox.local import init
-from sandbox.local.cgroup import GATE, Group, Groups
+from sandbox.local.cgroup import Group, Groups
 from sandbox.local.filter import program
 from sandbox.local.runtime import Runtime, readable_by_others, runtime
 from sandbox.local.watch import (
+    GATE,
     Capture,
     in_memory,
     kill_group,
@@ -58,6 +59,7 @@ WEAKNESSES = (
     " system calls are refused by a list, where Docker allows by a list"
 )
 UNGROUPED = "no control group here: memory is limited per process only, CPU not at all"
+DUMPS = "no `prlimit` here: a crash in a box may start the host's handler of core dumps"
 SHARED_UID = "not started as root: all boxes run as the user who runs the search"
 _PATH = "/opt/dgm/bin:/usr/local/bin:/usr/bin:/bin"
 _TMP_BYTES = 64 << 20
@@ -71,6 +73,9 @@ class Tool:
     path: str
     version: str
     can_disable_userns: bool
+    prefix: tuple[str, ...]
+    """What to start it through, so that no dump of a box reaches the host: a program named in core_pattern, run by
+    root, is handed one unless the limit is 1 byte. The filter keeps it there."""
 
     @classmethod
     def find(cls) -> Tool:
@@ -81,7 +86,19 @@ class Tool:
             [path, "--version"], capture_output=True, text=True, check=False
         ).stdout.strip()
         usage = subprocess.run([path, "--help"], capture_output=True, text=True, check=False).stdout
-        return cls(path=path, version=version, can_disable_userns="--disable-userns" in usage)
+        return cls(
+            path=path,
+            version=version,
+            can_disable_userns="--disable-userns" in usage,
+            prefix=_without_core(),
+        )
+
+
+def _without_core() -> tuple[str, ...]:
+    path = shutil.which("prlimit")
+    given = () if path is None else (path, "--core=1:1")
+    works = given and subprocess.run([*given, "true"], capture_output=True, check=False).returncode == 0
+    return given if works else ()
 
 
 class BubblewrapSandbox:
@@ -127,6 +144,8 @@ class BubblewrapSandbox:
             weak.append("use of the CPU is not limited")
         if self._uids is None:
             weak.append(SHARED_UID)
+        if not self._tool.prefix:
+            weak.append(DUMPS)
         return {
             "runtime": self._runtime.digest,
             "bubblewrap": self._tool.version,
@@ -404,13 +423,10 @@ class _Run:
         arguments = self._box.arguments(self._areas, self._env, filter_in)
         command = [*arguments, *(f"{key}={value}" for key, value in given.items()), "--", *argv]
         output = subprocess.DEVNULL if silent else subprocess.PIPE
-        given_in = subprocess.DEVNULL
-        if self._group is not None:
-            command, given_in = [*GATE, *command], subprocess.PIPE
         uid = self._box.uid
         try:
             self._process = subprocess.Popen(
-                command, stdin=given_in, stdout=output, stderr=output, pass_fds=passed, env={},
+                [*GATE, *command], stdin=subprocess.PIPE, stdout=output, stderr=output, pass_fds=passed, env={},
                 cwd="/", start_new_session=True,
                 user=uid, group=uid, extra_groups=None if uid is None else [],
             )  # fmt: skip
@@ -423,11 +439,15 @@ class _Run:
         self._box.note_running(self)
         self._stack.callback(self._box.note_ended, self)
         self._stack.callback(self._kill)
+        self._admit()
+
+    def _admit(self) -> None:
+        """Let the process go on from its gate, once it is in its group."""
+        assert self._process.stdin is not None
         if self._group is not None:
-            assert self._process.stdin is not None
             self._group.add(self._process.pid)
-            with contextlib.suppress(BrokenPipeError), self._process.stdin as gate:
-                gate.write(b"go\n")
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as gate:
+            gate.write(b"go\n")
 
     def memory_kills(self) -> int | None:
         """How many of its processes fell to the memory limit; None where nobody counts."""
@@ -486,7 +506,7 @@ class _Uids:
 
 def _base_arguments(tool: Tool, made: Runtime) -> list[str]:
     """What every box sees: programs, our runtime, a minimal /etc, /proc and /dev, two scratch places."""
-    given = [tool.path, "--unshare-all", "--unshare-user"]
+    given = [*tool.prefix, tool.path, "--unshare-all", "--unshare-user"]
     if tool.can_disable_userns:
         given.append("--disable-userns")
     given += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL"]

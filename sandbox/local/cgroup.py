@@ -22,15 +22,17 @@ from typing import Self
 
 from sandbox.base import MIB, Limits
 from sandbox.errors import SandboxUnavailableError
+from sandbox.local.watch import GATE
 
 PREFIX = "dgm-box-"
-GATE = ("/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "sh")
-"""Put before a command: it starts when a line comes on its standard input, and never if that is closed."""
-
 _PROC = Path("/proc/self")
 _OVERHEAD = 2  # bwrap's monitor and our init are in the group too
 _PERIOD = 100_000  # microseconds
 _GONE = 5.0  # seconds that the kernel is given to end what was killed
+_MEMORY_1 = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.kmem.tcp.limit_in_bytes")
+"""Version 1 counts memory, memory with swap, and the buffers of sockets (not of TCP alone) each for itself."""
+_OPTIONAL = {"memory.swap.max", *_MEMORY_1[1:]}
+"""A kernel may be built without counting these."""
 _NEEDED, _WELCOME = ("memory", "pids"), ("cpu",)
 
 
@@ -125,9 +127,8 @@ class Group:
         self._directories.append(directory)
         self._locks.append(_locked(directory))
         for file, value in settings(place, limits).items():
-            path = directory / file
-            if path.exists() or "swap" not in file:  # the kernel may be built without counting swap
-                path.write_text(value)
+            if file not in _OPTIONAL or (directory / file).exists():
+                (directory / file).write_text(value)
 
     def add(self, pid: int) -> None:
         """Move a process in; its children will be in it too."""
@@ -170,7 +171,7 @@ def settings(place: Place, limits: Limits) -> dict[str, str]:
         }
     else:
         given = {
-            "memory": {"memory.limit_in_bytes": memory, "memory.memsw.limit_in_bytes": memory},
+            "memory": dict.fromkeys(_MEMORY_1, memory),
             "pids": {"pids.max": processes},
             "cpu": {"cpu.cfs_period_us": str(_PERIOD), "cpu.cfs_quota_us": quota},
         }

@@ -1,8 +1,9 @@
 """The system call filter of a bubblewrap box, as the bytes of a classic BPF program.
 
 A list of what is refused: everything that leads out of the namespaces, into the kernel's less travelled parts, or at
-another process of the box (its init has the same uid: `prlimit` on it needs no privilege). Containers get the stricter
-allowlist of `docker/seccomp.json` from the engine, which knows the numbers of all calls.
+another process of the box (its init has the same uid: `prlimit` on it needs no privilege). The limit of core files
+stays what it is: 1 is the one value by which the kernel hands no dump to a program of the host either. Containers get
+the stricter allowlist of `docker/seccomp.json` from the engine, which knows the numbers of all calls.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _ALLOW, _KILL, _REFUSE, _ABSENT = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPE
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in the kernel's record of a call
 _X32 = 0x40000000
 NEWEST = 467  # the list below was made for calls up to this number; newer ones do not exist in a box
+RLIMIT_CORE = 4
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 NEW_NAMESPACES = 0x7E020000  # the CLONE_NEW* flags that `clone` takes
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
@@ -49,13 +51,16 @@ class _Machine:
     socket: int
     ioctl: int
     prlimit: int
+    setrlimit: int
     clone: int
     clone3: int = 435
 
 
 _MACHINES = {
-    "x86_64": _Machine(audit=0xC000003E, column=0, socket=41, ioctl=16, prlimit=302, clone=56),
-    "aarch64": _Machine(audit=0xC00000B7, column=1, socket=198, ioctl=29, prlimit=261, clone=220),
+    "x86_64": _Machine(audit=0xC000003E, column=0, socket=41, ioctl=16, prlimit=302, setrlimit=160, clone=56),
+    "aarch64": _Machine(
+        audit=0xC00000B7, column=1, socket=198, ioctl=29, prlimit=261, setrlimit=164, clone=220
+    ),
 }
 
 
@@ -76,7 +81,13 @@ def program(machine: str | None = None) -> bytes:
     for numbers in REFUSED.values():
         if (number := numbers[this.column]) is not None:
             code += _when(number, [_step(_RETURN, _REFUSE)])
-    code += _when(this.prlimit, [_argument(0), *_when(0, [_step(_RETURN, _ALLOW)]), _step(_RETURN, _REFUSE)])
+    # The third argument says where a new limit lies, if one is given.
+    core = [*_unless(_argument(2), 0), *_unless(_argument(2, upper=True), 0)]
+    own_limits = [*_unless(_argument(0), 0), _argument(1), *_when(RLIMIT_CORE, core)]
+    code += _when(this.prlimit, [*own_limits, _step(_RETURN, _ALLOW)])
+    code += _when(
+        this.setrlimit, [_argument(0), *_when(RLIMIT_CORE, [_step(_RETURN, _REFUSE)]), _step(_RETURN, _ALLOW)]
+    )
     # The flags of clone3 lie in memory, where a filter cannot look: the C library falls back to clone.
     code += _when(this.clone3, [_step(_RETURN, _ABSENT)])
     namespaces = [_step(_ANY_BIT, NEW_NAMESPACES, 0, 1), _step(_RETURN, _REFUSE)]
@@ -97,9 +108,14 @@ def _step(operation: int, value: int, when_true: int = 0, when_false: int = 0) -
     return struct.pack("HBBI", operation, when_true, when_false, value)
 
 
-def _argument(index: int) -> bytes:
-    """Load the lower half of an argument; those that are looked at here are 32 bits wide in the kernel."""
-    return _step(_LOAD, _ARGUMENTS + 8 * index)
+def _argument(index: int, *, upper: bool = False) -> bytes:
+    """Load half of an argument, mostly the lower: it is all that the kernel takes of numbers and flags."""
+    return _step(_LOAD, _ARGUMENTS + 8 * index + 4 * upper)
+
+
+def _unless(load: bytes, value: int) -> list[bytes]:
+    """Refuse the call unless what is loaded is this."""
+    return [load, _step(_EQUAL, value, 1, 0), _step(_RETURN, _REFUSE)]
 
 
 def _when(value: int, block: list[bytes]) -> list[bytes]:

@@ -25,7 +25,16 @@ from sandbox.base import BoxSpec, ExecResult, Files, Level, Limits
 from sandbox.errors import BoxEndedError, InvalidSpecError, SandboxUnavailableError
 from sandbox.local import init
 from sandbox.local.runtime import Runtime, runtime
-from sandbox.local.watch import Capture, kill_group, members, pipe, read_report, result_of, rlimits, watch
+from sandbox.local.watch import (
+    Capture,
+    kill_group,
+    members,
+    pipe,
+    read_report,
+    result_of,
+    rlimits,
+    watch,
+)
 from sandbox.place import Place, remove_tree
 from sandbox.spec import checked
 from sandbox.transfer import Caps, below, repack
@@ -254,7 +263,7 @@ class _Run:
             raise InvalidSpecError("a command needs at least one word")
         self._report, report_in = pipe()
         stack.callback(os.close, self._report)
-        options = {"cwd": directory, "report": str(report_in), **rlimits(limits)}
+        options = {"cwd": directory, "report": str(report_in), "core": "1", **rlimits(limits)}
         del options["nproc"]  # counts every process of this user, not only those of the box
         passed = [report_in]
         if channel is not None:

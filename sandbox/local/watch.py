@@ -18,6 +18,8 @@ from sandbox.transfer import Kind, Member
 
 FLOOD_PAUSE = 0.002  # seconds after each read beyond a cap: a flood must not take a core of ours
 GRACE = 2.0  # seconds between asking a process to end its children and killing it
+GATE = ("/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "sh")
+"""Put before a command: it starts when a line comes on its standard input, and never if that is closed."""
 CANNOT_START, KILLED = 126, 128 + signal.SIGKILL
 _KILLED = ("memory", f"signal {signal.SIGKILL}", f"exited {KILLED}", "")
 """How a command may have ended that the memory limit stopped; nothing is known when it took the init too."""
@@ -119,7 +121,7 @@ def rlimits(limits: Limits, *, grouped: bool = False) -> dict[str, str]:
     Not the address space: threads reserve far more of it than they use.
     """
     alone = {"data": str(limits.memory_bytes), "nproc": str(limits.processes)}
-    always = {"fsize": str(limits.file_bytes), "nofile": str(limits.open_files), "core": "0"}
+    always = {"fsize": str(limits.file_bytes), "nofile": str(limits.open_files)}
     return always if grouped else {**alone, **always}
 
 

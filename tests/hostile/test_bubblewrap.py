@@ -26,6 +26,7 @@ from tests.hostile.helpers import (
     PRELUDE,
     attack,
     comes_true,
+    facts,
     groups_left,
     peak,
     processes_in_groups,
@@ -255,6 +256,57 @@ say({
 """
     seen = attack(box, program)
     assert "done" not in [*seen.pop("limits"), *seen.values()], seen
+
+
+def test_signals_by_roundabout_ways(bubblewrap_services: NodeServices) -> None:
+    """The kernel sends signals for others: when a pipe is ready, when a timer runs out, when a child ends."""
+    program = """
+import fcntl, struct
+out, into = os.pipe()
+for number in (9, 15, 19, 29):
+    one, other = socket.socketpair()
+    for end in (out, into, one.fileno(), other.fileno()):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(end, fcntl.F_SETOWN, 1); fcntl.fcntl(end, fcntl.F_SETSIG, number)
+            fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)
+    os.write(into, b'x'); os.read(out, 1); one.send(b'x'); other.send(b'x')
+    info = struct.pack('iiii112x', number, 0, -2, 0)
+    called(129, 1, number, info); called(297, 1, 1, number, info)
+    event = struct.pack('QiiI44x', 0, number, 4, 1)
+    called(222, 1, event, ctypes.create_string_buffer(8))
+    libc.prctl(1, number)
+called(448, os.pidfd_open(1), 0)
+say(ask()['content'])
+"""
+    assert roll(bubblewrap_services, program + ANSWER).outcome is Outcome.RESOLVED
+
+
+@pytest.mark.usefixtures("grouped")
+def test_buffers_of_sockets_count(bubblewrap: BubblewrapSandbox) -> None:
+    """Datagrams that nobody takes off lie in the kernel's memory."""
+    program = """
+held = []
+with contextlib.suppress(OSError):
+    while len(held) < 1800:
+        end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22); end.bind(('127.0.0.1', 0)); end.setblocking(False)
+        held.append(end)
+one, taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0
+for end in held:
+    with contextlib.suppress(OSError):
+        for _ in range(8): one.sendto(b'x' * 60000, end.getsockname())
+for end in held:
+    with contextlib.suppress(OSError):
+        while True: taken += len(end.recv(65536))
+say([len(held), taken])
+"""
+    limits = Limits(memory_bytes=64 * MIB, open_files=2000)
+    with bubblewrap.open(a_spec(limits=limits)) as box:
+        result = box.exec(["python3", "-c", PRELUDE + program], seconds=100)
+    if not result.out_of_memory:
+        held, taken = facts(result.stdout)[-1]
+        assert held == 1800
+        assert taken <= limits.memory_bytes
 
 
 def test_17_a_child_keeps_the_pipe_open(box: Box) -> None:

@@ -406,3 +406,18 @@ def test_files_of_the_host(box: Box, untouched_host: Path) -> None:
         outside = [path for path in outside if not Path(sys.base_prefix).is_relative_to(path)]
         seen = attack(box, "say([p for p in sys.argv[1:] if os.path.lexists(p)])", *outside)
     assert seen == []
+
+
+def test_a_crash_hands_no_memory_to_the_host(box: Box) -> None:
+    """A host may pipe core dumps into a program that root runs; only a limit of 1 keeps a box's dumps from it."""
+    program = """
+import resource
+limits = [(ctypes.c_ulong * 2)(*limits) for limits in ((0, 1), (0, 0), (1 << 20, 1 << 20))]
+seen = [called(160, resource.RLIMIT_CORE, one) for one in limits]
+seen += [called(302, 0, resource.RLIMIT_CORE, one, None) for one in limits]
+crash = subprocess.Popen([sys.executable, '-c', 'import os; os.abort()'], stderr=-3)
+say([seen, resource.getrlimit(resource.RLIMIT_CORE), crash.wait(), os.listdir('.')])
+"""
+    seen, limits, ended, left = attack(box, program)
+    assert set(seen) == {"EPERM"}
+    assert (limits, ended, left) == ([1, 1], -6, [])

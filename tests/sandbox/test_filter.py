@@ -33,7 +33,7 @@ def run(code: bytes, architecture: int, number: int, *arguments: int) -> int:
 def test_each_call_on_the_list_is_refused_and_no_other(machine: str, architecture: int, column: int) -> None:
     code = program(machine)
     refused = {numbers[column] for numbers in REFUSED.values()}
-    conditional = {41, 16, 302, 435} if column == 0 else {198, 29, 261, 435}
+    conditional = {41, 16, 160, 302, 435} if column == 0 else {198, 29, 164, 261, 435}
     for number in set(range(468)) - conditional:
         assert run(code, architecture, number) == (REFUSE if number in refused else ALLOW), number
 
@@ -53,6 +53,14 @@ def test_limits_can_be_set_only_on_oneself() -> None:
     code = program("x86_64")
     assert run(code, X86, 302, 0, 7) == ALLOW
     assert run(code, X86, 302, 1, 7) == REFUSE
+
+
+def test_the_limit_of_core_files_cannot_be_changed() -> None:
+    code = program("x86_64")
+    assert run(code, X86, 160, 7, 1) == run(code, X86, 302, 0, 7, 1) == ALLOW
+    assert run(code, X86, 302, 0, 4, 0) == ALLOW  # only asked for
+    assert run(code, X86, 302, 0, 4, 8) == run(code, X86, 302, 0, 4, 8 << 32) == REFUSE
+    assert run(code, X86, 160, 4, 8) == REFUSE
 
 
 @pytest.mark.parametrize(("machine", "architecture", "clone"), [("x86_64", X86, 56), ("aarch64", ARM, 220)])
