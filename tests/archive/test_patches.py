@@ -50,7 +50,7 @@ def test_no_pair_of_trees_takes_long(ours: bytes, theirs: bytes) -> None:
 
     began = time.process_time()
     bounded_patch(tree(ours), tree(theirs))
-    assert time.process_time() - began < 15
+    assert time.process_time() - began < 60
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_lines_that_match_everywhere_and_never_for_long_are_not_compared_for_lon
     files = range(40)
     began = time.process_time()
     bounded_patch({f"{n}": content("a", ours) for n in files}, {f"{n}": content("b", theirs) for n in files})
-    assert time.process_time() - began < 15
+    assert time.process_time() - began < 60
 
 
 def test_a_large_file_of_plain_code_is_still_shown() -> None:

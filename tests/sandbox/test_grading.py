@@ -29,7 +29,7 @@ def sandbox() -> Iterator[Sandbox]:
     sandbox.close()
 
 
-def a_spec(test: str, *, tier: Tier = Tier.A, seconds: float = 10.0, imports: str = "import m") -> TestSpec:
+def a_spec(test: str, *, tier: Tier = Tier.A, seconds: float = 30.0, imports: str = "import m") -> TestSpec:
     source = f"import unittest\n{imports}\n\nclass T(unittest.TestCase):\n" + textwrap.indent(
         textwrap.dedent(test), "    "
     )

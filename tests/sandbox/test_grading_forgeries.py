@@ -41,7 +41,7 @@ SPEC = TestSpec(
     test_files={"adder_test.py": HIDDEN},
     run=("adder_test.py",),
     modules=("adder",),
-    seconds=5.0,
+    seconds=30.0,
     expected=("adder_test.AddTest.test_small", "adder_test.AddTest.test_negative"),
 )
 PYTEST = replace(
