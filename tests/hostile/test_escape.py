@@ -96,10 +96,10 @@ def test_21_connect_out(box: DockerBox) -> None:
     seen, seconds = attack(box, CONNECT, json.dumps(targets))
     assert len(seen) == 8
     assert {error for _, _, error in seen} <= {"ENETUNREACH", "EADDRNOTAVAIL"}
-    assert seconds < 5
+    assert seconds < 15
     names, seconds = attack(box, NAMES)
     assert all(name in (socket.EAI_NONAME, socket.EAI_AGAIN) for name in names)
-    assert seconds < 5
+    assert seconds < 15
 
 
 def addresses_of_host() -> list[Address]:
@@ -185,7 +185,7 @@ def test_22_connect_to_services_of_the_host(box: DockerBox, docker: DockerSandbo
     assert outside <= {"ENETUNREACH", "EADDRNOTAVAIL"}
     assert ("SOCK_STREAM", "done") not in inside
     assert len(seen) == 2 * len([*services, *elsewhere])
-    assert seconds < 5
+    assert seconds < 15
     # Another box's relay listens on that box's loopback alone.
     with docker.open(a_spec()) as other:
         seen, _ = attack(other, CONNECT, json.dumps([four("127.0.0.1", 8080)]))
@@ -361,6 +361,39 @@ def test_30_make_devices(box: DockerBox) -> None:
     assert seen == [*["EPERM"] * 4, "done"] * 3  # a fifo is no device; the export rejects it
     assert set(devices) == DEVICES
     assert opened == []
+
+
+THROUGH_MEMORY = """
+import hashlib, mmap
+path = "/usr/bin/env"
+file = os.open(path, os.O_RDONLY)
+before = hashlib.sha256(open(path, "rb").read()).hexdigest()
+shared = tried(mmap.mmap, file, 4096, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+own = mmap.mmap(file, 4096, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)
+where = ctypes.addressof(ctypes.c_char.from_buffer(own))
+with open("/proc/self/mem", "r+b", buffering=0) as memory:
+    memory.seek(where)
+    memory.write(b"changed")  # a copy on write is made, of this process alone
+out, into = os.pipe()
+size = 16 * 4096
+while size:
+    size -= os.write(into, b"x" * size)  # every page of the pipe may be appended to, until the splice
+while size < 16 * 4096:
+    size += len(os.read(out, 16 * 4096))
+spliced = os.splice(file, into, 1, offset_src=1) if hasattr(os, "splice") else -1
+os.write(into, b"changed")
+piped = os.read(out, 100)
+after = hashlib.sha256(open(path, "rb").read()).hexdigest()
+say([before, after, shared, own[:7].decode(), spliced, piped[1:].decode()])
+"""
+
+
+def test_change_a_program_through_memory(box: DockerBox, docker: DockerSandbox) -> None:
+    before, after, shared, copy, spliced, piped = attack(box, THROUGH_MEMORY)
+    assert (shared, copy, spliced, piped) == ("EACCES", "changed", 1, "changed")  # all of it was done
+    assert before == after
+    with docker.open(a_spec()) as other:  # of the same image
+        assert other.exec(["sha256sum", "/usr/bin/env"]).stdout.decode().split()[0] == before
 
 
 # ---- other processes

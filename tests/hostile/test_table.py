@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "security.md"
 ROW = re.compile(r"\| (?P<case>\d+|\+) \| [^|]+ \| [^|]+ \| (?P<tests>[^|]+) \|")
@@ -39,6 +41,23 @@ def programs() -> set[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     }
+
+
+CASES = {
+    "Resources and lifecycle": {*range(1, 21)} - {7, 9},
+    "Escape and probing": {*range(21, 32)} - {24},
+    "Credentials and gateway": {*range(32, 42)} - {35},
+}
+"""The cases of each group; numbers that are missing were never given."""
+
+
+@pytest.mark.parametrize("group", CASES)
+def test_no_case_is_missing(group: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    table = page[page.index(f"### {group}\n") :]
+    found = [case for case, _ in rows_of(table[: table.index("\n##", 1)])]
+    assert {int(case) for case in found if case != "+"} == CASES[group]
+    assert found.count("+") >= 2
 
 
 def test_every_case_has_a_test_that_exists() -> None:
