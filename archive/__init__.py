@@ -57,6 +57,7 @@ from .records import (
 from .run import SEGMENT_LINES, Run, create_run, resume_run
 from .schema import SCHEMAS
 from .trees import check_path, tree_hash
+from .verify import Verification, verify
 
 __all__ = [
     "FORMAT_VERSION",
@@ -109,6 +110,7 @@ __all__ = [
     "UnknownDecisionError",
     "UnknownEvaluationError",
     "Usage",
+    "Verification",
     "WriteFailedError",
     "WrongSeqError",
     "bounded_patch",
@@ -119,4 +121,5 @@ __all__ = [
     "open_run",
     "resume_run",
     "tree_hash",
+    "verify",
 ]

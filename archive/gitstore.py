@@ -42,7 +42,7 @@ class GitStore:
     """The agents' code of one run, at `<run>/code.git`. One writer at a time; call `close` or use `with`."""
 
     def __init__(self, path: str | Path) -> None:
-        self._path = Path(path).absolute()
+        self._path = self.path = Path(path).absolute()
         if not (self._path / "HEAD").is_file():
             raise CorruptArchiveError("no git repository here", path=self._path)
         import git  # here, because importing it runs git, and a job that only hashes trees may have none
@@ -96,13 +96,23 @@ class GitStore:
 
     def files(self, id: AgentId) -> dict[str, bytes]:
         """The tree of agent `id`: relative POSIX path -> content, in path order."""
-        return dict(sorted(self._walk(self.tree(id), "")))
+        return self.files_of(self.tree(id))
+
+    def files_of(self, tree: str) -> dict[str, bytes]:
+        """The files of the tree with this hash."""
+        return dict(sorted(self._walk(tree, "")))
 
     def tree(self, id: AgentId) -> str:
         """The hash of the tree of agent `id`; equal to `tree_hash` of its files."""
         self._require(id)
-        header = self._read(id, "commit").split(b"\n", 1)[0].decode()
-        return header.removeprefix("tree ")
+        return self.commit_of(id)[0]
+
+    def commit_of(self, id: AgentId) -> tuple[str, tuple[AgentId, ...]]:
+        """The hash of the tree and the parents that the commit of agent `id` names, whether a ref keeps it or not."""
+        header = self._read(id, "commit").partition(b"\n\n")[0].decode()
+        tree, *rest = header.split("\n")
+        parents = (line.removeprefix("parent ") for line in rest if line.startswith("parent "))
+        return tree.removeprefix("tree "), tuple(parents)
 
     def patch(self, a: AgentId, b: AgentId) -> str:
         """What leads from agent `a` to agent `b`, as a unified diff; binary and very large changes are only named."""

@@ -123,8 +123,8 @@ class Snapshot:
         parts = {(table, part.first, part.last): part for table in self.parts for part in self.parts[table]}
         for seal in self.seals:
             for table, sealed in seal.parts.items():
-                part = parts.pop((table, seal.first, seal.last), None)
-                check_size(self.run, table, seal, None if part is None else part.path)
+                parts.pop((table, seal.first, seal.last), None)
+                part_of(self.run, table, seal)
                 counted[table] += sealed.rows
         for (table, _, _), part in parts.items():
             if part_version(part) != "1":
@@ -135,17 +135,20 @@ class Snapshot:
         return counted
 
 
-def check_size(run: Path, table: str, seal: Seal, part: Path | None) -> None:
-    """Raise unless the part is there and as large as its seal says."""
-    if part is None:
-        name = f"part-{seal.first:012d}-{seal.last:012d}.parquet"
-        raise CorruptArchiveError("the part is missing, but its seal is there", path=run / table / name)
-    size, expected = part.stat().st_size, seal.parts[table].size
+def part_of(run: Path, table: str, seal: Seal) -> Path:
+    """The part of a sealed table; raises unless it is there and as large as its seal says."""
+    path = run / table / f"part-{seal.first:012d}-{seal.last:012d}.parquet"
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise CorruptArchiveError("the part is missing, but its seal is there", path=path) from None
+    expected = seal.parts[table].size
     if size != expected:
         raise CorruptArchiveError(
             f"the part has {size} bytes, it was sealed with {expected}; it was cut short or changed",
-            path=part,
+            path=path,
         )
+    return path
 
 
 def _read_log(run: Path) -> list[Segment]:
