@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from dgm.policies import Policy
 from dgm.search import Settings
 from dgm.seeds import read_agent
 from dgm.workers import Pool
-from sandbox import MIB, Attempt, Files, Level, Limits, Tier, WeakerSandboxError, open_sandbox
+from sandbox import MIB, Attempt, Files, Level, Limits, Sandbox, Tier, WeakerSandboxError, open_sandbox
 from sandbox.local.runtime import default_cache
 
 CHOICES = {"improver": ("parent", "seed"), "archive": ("all", "latest"), "display": ("auto", "live", "plain")}
@@ -185,15 +185,21 @@ def learn_tasks(prepared: Prepared, level: Level, say: Callable[[str], None]) ->
     say(f"tasks: {unlearned} are graded by what their references show (looked at once on each machine)")
     box_maker = open_sandbox(level, runtime=runtime_of(prepared.config))
     try:
-        tasks = settle(prepared.tasks.values(), box_maker, default_cache() / "learned")
-    except UnresolvedReferenceError as error:
-        raise ConfigError(f"benchmark: {error}") from error
+        tasks = as_graded(prepared.tasks.values(), box_maker)
     finally:
         box_maker.close()
-    weaker = [task.id for task in tasks if task.test.tier is not Tier.A]
+    weaker = [task.id for task in tasks.values() if task.test.tier is not Tier.A]
     if weaker:
         say(f"graded in tier B: {', '.join(weaker)}")
-    return replace(prepared, tasks={task.id: task for task in tasks})
+    return replace(prepared, tasks=tasks)
+
+
+def as_graded(tasks: Iterable[Task], sandbox: Sandbox) -> dict[TaskId, Task]:
+    """The tasks as a run grades them: with what their references show, where they leave that to them."""
+    try:
+        return {task.id: task for task in settle(tasks, sandbox, default_cache() / "learned")}
+    except UnresolvedReferenceError as error:
+        raise ConfigError(f"benchmark: {error}") from error
 
 
 def settings(config: Plain, budget: Mapping[str, Any]) -> Settings:

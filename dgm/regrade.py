@@ -10,6 +10,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from dgm.config import Plain
 from dgm.errors import ConfigError, LookUpError
 from dgm.grader import Attempts, Grader, Say, grade_all
 from dgm.interrupts import Stops
-from dgm.prepare import box_limits, read_tasks, runtime_of
+from dgm.prepare import as_graded, box_limits, read_tasks, runtime_of
 from dgm.report import RunView, regrade_text, view_of
 from dgm.results import Regrade, regrades
 from sandbox import Level, Sandbox, grader_digest, open_sandbox
@@ -62,33 +63,36 @@ class Selection:
 def regrade(path: Path, request: Request, *, slots: int | None, level: str | None, say: Say) -> int:
     """Grade again what is asked for. 0: every verdict is as it was; 1: one is not, or was not had; 130: stopped."""
     with Stops() as stops, resume_run(path) as run:
-        config: Plain = run.info.config
         view = _view(path)
         best = view.tree().best()
-        tasks, _ = read_tasks(config)
-        chosen = select(view, request, tasks)
-        refuse_edited(chosen.rows, tasks, request)
+        known, _ = read_tasks(run.info.config)
+        chosen = select(view, request)
+        refuse_edited(chosen.rows, known, request)
         if chosen.left:
             listed = ", ".join(f"{count} {outcome}" for outcome, count in sorted(chosen.left.items()))
             say(f"left as they are, since no answer was graded: {listed}")
         since = open_pass(view.rows, request)
         done = set() if since is None else {one.after.decision for one in _pass(view, since)}
         todo = [row for row in chosen.rows if row.decision not in done]
-        if since is None and not todo:
+        count = slots or _slots(run.info.config)
+        failed: Mapping[str, str] = {}
+        stopped = False
+        if todo:
+            with closing(open_box_maker(view, level, count, runtime_of(run.info.config))) as box_maker:
+                tasks = as_graded(
+                    [known[task] for task in dict.fromkeys(row.task for row in todo)], box_maker
+                )
+                todo = [row for row in todo if not request.changed or _is_changed(row, tasks[row.task])]
+                if todo and since is None:
+                    since = _note(run, before="", after=request.text)
+                attempts = Attempts(run.info.id, view.rows)
+                grader = Grader(run.blobs, tasks, box_maker, box_limits(run.info.config), attempts)
+                say(f"{len(todo)} to grade again, {len(done)} done, in {box_maker.level}, {count} at a time")
+                stops.count()
+                failed, stopped = grade_all(run, grader, todo, slots=count, stops=stops, say=say)
+        if since is None:
             say("nothing to grade again")
             return 0
-        count = slots or int(config["workers"]["slots"]) or os.cpu_count() or 1
-        box_maker = open_box_maker(view, level, count, runtime_of(config))
-        try:
-            if since is None:
-                since = _note(run, before="", after=request.text)
-            goes_on = f", {len(done)} of this pass are done already" if done else ""
-            say(f"grading {len(todo)} answers again in {box_maker.level}, {count} at a time{goes_on}")
-            grader = Grader(run.blobs, tasks, box_maker, box_limits(config), Attempts(run.info.id, view.rows))
-            stops.count()
-            failed, stopped = grade_all(run, grader, todo, slots=count, stops=stops, say=say)
-        finally:
-            box_maker.close()
         after = _view(path)
         found = _pass(after, since)
         if not failed and not stopped:
@@ -100,8 +104,8 @@ def regrade(path: Path, request: Request, *, slots: int | None, level: str | Non
     return 1 if failed or any(one.changed for one in found) else 0
 
 
-def select(view: RunView, request: Request, tasks: Mapping[TaskId, Task]) -> Selection:
-    """The last grades that the request asks for. Raises LookUpError for what is not in the run."""
+def select(view: RunView, request: Request) -> Selection:
+    """The last grades that the request asks for, whether changed or not. Raises LookUpError for what is not there."""
     rows = view.evaluations
     if request.evaluations:
         named = {_decision(view, prefix) for prefix in request.evaluations}
@@ -113,10 +117,7 @@ def select(view: RunView, request: Request, tasks: Mapping[TaskId, Task]) -> Sel
         task = _task(view, request.task)
         rows = [row for row in rows if row.task == task]
     left = Counter(row.outcome for row in rows if not row.tier)
-    rows = [row for row in rows if row.tier]
-    if request.changed:
-        rows = [row for row in rows if _is_changed(row, tasks)]
-    return Selection(rows=tuple(rows), left=left)
+    return Selection(rows=tuple(row for row in rows if row.tier), left=left)
 
 
 def refuse_edited(rows: Sequence[Evaluation], tasks: Mapping[TaskId, Task], request: Request) -> None:
@@ -161,6 +162,10 @@ def _report(found: Sequence[Regrade], failed: Mapping[str, str], best: str, view
         )
 
 
+def _slots(config: Plain) -> int:
+    return int(config["workers"]["slots"]) or os.cpu_count() or 1
+
+
 def _view(path: Path) -> RunView:
     with open_run(path) as reader:
         return view_of(reader)
@@ -198,7 +203,6 @@ def _task(view: RunView, name: str) -> TaskId:
     return found[0]
 
 
-def _is_changed(row: Evaluation, tasks: Mapping[TaskId, Task]) -> bool:
-    task = tasks.get(row.task)
-    today = None if task is None else (task.test.digest, grader_digest())
+def _is_changed(row: Evaluation, task: Task) -> bool:
+    today = task.test.digest, grader_digest()
     return (row.digests.get("tests"), row.digests.get("grader")) != today

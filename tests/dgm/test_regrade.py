@@ -19,7 +19,7 @@ from dgm.grader import FAILURES, Attempts, Grader, grade_all
 from dgm.jobs.evaluate import CUT, SPENT
 from dgm.jobs.files import packed_files
 from dgm.launch import run_info
-from dgm.prepare import Prepared, prepare
+from dgm.prepare import Prepared, as_graded, prepare
 from dgm.regrade import Request, regrade
 from dgm.report import RunView, finals, view_of
 from sandbox import Sandbox, files_digest, grader_digest, open_sandbox
@@ -33,10 +33,10 @@ ALL = Request()
 class Made:
     """A run on a few katas, made by hand: a seed and its child, with what each answered and what that was graded."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
         self.prepared: Prepared = prepare(composed(*small(folder)))
         self.path = self.prepared.path
-        self.tasks = self.prepared.tasks
+        self.tasks = as_graded(self.prepared.tasks.values(), sandbox)
         self.search = self.prepared.splits[Split.SEARCH]
         self.test = self.prepared.splits[Split.TEST]
         self.rows: list[Evaluation] = []
@@ -108,9 +108,16 @@ class Made:
         return [row for row in self.view().rows if isinstance(row, Change) and row.kind == "regrade"]
 
 
+@pytest.fixture(scope="module")
+def process() -> Iterator[Sandbox]:
+    sandbox = open_sandbox("process")
+    yield sandbox
+    sandbox.close()
+
+
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return Made(tmp_path)
+def made(tmp_path: Path, process: Sandbox) -> Made:
+    return Made(tmp_path, process)
 
 
 def again(made: Made, request: Request = ALL, said: list[str] | None = None) -> int:
@@ -347,13 +354,6 @@ def test_an_interrupted_pass_keeps_what_is_done_and_goes_on(made: Made) -> None:
     assert len(made.regrades()) == len(rows)
     assert f"{len(rows)} answers graded again: 0 verdicts as before, {len(rows)} changed" in said
     assert [json.loads(change.after) for change in made.passes()][1:] == [{"graded": len(rows)}]
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Sandbox]:
-    sandbox = open_sandbox("process")
-    yield sandbox
-    sandbox.close()
 
 
 def test_a_machine_that_fails_writes_nothing_and_is_given_up(made: Made, process: Sandbox) -> None:

@@ -9,9 +9,23 @@ from typing import Any
 
 import pytest
 
-from archive import Change, Decision, RunReader, create_run, open_run, resume_run
+from archive import (
+    Agent,
+    Change,
+    Decision,
+    Lineage,
+    Outcome,
+    RunReader,
+    Split,
+    create_run,
+    open_run,
+    resume_run,
+)
+from archive.testing import a_regrade
+from dgm.cmp import Counts, clade_counts
 from dgm.deciding import Bounds, Decider
 from dgm.replay import Replayed, replay_with
+from dgm.results import latest
 from dgm.search import StoppedError
 from dgm.tree import Tree
 from tests.dgm.scripted import OPERATOR, POLICIES, SEARCH, TEST, THEN, Driver, Script
@@ -82,3 +96,41 @@ def test_a_decision_altered_by_hand_is_caught(
     assert found.difference is not None
     assert found.difference.recorded.seq == chosen.seq
     assert [line.split(":")[0] for line in found.difference.keys] == [key]
+
+
+def test_a_run_that_was_stopped_graded_again_and_went_on(tmp_path: Path) -> None:
+    """What was decided before stays explained by the rows before it; what comes after sees the grades that count."""
+    driver = Driver(tmp_path / "run", seed=3, slots=3, work=Script(3, delay_s=0.002))
+    asked = iter([0] * 40 + [2] * 9)
+    with pytest.raises(StoppedError):
+        driver.search(stops=lambda: next(asked))
+    with resume_run(driver.path) as run:
+        rows = [row for entry in run.entries() for row in entry.rows]
+        first = [row for row in latest(rows) if row.outcome is Outcome.RESOLVED]
+        for row in first[::2]:
+            run.append(a_regrade(run.next_seq, row, outcome=Outcome.UNRESOLVED))
+        again = run.next_seq
+    assert len(first) > 3
+    tree = driver.search()
+    assert replayed(driver).difference is None
+    with open_run(driver.path) as run:
+        rows = [row for entry in run.entries() for row in entry.rows]
+    own = {id: Counts() for id in tree.ids}
+    for row in latest(rows):
+        if row.split is Split.SEARCH:
+            success = row.outcome is Outcome.RESOLVED
+            own[row.agent] += Counts(int(success), int(not success))
+    lineage = Lineage(row for row in rows if isinstance(row, Agent))
+    for i, id in enumerate(tree.ids):
+        assert tree.counts(id) == own[id]
+        clade = Counts(int(tree.clade_resolved[i]), int(tree.clade_unresolved[i]))
+        assert clade == clade_counts(lineage, own, id)
+    assert sum(counts.total for counts in own.values()) == 60
+    late = [row for row in rows if isinstance(row, Decision) and row.seq >= again and row.runners_up]
+    assert late
+    for row in late:
+        before = [one for one in rows if one.seq < row.seq]
+        chosen = row.runners_up[0]
+        mine = [one for one in latest(before) if one.agent == chosen["agent"] and one.split is Split.SEARCH]
+        if row.task is not None:
+            assert chosen["resolved"] == sum(one.outcome is Outcome.RESOLVED for one in mine)
