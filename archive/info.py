@@ -23,7 +23,8 @@ class RunInfo:
     """What a run is. `id` is the hash of the resolved config without paths, budget and workers.
 
     `config` is the resolved configuration, `packages` package name -> version, `splits` the frozen tasks of
-    each split. `forked_at` says of a fork with which entry it begins to differ from the run that it was made from.
+    each split. `forked_at` says of a fork with which entry it begins to differ from the run that it was made from,
+    `seed_tree` which tree (its git hash) the run's first agent has; empty where nobody wrote it down.
     """
 
     id: str
@@ -32,6 +33,7 @@ class RunInfo:
     packages: Mapping[str, str] = field(default_factory=dict)
     splits: Mapping[Split, tuple[TaskId, ...]] = field(default_factory=dict)
     forked_at: int | None = None
+    seed_tree: str = ""
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -53,6 +55,8 @@ def write_info(run: Path, info: RunInfo) -> None:
         "packages": dict(info.packages),
         "splits": {str(split): list(tasks) for split, tasks in info.splits.items()},
     }
+    if info.seed_tree:
+        content["seed_tree"] = info.seed_tree
     if info.forked_at is not None:
         content["forked_at"] = info.forked_at
     _write(run, content)
@@ -78,6 +82,7 @@ def read_info(run: Path) -> RunInfo:
         packages=content["packages"],
         splits={Split(split): tuple(tasks) for split, tasks in content["splits"].items()},
         forked_at=content.get("forked_at"),
+        seed_tree=content.get("seed_tree", ""),
     )
 
 

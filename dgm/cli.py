@@ -174,7 +174,14 @@ def _page(options: argparse.Namespace, run: RunReader, view: RunView) -> str:
         return json.dumps(data(view))
     if options.command == "diff":
         changed = diff_data(view, run.code, options.agent, options.other)
-        return json.dumps(changed) if options.json else "\n".join([*view.all_notes(), str(changed["patch"])])
+        if options.json:
+            return json.dumps(changed)
+        same = (
+            "the seed is the best-belief agent: nothing has changed"
+            if options.other is None
+            else "no difference"
+        )
+        return "\n".join([*view.all_notes(), str(changed["patch"]) or same])
     shown = show_data(view, options.what)
     return json.dumps(shown) if options.json else json.dumps(shown, indent=2, ensure_ascii=False)
 

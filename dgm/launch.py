@@ -23,6 +23,7 @@ from archive import (
     create_run,
     open_run,
     resume_run,
+    tree_hash,
 )
 from dgm.config import Plain, run_id
 from dgm.deciding import Decider
@@ -105,7 +106,12 @@ def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> None:
     console = Console()
     live = console.is_terminal if display == "auto" else display == "live"
     with Progress(
-        console, live=live, tests=tests, stops=stops, grace_s=prepared.settings.grace_s
+        console,
+        live=live,
+        made_up=not prepared.upstream.real,
+        tests=tests,
+        stops=stops,
+        grace_s=prepared.settings.grace_s,
     ) as progress:
         progress.recall(row for entry in run.entries() for row in entry.rows)
         _searcher(prepared, run, pool, progress, stops).run()
@@ -187,6 +193,7 @@ def run_info(prepared: Prepared) -> RunInfo:
         config=prepared.config,
         packages=_versions(),
         splits=prepared.splits,
+        seed_tree=tree_hash(prepared.seed_tree),
     )
 
 

@@ -252,6 +252,8 @@ def _path(config: Plain) -> Path:
             "name must be one component of a path: at most 100 letters, digits and _.+=,@- that begin with a letter,"
             f" digit or _; got {name!r}"
         )
+    if not str(config["runs_dir"]).strip():
+        raise ConfigError("runs_dir must be a directory, got nothing; write runs_dir=. for the current one")
     if "\0" in str(parent):
         raise ConfigError(f"runs_dir must be a directory, got {str(parent)!r}")
     for above in (parent, *parent.parents):
@@ -266,6 +268,11 @@ def read_tasks(config: Plain) -> tuple[Mapping[TaskId, Task], Mapping[Split, tup
     for split in Split:
         if not isinstance(values.get(split.value), int | float):
             raise ConfigError(f"benchmark.{split} must be the share of that split, as a number")
+    if not _NAME.fullmatch(str(values.get("name", "x"))):
+        raise ConfigError(
+            "benchmark.name stands in the name of every task: at most 100 letters, digits and _.+=,@- that begin with a"
+            f" letter, digit or _; got {values['name']!r}"
+        )
     shares = {split: float(values.pop(split.value)) for split in Split}
     benchmark: Benchmark = build({"benchmark": values}, "benchmark")
     tasks = {task.id: task for task in benchmark.tasks()}

@@ -7,23 +7,30 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from archive import Change, Evaluation, Run, RunReader, TaskId
+from archive import Change, Run, RunReader, TaskId, tree_hash
 from dgm.config import Plain, differences, identity
 from dgm.errors import ConfigError
 from dgm.prepare import Prepared, expansions, leaves
+from dgm.results import latest
 
 NOTED = ("budget", "workers")
 """Top-level keys whose changes between two drivers of one run are rows of `changes`."""
 
 
 def refuse_another(prepared: Prepared, run: RunReader) -> None:
-    """Refuse to go on with a run that was started with another configuration, other tasks or a larger budget."""
+    """Refuse to go on with a run that was started with another configuration, agent, other tasks or a larger budget."""
     changed = differences(identity(run.info.config), identity(prepared.config))
     if changed:
         listed = "\n  ".join(changed)
         raise ConfigError(
             f"{prepared.path} was started with another configuration:\n  {listed}\n"
             "Give back those values to go on, or choose another `name`."
+        )
+    if run.info.seed_tree not in ("", tree_hash(prepared.seed_tree)):
+        raise ConfigError(
+            f"{prepared.path} was started from another agent than `{prepared.config['agent']}` is now: its files were "
+            f"changed since. Bring them back as they were, "
+            f"which git shows in {prepared.path}/code.git, or choose another `name`."
         )
     gone = [task for split in run.info.splits.values() for task in split if task not in prepared.tasks]
     if gone:
@@ -44,13 +51,10 @@ def refuse_another(prepared: Prepared, run: RunReader) -> None:
 
 
 def _edited(prepared: Prepared, run: RunReader) -> set[TaskId]:
-    """Tasks whose recorded evaluations were of other files, tests or instructions than today's."""
+    """Tasks of which evaluations count that were of other files, tests or instructions than today's."""
+    rows = latest(row for entry in run.entries() for row in entry.rows)
     return {
-        row.task
-        for entry in run.entries()
-        for row in entry.rows
-        if isinstance(row, Evaluation)
-        and row.digests.get("task") not in (None, prepared.tasks[row.task].digest)
+        row.task for row in rows if row.digests.get("task") not in (None, prepared.tasks[row.task].digest)
     }
 
 

@@ -77,9 +77,14 @@ def _grades(view: RunView, row: Expansion | Evaluation) -> dict[str, object]:
 
 
 def diff_data(view: RunView, code: GitStore, to: str, start: str | None) -> dict[str, object]:
-    """The patch that leads to agent `to` from agent `start`, by default its parent."""
+    """The patch that leads to agent `to` from agent `start`, by default its parent.
+
+    A seed has no parent; if it is the best-belief agent that was asked for, nothing has changed since.
+    """
     agent = view.agent(to)
     before = agent.parent if start is None else view.agent(start).id
+    if before is None and to == "best":
+        before = agent.id
     if before is None:
         raise LookUpError(
             f"{agent.id[:10]} is the seed and has no parent: name another agent to compare with"

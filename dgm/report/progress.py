@@ -42,8 +42,8 @@ REFRESH_S = 0.25
 class Progress:
     """Counts what happens and shows it.
 
-    `tests` are the tasks of the final test, `stops` says how often the operator asked to stop, `grace_s` how long a
-    stopping search waits for what is running.
+    `made_up` says that no provider is paid. `tests` are the tasks of the final test, `stops` says how often the
+    operator asked to stop, `grace_s` how long a stopping search waits for what is running.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Progress:
         console: Console,
         *,
         live: bool,
+        made_up: bool = False,
         tests: Sequence[TaskId] = (),
         stops: Callable[[], int] = lambda: 0,
         grace_s: float = 30.0,
@@ -58,6 +59,7 @@ class Progress:
     ) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=4, transient=True) if live else None
+        self._made_up = " (made up)" if made_up else ""
         self._tests = len(tests)
         self._stops = stops
         self._grace_s = grace_s
@@ -113,10 +115,12 @@ class Progress:
             self._say(line)
 
     def _count(self, row: Row) -> None:
+        if isinstance(row, Evaluation) and row.replaces is not None:
+            return
         if isinstance(row, Expansion | Evaluation):
             self._seen[row.outcome.value] += 1
         if isinstance(row, Evaluation) and row.split is Split.TEST and row.outcome.counted:
-            self._tested[row.agent] += row.replaces is None
+            self._tested[row.agent] += 1
 
     def _facts(self, tree: Tree, settings: Settings, running: int, now: float) -> list[tuple[str, str]]:
         evaluated = int(tree.resolved.sum() + tree.unresolved.sum())
@@ -130,7 +134,7 @@ class Progress:
             ("agents", str(len(tree))),
             ("best", _best(tree)),
             ("running", str(running)),
-            ("cost", f"${tree.cost_microusd / 1e6:.2f}"),
+            ("cost", f"${tree.cost_microusd / 1e6:.2f}{self._made_up}"),
             *([("failures", ", ".join(failures))] if failures else []),
             *([("final test", f"{tested}/{to_test}")] if tested else []),
             ("elapsed", _duration(now - self._began)),

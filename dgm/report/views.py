@@ -23,7 +23,10 @@ from dgm.report.grades import regrade_notes
 from dgm.results import latest
 from dgm.tree import Tree
 
-REHEARSED = "rehearsal: a stand-in answered, not a model; this shows that the machine works, nothing more"
+REHEARSED = (
+    "rehearsal: a stand-in answered, not a model, and its prices are made up; this shows that the machine works,"
+    " nothing more"
+)
 STRONGEST = "docker"
 """The sandbox level about which nothing needs to be said."""
 WEAK = "weak"

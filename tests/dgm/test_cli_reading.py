@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from archive import open_run
+from archive import RunInfo, Split, create_run, open_run
+from archive.testing import an_agent
 from tests.dgm.commands import ROOT, Said, dgm
 from tests.dgm.report.hostile import ODD_TASK, hostile_run
 
@@ -114,6 +115,20 @@ def test_the_json_of_a_diff_is_the_patch_as_it_is(run: Path) -> None:
     assert "\x1b[2J" in patch
     assert "\\x1b[2J" in read(run, ("diff", "best")).out
     assert read(run, ("diff", "seed", "best"), "--json").json["from"] == child
+
+
+def test_a_best_agent_that_is_the_seed_has_changed_nothing(tmp_path: Path) -> None:
+    info = RunInfo(id="f" * 32, seed=0, config=REHEARSAL, splits={Split.SEARCH: ("katas/a",)})
+    with create_run(tmp_path / "a", info) as run:
+        id = run.code.commit({"agent.toml": b""}, message="seed", seq=0)
+        run.append(an_agent(0, id=id))
+    said = dgm("diff", str(tmp_path / "a"), "best")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.splitlines()[-1] == "the seed is the best-belief agent: nothing has changed"
+    assert dgm("diff", str(tmp_path / "a"), "seed", "best").out.splitlines()[-1] == "no difference"
+    found = dgm("diff", str(tmp_path / "a"), "best", "--json").json
+    assert (found["from"], found["to"], found["patch"]) == (id, id, "")
+    assert dgm("diff", str(tmp_path / "a"), "seed").status == 2
 
 
 @pytest.mark.parametrize(

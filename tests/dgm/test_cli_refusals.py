@@ -64,6 +64,9 @@ def refused(here: Path, *arguments: str, words: tuple[str, ...]) -> None:
         ("budget.rollout.improve_s=nan", ("budget.rollout.improve_s", "finite")),
         ("budget.evaluations=99999999999999999999", ("budget.evaluations", "64 bits")),
         ("seed=-1", ("seed", "at least 0")),
+        ("runs_dir=", ("runs_dir", "got nothing", "runs_dir=.")),
+        ("benchmark.name=", ("benchmark.name", "''")),
+        ("benchmark.name='a/b c'", ("benchmark.name", "letters, digits", "'a/b c'")),
         ("workers.slots=-1", ("workers.slots", "at least 0")),
         ("workers.address=127.0.0.1:1", ("workers.address", "127.0.0.1:1")),
         ("sandbox.memory_mib=-5", ("sandbox.memory_mib",)),
@@ -225,6 +228,17 @@ def test_a_run_whose_tasks_are_gone(here: Path) -> None:
         pass
     shutil.rmtree(next(folder.rglob("candle-clock")))
     refused(here, *overrides, words=("tasks that the benchmark no longer has", "candle-clock"))
+
+
+def test_a_run_whose_seed_agent_was_changed(here: Path) -> None:
+    agent = here / "agent"
+    shutil.copytree(ROOT / "dgm" / "seed", agent)
+    overrides = (*A_RUN, f"agent={agent}")
+    with create_run(here / "runs" / "a", run_info(prepare(composed(*overrides)))):
+        pass
+    with (agent / "solve.py").open("a") as file:
+        file.write("\n# one line more\n")
+    refused(here, *overrides, words=("started from another agent", str(agent), "code.git", "`name`"))
 
 
 def test_a_run_in_use_names_its_driver(here: Path, run: Path) -> None:

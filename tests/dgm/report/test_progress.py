@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from rich.console import Console
 
 from archive import Evaluation, ExpansionOutcome, Outcome, Row, Split
-from archive.testing import a_decision, an_agent, an_evaluation, an_expansion
+from archive.testing import a_decision, a_regrade, an_agent, an_evaluation, an_expansion
 from dgm.report.progress import Progress
 from dgm.search import Settings
 from dgm.tree import Tree
@@ -21,6 +21,7 @@ class Screen:
     """A progress display of 200 columns over a tree of one agent, and a clock that a test moves."""
 
     live: bool = False
+    made_up: bool = False
     stops: Callable[[], int] = lambda: 0
     now: float = 100.0
     out: io.StringIO = field(default_factory=io.StringIO)
@@ -28,7 +29,12 @@ class Screen:
     def __post_init__(self) -> None:
         console = Console(file=self.out, width=200, force_terminal=self.live)
         self.progress = Progress(
-            console, live=self.live, tests=TESTS, stops=lambda: self.stops(), clock=lambda: self.now
+            console,
+            live=self.live,
+            made_up=self.made_up,
+            tests=TESTS,
+            stops=lambda: self.stops(),
+            clock=lambda: self.now,
         )
         self.tree = Tree(("katas/a", "katas/b"))
         self.note(an_agent())
@@ -60,6 +66,17 @@ def test_a_line_says_budget_agents_best_belief_failures_and_what_is_left() -> No
         f"evaluations 2/10  expansions 0/4  agents 1  best {agent} 1/2 [0.09, 0.91]  running 2  cost $0.00"
         "  failures timed_out 1  left about 0:00:56\n"
     )
+
+
+def test_made_up_money_is_called_so() -> None:
+    assert "cost $0.00 (made up)" in Screen(made_up=True).show()
+
+
+def test_an_answer_that_was_graded_again_is_one_evaluation() -> None:
+    screen = Screen()
+    decision, first = evaluated(1, "katas/a", Outcome.BUDGET_SPENT)
+    screen.note(decision, first, a_regrade(3, first, outcome=Outcome.BUDGET_SPENT))
+    assert "failures budget_spent 1  " in screen.show()
 
 
 def test_lines_are_five_seconds_apart() -> None:
