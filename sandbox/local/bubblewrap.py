@@ -262,6 +262,7 @@ class BubblewrapBox:
             timed_out = run.watch(stdout, stderr, back, began + limits.seconds)
             memory_kills = run.memory_kills()
         self._check_open()
+        run.check_unharmed(timed_out, memory_kills)
         report = read_report(back.data)
         result = result_of(
             report, stdout, stderr, timed_out=timed_out, seconds=time.monotonic() - began, argv=argv,
@@ -305,6 +306,7 @@ class BubblewrapBox:
             )
             timed_out = driver.watch(stdout, stderr, back, began + limits.seconds)
             memory_kills = driver.memory_kills()
+            driver.check_unharmed(timed_out, memory_kills)
             worker_said = worker.finish()
         self._check_open()
         if timed_out:
@@ -448,6 +450,12 @@ class _Run:
             self._group.add(self._process.pid)
         with contextlib.suppress(BrokenPipeError), self._process.stdin as gate:
             gate.write(b"go\n")
+
+    def check_unharmed(self, timed_out: bool, memory_kills: int | None) -> None:
+        """Raise if bwrap itself fell to a signal: it lives outside the namespaces, beyond the box."""
+        number = -(self._process.returncode or 0)
+        if number > 0 and not timed_out and not memory_kills:
+            raise SandboxUnavailableError(f"bwrap was killed by signal {number} from outside the box")
 
     def memory_kills(self) -> int | None:
         """How many of its processes fell to the memory limit; None where nobody counts."""

@@ -21,7 +21,7 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in the kernel's record 
 _X32 = 0x40000000
 NEWEST = 467  # the list below was made for calls up to this number; newer ones do not exist in a box
 RLIMIT_CORE = 4
-TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+TIOCSTI, TIOCLINUX, TIOCSETD = 0x5412, 0x541C, 0x5423
 NEW_NAMESPACES = 0x7E020000  # the CLONE_NEW* flags that `clone` takes
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 
@@ -39,7 +39,7 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "quotactl": (179, 60), "acct": (163, 89), "syslog": (103, 116), "reboot": (169, 142), "vhangup": (153, 58),
     "swapon": (167, 224), "swapoff": (168, 225), "kexec_load": (246, 104), "kexec_file_load": (320, 294),
     "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106), "lookup_dcookie": (212, 18),
-    "open_tree_attr": (467, 467), "quotactl_fd": (443, 443),
+    "io_setup": (206, 0), "io_submit": (209, 2), "open_tree_attr": (467, 467), "quotactl_fd": (443, 443),
     "modify_ldt": (154, None), "ioperm": (173, None), "iopl": (172, None),
 }  # fmt: skip
 
@@ -92,7 +92,9 @@ def program(machine: str | None = None) -> bytes:
     code += _when(this.clone3, [_step(_RETURN, _ABSENT)])
     namespaces = [_step(_ANY_BIT, NEW_NAMESPACES, 0, 1), _step(_RETURN, _REFUSE)]
     code += _when(this.clone, [_argument(0), *namespaces, _step(_RETURN, _ALLOW)])
-    typing = [step for number in (TIOCSTI, TIOCLINUX) for step in _when(number, [_step(_RETURN, _REFUSE)])]
+    typing = [
+        step for number in (TIOCSTI, TIOCLINUX, TIOCSETD) for step in _when(number, [_step(_RETURN, _REFUSE)])
+    ]
     code += _when(this.ioctl, [_argument(1), *typing, _step(_RETURN, _ALLOW)])
     families = [_argument(0)]
     for family in (AF_UNIX, AF_INET, AF_INET6):

@@ -195,7 +195,8 @@ def result_of(
     Once the command was started nothing is the machine's fault any more: what it does to its init must not look like
     an outage. In a box that is no longer `untouched` that holds for laying out its tree too.
     """
-    if not report.ready and not timed_out and (untouched or report.misfit is None):
+    unexplained = report.misfit is None and not memory_kills
+    if not report.ready and not timed_out and (untouched or unexplained):
         said = report.misfit or stderr.data[-500:].decode("utf-8", "replace").strip()
         raise SandboxUnavailableError(f"the box for {list(argv)[:1]} did not start: {said or 'no message'}")
     exit_code: int | None = None

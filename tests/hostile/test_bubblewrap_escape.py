@@ -282,6 +282,7 @@ say({'keyctl': called(250, 0, -3, 1), 'add_key': called(248, b'user', b'x', b'y'
      'module': called(175, 0, 0, 0), 'acct': called(163, 0), 'ldt': called(154, 0, 0, 0), 'iopl': called(172, 3),
      'fanotify': called(300, 0, 0), 'secret memory': called(447, 0), 'hostname': tried(socket.sethostname, 'x'),
      'reboot': called(169, 0xfee1dead, 672274793, 0, 0), 'nice': tried(os.nice, -5),
+     'asynchronous files': called(206, 65536, ctypes.create_string_buffer(8)),
      'clock': tried(time.clock_settime, time.CLOCK_REALTIME, 0)})
 """
     assert set(attack(box, program).values()) <= REFUSED
@@ -310,6 +311,7 @@ for number in range(3):
     seen[f'push into {number}'] = tried(fcntl.ioctl, number, 0x5412, letter)
     seen[f'paste into {number}'] = tried(fcntl.ioctl, number, 0x541C, b'\\x03')
 master, slave = pty.openpty()
+for number in range(1, 30): seen[f'discipline {number}'] = tried(fcntl.ioctl, slave, 0x5423, bytes([number, 0, 0, 0]))
 seen['push into a new one'] = tried(fcntl.ioctl, slave, 0x5412, letter)
 say(seen)
 """

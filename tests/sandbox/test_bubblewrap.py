@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -13,10 +14,10 @@ from pathlib import Path
 import openai
 import pytest
 
-from sandbox import InvalidSpecError, Sandbox, SandboxUnavailableError, SubmissionRejectedError
+from sandbox import MIB, InvalidSpecError, Limits, Sandbox, SandboxUnavailableError, SubmissionRejectedError
 from sandbox.local.bubblewrap import BubblewrapSandbox
 from sandbox.local.runtime import readable_by_others, runtime
-from sandbox.testing import IsolationContract, a_spec, processes_named, python
+from sandbox.testing import IsolationContract, a_spec, gone, processes_named, python
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +59,12 @@ class TestUids:
     def test_without_root_it_works_too(self) -> None:
         code = (
             "from sandbox.local.bubblewrap import BubblewrapSandbox\n"
-            "from sandbox import BoxSpec, self_test\n"
+            "from sandbox import MIB, BoxSpec, Limits, self_test\n"
             "sandbox = BubblewrapSandbox()\n"
-            "print(all(check.holds for check in self_test(sandbox)))\n"
+            "print(all(check.holds for check in self_test(sandbox)), 'all boxes run as' in sandbox.digests['weak'])\n"
+            "with sandbox.open(BoxSpec(name='hog', kind='solve', limits=Limits(memory_bytes=128 * MIB))) as box:\n"
+            "    ended = box.exec(['python3', '-c', 'a = []\\nwhile True: a.append(bytes(1 << 20))'])\n"
+            "print(ended.out_of_memory or b'MemoryError' in ended.stderr)\n"
         )
         source, packages = Path(__file__).resolve().parents[2], Path(openai.__file__).parents[1]
         if not readable_by_others(source) or not readable_by_others(packages):
@@ -87,7 +91,7 @@ class TestUids:
                 extra_groups=[],
                 check=False,
             )
-        assert done.stdout == "True\n", done.stderr
+        assert done.stdout == "True True\nTrue\n", done.stderr
 
 
 def test_a_tree_nested_without_end_is_rejected_not_followed(sandbox: Sandbox) -> None:
@@ -118,3 +122,34 @@ def test_no_installed_package_of_the_host_can_be_read(sandbox: Sandbox) -> None:
         result = python(box, code)
     assert result.exit_code == 0, result.stderr
     assert result.stdout == b"[]\n"
+
+
+def test_bwrap_killed_from_outside_is_the_machines_failure(sandbox: Sandbox) -> None:
+    """Nothing in a box reaches the process outside of its namespaces, so its death says nothing about what ran."""
+    marker = f"7{uuid.uuid4().int % 10**9}"
+    with sandbox.open(a_spec()) as box, ThreadPoolExecutor(1) as pool:
+        running = pool.submit(box.exec, ["sleep", marker])
+        while not (outside := [pid for pid in processes_named(marker) if parent_of(pid) == os.getpid()]):
+            assert not running.done(), running.result()
+            time.sleep(0.01)
+        os.kill(outside[0], signal.SIGKILL)
+        with pytest.raises(SandboxUnavailableError, match="signal 9 from outside"):
+            running.result()
+    assert gone(marker)
+
+
+def parent_of(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+@pytest.mark.parametrize("room", [28, 96])
+def test_a_tree_that_needs_more_memory_than_the_box_has_never_looks_like_an_outage(
+    sandbox: Sandbox, room: int
+) -> None:
+    code = "for n in range(6): open(str(n), 'wb').write(bytes(8 << 20))"
+    with sandbox.open(a_spec(limits=Limits(memory_bytes=room * MIB))) as box:
+        for _ in "12":
+            result = python(box, code)
+            assert result.out_of_memory or result.exit_code is not None

@@ -72,6 +72,25 @@ def test_a_group_that_a_killed_owner_left_is_removed_with_all_that_runs_in_it(gr
     assert gone(marker)
 
 
+def test_a_group_of_version_2_is_made_and_removed_in_the_same_way() -> None:
+    mounts = [
+        line.split()
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        if " - cgroup2 " in line
+    ]
+    if not mounts or not os.access(Path(mounts[0][4], "cgroup.procs"), os.W_OK):
+        pytest.skip("no hierarchy of version 2 in which this user may make groups")
+    groups = Groups([Place(directory=Path(mounts[0][4]), controllers=(), version=2)], f"second{os.getpid()}")
+    with subprocess.Popen(["sleep", "100"]) as process, closing(groups.make(Limits())) as group:
+        group.add(process.pid)
+        assert group.members() == {process.pid}
+        groups.sweep()
+        assert group.members() == {process.pid}
+        group.close()
+        assert process.wait(10) == -signal.SIGKILL
+    assert directories(groups, f"second{os.getpid()}") == []
+
+
 def lay_out(tmp_path: Path, own: str, groups: dict[str, str]) -> Path:
     """A /proc/self of a process in the group `own`, and below it a hierarchy of version 2 with these groups.
 
