@@ -40,6 +40,7 @@ LEAST = {
     "budget.rollout.calls": 1,
     "budget.rollout.tokens": 1,
     "budget.rollout.usd": 0,
+    "llm.input_bytes": 1,
     "sandbox.processes": 1,
     "sandbox.memory_mib": 1,
     "sandbox.disk_mib": 1,

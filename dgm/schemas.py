@@ -120,7 +120,11 @@ class RehearsalConfig:
 
 @dataclass
 class OpenAIConfig:
-    """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key, which is never stored."""
+    """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key, which is never stored.
+
+    A request with more than `input_bytes` of text is turned down as the agent's own mistake before the provider sees
+    it: set it to what the provider takes at once, limits per minute included.
+    """
 
     _target_: str = "dgm.llm.upstreams.OpenAI"
     name: str = "openai"
@@ -131,6 +135,7 @@ class OpenAIConfig:
     parameters: dict[str, Any] = field(default_factory=dict)
     price: dict[str, dict[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
+    input_bytes: int = 524_288
 
 
 @dataclass

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 64
 CHUNK = 1 << 16
+LINGER = 5.0  # seconds that a request may take to come in after it was turned away
 AWAY = b'{"error": {"message": "the gateway is away", "type": "bad_gateway", "code": null}}'
 BAD_GATEWAY = (
     b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -52,10 +53,10 @@ def serve(listener: socket.socket, path: str, connections: int = CONNECTIONS) ->
             continue
         except OSError as error:
             free.release()
-            if error.errno in (23, 24):  # ENFILE, EMFILE: descriptors come back when a connection ends
-                threading.Event().wait(0.05)
-                continue
-            return
+            if error.errno in (9, 22):  # EBADF, EINVAL: the listener is closed
+                return
+            threading.Event().wait(0.05)  # whatever else it is (no descriptors, no memory) passes
+            continue
         try:
             start_new_thread(_carry, (client, path, free))
         except RuntimeError:  # no more threads at this moment
@@ -71,8 +72,12 @@ def _carry(client: socket.socket, path: str, free: threading.BoundedSemaphore) -
             try:
                 gateway.connect(path)
             except OSError:
-                client.recv(CHUNK)  # an answer before the request is read could be lost in a reset
+                client.recv(CHUNK)
                 client.sendall(BAD_GATEWAY)
+                _shut(client, socket.SHUT_WR)
+                client.settimeout(LINGER)
+                while client.recv(CHUNK):  # closed before all is read, the answer could be lost in a reset
+                    pass
                 return
             answered = allocate_lock()
             answered.acquire()

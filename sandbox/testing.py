@@ -44,17 +44,28 @@ def gateway(answer: dict[str, object] | None = None) -> Iterator[Path]:
     """An HTTP server on `gateway.sock` in a directory of its own; each request gets `answer` and an echo."""
     door = Path(tempfile.mkdtemp(prefix="dgm-door-"))
     try:
-        with _Server(str(door / "gateway.sock"), _Handler) as server:
+        with gateway_in(door, answer):
+            yield door
+    finally:
+        shutil.rmtree(door)
+
+
+@contextmanager
+def gateway_in(door: Path, answer: dict[str, object] | None = None) -> Iterator[None]:
+    """The same in this directory, until it is left."""
+    socket = door / "gateway.sock"
+    try:
+        with _Server(str(socket), _Handler) as server:
             server.answer = answer or {"object": "list", "data": []}
             serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
             serving.start()
             try:
-                yield door
+                yield
             finally:
                 server.shutdown()
                 serving.join()
     finally:
-        shutil.rmtree(door)
+        socket.unlink(missing_ok=True)
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):

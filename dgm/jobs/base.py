@@ -151,7 +151,8 @@ class Doors(Protocol):
     def open(self, spec: RolloutSpec, *, scripted: bool = False) -> Path:
         """The directory with the rollout's socket; `scripted`: behind it plays the smoke gate's script."""
 
-    def close(self, rollout: str) -> RolloutRecord: ...
+    def close(self, rollout: str, *, left: bool = False) -> RolloutRecord:
+        """`left`: the agent had ended by itself, so that nobody waited for its calls any more."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def roll_out(request: RolloutRequest, services: NodeServices) -> Rollout:
         try:
             left = _run(request, services, door)
         finally:
-            record = _closed(request, services)
+            ended = left.result.exit_code is not None or left.result.out_of_memory
+            record = _closed(request, services, left=ended)
     fault = left.fault if record.fault is None else f"model: {record.fault}"
     return Rollout(
         result=left.result,
@@ -144,10 +145,10 @@ def _environment(request: RolloutRequest, box: Box) -> dict[str, str]:
     }
 
 
-def _closed(request: RolloutRequest, services: NodeServices) -> RolloutRecord:
+def _closed(request: RolloutRequest, services: NodeServices, *, left: bool) -> RolloutRecord:
     """The gateway's record; if the gateway is gone, what the journal knows of it."""
     try:
-        return services.doors.close(request.id)
+        return services.doors.close(request.id, left=left)
     except MACHINE as error:
         fault = f"the gateway was lost: {error}"
     try:

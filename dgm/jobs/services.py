@@ -66,8 +66,8 @@ class NodeDoors:
         backend = self._script if scripted else None
         return self._gateway.open(spec, backend=backend, socket_owner=self._socket_owner)
 
-    def close(self, rollout: str) -> RolloutRecord:
-        return self._gateway.close(rollout)
+    def close(self, rollout: str, *, left: bool = False) -> RolloutRecord:
+        return self._gateway.close(rollout, left=left)
 
     def stop(self) -> None:
         """Close what is open and stop serving. Idempotent."""

@@ -135,7 +135,14 @@ class InputBounds:
         self._told[last] = input_tokens
 
 
-def _prefixes(request: Mapping[str, object]) -> Iterator[tuple[bytes, int]]:
+def text_bytes(request: Mapping[str, object]) -> int:
+    """How many bytes of text a request has, its tools included, inline images not."""
+    return sum(size for _, size in _prefixes(request, image_tokens=0))
+
+
+def _prefixes(
+    request: Mapping[str, object], *, image_tokens: int = IMAGE_TOKENS
+) -> Iterator[tuple[bytes, int]]:
     """For the frame of the request and then for each message: digest of all so far, and its own size."""
     messages = request["messages"]
     assert isinstance(messages, list)
@@ -145,7 +152,7 @@ def _prefixes(request: Mapping[str, object]) -> Iterator[tuple[bytes, int]]:
         images, text = _without_images(piece)
         data = json.dumps(text, ensure_ascii=False, separators=(",", ":")).encode()
         digest.update(data + b"\n")
-        yield digest.digest(), len(data) + MESSAGE_OVERHEAD + images * IMAGE_TOKENS
+        yield digest.digest(), len(data) + MESSAGE_OVERHEAD + images * image_tokens
 
 
 def _without_images(piece: object) -> tuple[int, object]:

@@ -51,9 +51,9 @@ class Gateway:
     """Serves rollouts on this node. Thread-safe; use it as a context manager or call `start` and `stop`.
 
     `base` is the directory for the rollouts' directories (a new temporary one by default); its path must be
-    short. `journals` opens the file of a journal. `concurrency` bounds the calls that are upstream at once.
-    `output_tokens` is the output limit of a call that sets none, and the highest that one may set. `clock` and `sleep`
-    are for tests.
+    short. `journals` opens the file of a journal. `concurrency` bounds the calls that are upstream at once,
+    `parallel` those of one rollout. `output_tokens` is the output limit of a call that sets none, and the
+    highest that one may set. `clock` and `sleep` are for tests.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Gateway:
         base: Path | None = None,
         journals: OpenFile = LocalFile,
         concurrency: int = 32,
+        parallel: int = 8,
         output_tokens: int = 16_384,
         retries: Retries | None = None,
         limits: DoorLimits | None = None,
@@ -76,6 +77,7 @@ class Gateway:
         self._journals = journals
         self._made_base = False
         self._concurrency = concurrency
+        self._parallel = parallel
         self._output_tokens = output_tokens
         self._retries = retries or Retries()
         self._limits = limits or DoorLimits()
@@ -148,14 +150,17 @@ class Gateway:
             self._opened[spec.id] = opened
         return opened.directory
 
-    def close(self, rollout_id: str) -> RolloutRecord:
-        """Close a rollout's door and say what went through it. Calls on their way are cut off and charged."""
+    def close(self, rollout_id: str, *, left: bool = False) -> RolloutRecord:
+        """Close a rollout's door and say what went through it. Calls on their way are cut off and charged.
+
+        `left`: the agent had ended by itself, so that nobody waited for them any more.
+        """
         with self._lock:
             opened = self._opened.get(rollout_id)
             if opened is None:
                 raise RolloutError(f"the rollout {rollout_id} is not open")
             del self._opened[rollout_id]
-        record = self._run(self._close(opened))
+        record = self._run(self._close(opened, left))
         shutil.rmtree(opened.directory, ignore_errors=True)
         return record
 
@@ -193,6 +198,7 @@ class Gateway:
             clock=self._clock,
             sleep=self._sleep,
             slots=asyncio.Semaphore(self._concurrency),
+            parallel=self._parallel,
             retries=self._retries,
             output_tokens=self._output_tokens,
         )
@@ -223,7 +229,8 @@ class Gateway:
         directory.chmod(0o711)
         return _Opened(rollout, door, directory)
 
-    async def _close(self, opened: _Opened) -> RolloutRecord:
+    async def _close(self, opened: _Opened, left: bool) -> RolloutRecord:
+        opened.rollout.left = left
         await opened.door.close()
         return opened.rollout.close()
 

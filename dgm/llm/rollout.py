@@ -36,8 +36,8 @@ GONE = 499
 class Retries:
     """How often and how long a failing provider is asked again, and when its silence counts as failing.
 
-    A `retry-after` longer than `longest_s` gives up. A rollout that ends while the provider, asked, has said nothing
-    for `stalled_s` was failed by it.
+    A `retry-after` longer than `longest_s` gives up. A rollout that waits to its end while the provider, asked, has
+    said nothing for `stalled_s` was failed by it; one that leaves by itself was not.
     """
 
     tries: int = 6
@@ -54,6 +54,7 @@ class Surroundings:
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     slots: asyncio.Semaphore
+    parallel: int
     retries: Retries
     output_tokens: int
 
@@ -89,6 +90,7 @@ class OpenRollout:
     ) -> None:
         self.spec = spec
         self.fault: str | None = None
+        self.left = False
         self._model = backend.model(spec.role)
         self._backend = backend
         self._price = price or FREE
@@ -97,6 +99,7 @@ class OpenRollout:
         self._ledger = Ledger(spec.allowance, around.clock)
         self._bounds = InputBounds()
         self._settled = asyncio.Event()
+        self._parallel = asyncio.Semaphore(around.parallel)
         self._calls: list[CallRecord] = []
         self._exchanges: list[Exchange] = []
         self._next = 0
@@ -152,7 +155,7 @@ class OpenRollout:
             silent_s = self._around.clock() - call.heard
             if call.failing is not None:
                 self._blame(f"the provider was failing when the rollout ended: {call.failing}")
-            elif call.asked and silent_s >= self._around.retries.stalled_s:
+            elif call.asked and not self.left and silent_s >= self._around.retries.stalled_s:
                 self._blame(f"the provider had not answered for {silent_s:.0f} s when the rollout ended")
             self._write_off(call, GONE)
             raise
@@ -241,7 +244,7 @@ class OpenRollout:
         place = Place(decision=spec.decision, rollout=spec.id, role=spec.role, sample=spec.sample, n=call.n)
         queued = self._around.clock()
         try:
-            async with asyncio.timeout(self._ledger.seconds_left()), self._around.slots:
+            async with asyncio.timeout(self._ledger.seconds_left()), self._parallel, self._around.slots:
                 self._waited_s += self._around.clock() - queued
                 call.asked, call.heard = True, self._around.clock()
                 if deliver is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dgm.llm.backends import Backend, OpenAIBackend, Recorded, RehearsalBackend, ReplayBackend
+from dgm.llm.backends.openai import INPUT_BYTES
 from dgm.llm.prices import PriceTable
 from dgm.llm.recordings import recorded_calls
 
@@ -64,7 +65,8 @@ class OpenAI:
     """A provider that speaks chat completions at `base_url`; `key_env` names the variable that holds the key.
 
     `models` maps the roles `solve` and `improve` to the provider's model names, `prices` a model's name to dollars
-    per million tokens (`input`, `cached`, `output`).
+    per million tokens (`input`, `cached`, `output`). A request with more than `input_bytes` of text is turned down
+    before the provider sees it.
     """
 
     name: str = "openai"
@@ -75,6 +77,7 @@ class OpenAI:
     parameters: Mapping[str, object] = field(default_factory=dict)
     price: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
+    input_bytes: int = INPUT_BYTES
 
     def __post_init__(self) -> None:
         if self.name in (REHEARSAL, REPLAY):
@@ -95,6 +98,7 @@ class OpenAI:
             limit_field=self.limit_field,
             parameters=self.parameters,
             timeout_s=self.timeout_s,
+            input_bytes=self.input_bytes,
         )
 
     def prices(self) -> PriceTable:

@@ -132,8 +132,8 @@ class _NodeGateway:
     def open(self, spec: RolloutSpec, scripted: bool) -> Path:
         return self._doors.open(spec, scripted=scripted)
 
-    def close(self, rollout: str) -> RolloutRecord:
-        return self._doors.close(rollout)
+    def close(self, rollout: str, left: bool) -> RolloutRecord:
+        return self._doors.close(rollout, left=left)
 
     def abandon(self, rollout: str) -> RolloutRecord | None:
         """Close a rollout whose job is lost, if it is open here."""
@@ -194,8 +194,8 @@ class _RemoteDoors:
         path: Path = _told(self._actor.open.remote(spec, scripted))
         return path
 
-    def close(self, rollout: str) -> RolloutRecord:
-        record: RolloutRecord = _told(self._actor.close.remote(rollout))
+    def close(self, rollout: str, *, left: bool = False) -> RolloutRecord:
+        record: RolloutRecord = _told(self._actor.close.remote(rollout, left))
         return record
 
 

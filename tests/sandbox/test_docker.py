@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,14 +23,14 @@ from sandbox import (
 from sandbox.base import MIB
 from sandbox.docker import config, images
 from sandbox.docker.backend import DockerSandbox
-from sandbox.docker.box import DockerBox
+from sandbox.docker.box import DockerBox, open_door
 from sandbox.docker.engine import Engine, EngineError
 from sandbox.docker.pair import IN_PLACE
 from sandbox.docker.reaper import reap
 from sandbox.docker.removals import Removals
 from sandbox.docker.room import Floors
 from sandbox.place import Place
-from sandbox.testing import IsolationContract, a_spec, gateway, gone, python
+from sandbox.testing import IsolationContract, a_spec, gateway, gateway_in, gone, python
 
 pytestmark = pytest.mark.docker
 
@@ -114,6 +116,37 @@ print('fine')
             reached = python(box, code).stdout
             assert box.exec(["rm", "-f", "/door/gateway.sock"]).exit_code != 0
         assert reached == (b"13\n" if os.geteuid() == 0 else b"0\n")
+
+    def test_a_gateway_that_is_started_again_in_mid_run_is_a_502_and_then_an_answer(
+        self, sandbox: DockerSandbox
+    ) -> None:
+        fetch = (
+            "import sys, time, urllib.error, urllib.request\n"
+            "seen = []\n"
+            "while seen[-3:] != [200, 502, 200]:\n"
+            "    try: status = urllib.request.urlopen(sys.argv[1]).status\n"
+            "    except urllib.error.HTTPError as error: status = error.code\n"
+            "    seen += [status] if seen[-1:] != [status] else []\n"
+            "    time.sleep(0.02)\n"
+            "print(set(seen))\n"
+        )
+        with tempfile.TemporaryDirectory(prefix="dgm-door-") as name:
+            door, over = Path(name), threading.Event()
+
+            def come_and_go() -> None:
+                while not over.is_set():
+                    with gateway_in(door):
+                        open_door(door)
+                        over.wait(1.0)
+                    over.wait(1.0)
+
+            coming = threading.Thread(target=come_and_go)
+            coming.start()
+            with sandbox.open(a_spec(door=door)) as box:
+                result = python(box, fetch, f"{box.base_url}/models", seconds=90)
+            over.set()
+            coming.join()
+        assert (result.exit_code, result.stdout) == (0, b"{200, 502}\n"), result
 
     def test_killing_everything_leaves_the_relay_alive(self, sandbox: DockerSandbox) -> None:
         fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).status)"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import socket
 import subprocess
 import sys
@@ -92,6 +93,39 @@ def test_a_gateway_that_comes_back_is_found_again(place: Path) -> None:
                     with listener.accept()[0] as gateway:
                         assert gateway.recv(10) == b"hello"
             place.unlink()
+
+
+def test_a_request_of_any_size_is_told_that_the_gateway_is_away(place: Path) -> None:
+    with ExitStack() as stack:
+        client = stack.enter_context(socket.create_connection(serving(stack, place), timeout=30))
+        client.sendall(b"POST / HTTP/1.1\r\n\r\n" + bytes(8 << 20))
+        assert drain(client).startswith(b"HTTP/1.1 502 ")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOBUFS, errno.ENETDOWN, errno.EPROTO, errno.EPERM])
+def test_what_hinders_a_connection_ends_nothing(place: Path, upstream: socket.socket, number: int) -> None:
+    class Hindered(socket.socket):
+        hindered = 3
+
+        def _accept(self) -> tuple[int, object]:
+            if self.hindered:
+                self.hindered -= 1
+                raise OSError(number, "hindered")
+            accepted: tuple[int, object] = super()._accept()  # type: ignore[misc]
+            return accepted
+
+    with Hindered(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        server = threading.Thread(target=relay.serve, args=(listener, str(place)), daemon=True)
+        server.start()
+        with socket.create_connection(listener.getsockname(), timeout=30) as client:
+            client.sendall(b"hello")
+            with upstream.accept()[0] as gateway:
+                assert gateway.recv(10) == b"hello"
+        listener.shutdown(socket.SHUT_RDWR)
+        server.join(30)
+        assert not server.is_alive()
 
 
 def test_connections_beyond_the_bound_wait_for_their_turn(place: Path, upstream: socket.socket) -> None:

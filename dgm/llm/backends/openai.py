@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from dgm.llm.backends.base import Place
+from dgm.llm.budget import text_bytes
 from dgm.llm.errors import (
     GatewayConfigError,
     MalformedAnswerError,
@@ -35,7 +36,13 @@ from dgm.llm.wire import Body, error_body
 
 OFFICIAL = "https://api.openai.com/v1"
 
+INPUT_BYTES = 512 << 10
+"""Bytes; about the context of common models. Text has at most one token per byte, and usually one per four."""
+
 _ANSWER_BYTES = 16 << 20
+
+_TOO_LARGE = "Request too large"
+"""How the official provider begins a 429 about a request that alone is above the limit per minute, and never passes."""
 
 _NO_ANSWER = (aiohttp.ClientOSError, aiohttp.ConnectionTimeoutError, aiohttp.ServerDisconnectedError)
 """No connection, or one that went away before an answer: a kept-alive one does that, and nothing is billed.
@@ -50,7 +57,8 @@ class OpenAIBackend:
     `models` maps each role to the provider's model name. `parameters` are sent with every request that does
     not set them itself. `limit_field` is how the provider calls the output limit: by default
     `max_completion_tokens` for the official address and `max_tokens` for any other. `stall_s` is the longest
-    silence within a stream.
+    silence within a stream. A request with more than `input_bytes` of text is never sent: what a provider does with one
+    that is too large for it must not look like an outage.
     """
 
     def __init__(
@@ -64,6 +72,7 @@ class OpenAIBackend:
         parameters: Mapping[str, object] | None = None,
         timeout_s: float = 600.0,
         stall_s: float = 120.0,
+        input_bytes: int = INPUT_BYTES,
     ) -> None:
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname or address.username is not None:
@@ -84,6 +93,7 @@ class OpenAIBackend:
         self._parameters = dict(parameters or {})
         self._timeout_s = timeout_s
         self._stall_s = stall_s
+        self._input_bytes = input_bytes
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -159,6 +169,12 @@ class OpenAIBackend:
         return self._session.post(self._url, json=payload, timeout=timeout, allow_redirects=False)
 
     def _payload(self, request: Body, place: Place) -> Body:
+        size = text_bytes(request)
+        if size > self._input_bytes:
+            message = f"This request has {size} bytes of text, at most {self._input_bytes} are passed on."
+            kind = "invalid_request_error"
+            error = error_body(message, kind=kind, code="context_length_exceeded", param="messages")
+            raise RequestRejectedError(400, error)
         payload = {**self._parameters, **request, "model": self.model(place.role)}
         payload[self._limit_field] = payload.pop("max_completion_tokens")
         return payload
@@ -172,6 +188,10 @@ class OpenAIBackend:
         if status == 429:
             if _detail(body, "code") == "insufficient_quota":
                 return UpstreamDeniedError(told)
+            if _message(body).startswith(_TOO_LARGE):
+                message, kind = self._clean(_message(body)), "invalid_request_error"
+                error = error_body(message, kind=kind, code="context_length_exceeded", param="messages")
+                return RequestRejectedError(400, error)
             return RateLimitedError(told, retry_after_s=retry_after_s)
         if status >= 500 or status in (408, 409, 425):
             return UpstreamUnavailableError(told, retry_after_s=retry_after_s)

@@ -133,6 +133,25 @@ class TestVoid:
         assert result.outcome is Outcome.VOID
         assert "journal" in result.detail
 
+    @pytest.mark.parametrize(
+        ("solve", "left"), [("sys.exit(3)\n", True), ("time.sleep(600)\n", False)], ids=["leaves", "waits"]
+    )
+    def test_the_gateway_is_told_who_left_by_itself(self, process: Sandbox, solve: str, left: bool) -> None:
+        told: list[bool] = []
+        with serving(process, Chatty()) as services:
+
+            class Noting:
+                open = staticmethod(services.doors.open)
+
+                @staticmethod
+                def close(rollout: str, *, left: bool) -> object:
+                    told.append(left)
+                    return services.doors.close(rollout, left=left)
+
+            noting = replace(services, doors=Noting())  # type: ignore[arg-type]
+            evaluate(evaluate_job(agent(solve), seconds=5.0), noting)
+        assert told == [left]
+
     def test_a_gateway_that_is_lost_leaves_what_its_journal_knows(
         self, process: Sandbox, tmp_path: Path
     ) -> None:
@@ -142,8 +161,8 @@ class TestVoid:
                 open = staticmethod(services.doors.open)
 
                 @staticmethod
-                def close(rollout: str) -> object:
-                    services.doors.close(rollout)
+                def close(rollout: str, *, left: bool) -> object:
+                    services.doors.close(rollout, left=left)
                     raise ConnectionError("gone")
 
             lost = replace(services, doors=Losing())  # type: ignore[arg-type]

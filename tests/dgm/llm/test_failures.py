@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pickle
 import time
@@ -13,8 +14,9 @@ import openai
 import pytest
 
 from dgm.llm import Allowance, Gateway, GatewayConfigError, MissingKeyError, Retries, RolloutRecord, Spent
-from dgm.llm.backends import OpenAIBackend
+from dgm.llm.backends import OpenAIBackend, ScriptedBackend
 from dgm.llm.backends.openai import retry_after
+from dgm.llm.backends.whole import completion
 from tests.dgm.llm.conftest import KEY, PRICES, Connect, Naps, spec
 from tests.fake_upstream import FakeUpstream
 
@@ -200,6 +202,64 @@ def test_a_4xx_that_the_request_earned_is_the_agents(
     assert [(call.status, call.cost_microusd > 0) for call in record.calls] == [(400, False), (200, True)]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_that_is_larger_than_a_provider_takes_is_the_agents_own(
+    upstream: FakeUpstream, connect: Connect, stream: bool
+) -> None:
+    backend = OpenAIBackend(
+        models={"solve": "fake-1"},
+        environ={"OPENAI_API_KEY": KEY},
+        base_url=upstream.base_url,
+        input_bytes=2000,
+    )
+    with Gateway(backend, prices=PRICES) as gateway:
+        client = connect(gateway.open(spec()))
+        large: list[Any] = [{"role": "user", "content": "x" * 3000}]
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.chat.completions.create(model="solve", messages=large, stream=stream)
+        assert caught.value.code == "context_length_exceeded"
+        assert upstream.counts()["requests"] == 0
+        picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 3000}}
+        small: list[Any] = [{"role": "user", "content": [picture]}]
+        client.chat.completions.create(model="solve", messages=small)
+        record = gateway.close("r0")
+    assert record.fault is None
+    assert [(call.status, call.cost_microusd > 0) for call in record.calls] == [(400, False), (200, True)]
+
+
+def test_a_429_that_can_never_pass_is_the_requests_own(
+    gateway: Gateway, upstream: FakeUpstream, connect: Connect
+) -> None:
+    told = "Request too large for fake-1 on tokens per min (TPM): Limit 30000, Requested 90000."
+    upstream.script(status(429, error={"message": told, "type": "tokens", "code": "rate_limit_exceeded"}))
+    seen, record = rollout(gateway, connect, calls=2)
+    assert isinstance(seen[0], openai.BadRequestError)
+    assert seen[1] is None
+    assert record.fault is None
+
+
+def test_one_rollout_has_only_so_many_calls_upstream_at_once(connect: Connect) -> None:
+    class Counting(ScriptedBackend):
+        here = most = 0
+
+        async def complete(self, request: Any, place: Any) -> Any:
+            self.here += 1
+            self.most = max(self.most, self.here)
+            await asyncio.sleep(0.05)
+            self.here -= 1
+            return completion(place, {"role": "assistant", "content": "yes"}, "stop", 1, 1)
+
+    backend = Counting(())
+    with Gateway(backend, parallel=3) as gateway, ThreadPoolExecutor(12) as pool:
+        client = connect(gateway.open(spec()))
+        asked = [
+            pool.submit(client.chat.completions.create, model="solve", messages=HELLO) for _ in range(12)
+        ]
+        assert all(one.result(timeout=60) for one in asked)
+        assert len(gateway.close("r0").calls) == 12
+    assert backend.most == 3
+
+
 @pytest.mark.parametrize("role", ["smart", "lost"])
 def test_a_4xx_that_the_config_earned_is_not_the_agents(
     gateway: Gateway, upstream: FakeUpstream, connect: Connect, role: str
@@ -265,9 +325,18 @@ def test_time_that_ran_out_is_spent_unless_the_provider_was_failing(
         assert "failing when the time was up" in record.fault
 
 
-@pytest.mark.parametrize(("stalled_s", "void"), [(0.1, True), (60.0, False)])
-def test_silence_until_the_end_of_the_rollout_is_the_providers(
-    backend: OpenAIBackend, upstream: FakeUpstream, connect: Connect, stalled_s: float, void: bool
+@pytest.mark.parametrize(
+    ("stalled_s", "left", "void"),
+    [(0.1, False, True), (60.0, False, False), (0.1, True, False)],
+    ids=["it waited", "not for long", "it left"],
+)
+def test_silence_until_the_end_of_the_rollout_is_the_providers_unless_nobody_waits(
+    backend: OpenAIBackend,
+    upstream: FakeUpstream,
+    connect: Connect,
+    stalled_s: float,
+    left: bool,
+    void: bool,
 ) -> None:
     upstream.script({"do": "stall"})
     with Gateway(backend, prices=PRICES, retries=Retries(stalled_s=stalled_s)) as gateway:
@@ -277,7 +346,7 @@ def test_silence_until_the_end_of_the_rollout_is_the_providers(
             while upstream.counts()["requests"] == 0:
                 time.sleep(0.01)
             time.sleep(0.3)
-            record = gateway.close("r0")
+            record = gateway.close("r0", left=left)
             assert isinstance(asking.exception(timeout=60), openai.APIConnectionError)
     assert (record.fault is not None) is void
     assert [(call.status, call.estimated) for call in record.calls] == [(499, True)]
