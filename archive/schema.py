@@ -180,7 +180,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     "changes": _schema(
         "changes",
         _SEQ,
-        _field("kind", TEXT, "what was changed: a configuration key, pause, resume, note"),
+        _field("kind", TEXT, "what was changed: a configuration key, pause, resume, regrade, note"),
         _field("before", TEXT, "value before"),
         _field("after", TEXT, "value after"),
         _field("at", TIME, "when", unit="us since 1970-01-01 UTC"),

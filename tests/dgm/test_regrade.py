@@ -15,6 +15,7 @@ import pytest
 from archive import Agent, Change, Evaluation, Outcome, Run, Split, Usage, create_run, open_run, resume_run
 from archive.testing import a_decision, an_agent, an_evaluation
 from dgm.benchmarks import Task
+from dgm.errors import ConfigError
 from dgm.grader import FAILURES, Attempts, Grader, grade_all
 from dgm.jobs.evaluate import CUT, SPENT
 from dgm.jobs.files import packed_files
@@ -22,6 +23,7 @@ from dgm.launch import run_info
 from dgm.prepare import Prepared, as_graded, prepare
 from dgm.regrade import Request, regrade
 from dgm.report import RunView, finals, view_of
+from dgm.resume import refuse_another
 from sandbox import Sandbox, files_digest, grader_digest, open_sandbox
 from tests.dgm.commands import composed, dgm
 from tests.dgm.jobs.agents import Faulty
@@ -309,7 +311,12 @@ def test_tasks_that_were_changed_are_refused_unless_that_is_meant(made: Made) ->
     assert said.status == 2
     assert f"tasks were changed since their answers were graded: {task}" in said.err
     assert made.regrades() == []
+    today = prepare(composed(*small(made.path.parents[1])))
+    with open_run(made.path) as run, pytest.raises(ConfigError, match="tasks that were changed since"):
+        refuse_another(today, run)
     assert dgm("regrade", str(made.path), "--new-tests").status == 0
+    with open_run(made.path) as run:
+        refuse_another(today, run)
     (new,) = made.regrades()
     assert new.digests["task"] != row.digests["task"]
     assert new.digests["tests"] != row.digests["tests"]
