@@ -24,6 +24,7 @@ from archive import (
 from archive.testing import a_regrade
 from dgm.cmp import Counts, clade_counts
 from dgm.deciding import Bounds, Decider
+from dgm.jobs import Job, Result
 from dgm.replay import Replayed, replay_with
 from dgm.results import latest
 from dgm.search import StoppedError
@@ -100,10 +101,15 @@ def test_a_decision_altered_by_hand_is_caught(
 
 def test_a_run_that_was_stopped_graded_again_and_went_on(tmp_path: Path) -> None:
     """What was decided before stays explained by the rows before it; what comes after sees the grades that count."""
-    driver = Driver(tmp_path / "run", seed=3, slots=3, work=Script(3, delay_s=0.002))
-    asked = iter([0] * 40 + [2] * 9)
+    started: list[Job] = []
+
+    def work(job: Job) -> Result:
+        started.append(job)
+        return Script(3, delay_s=0.002)(job)
+
+    driver = Driver(tmp_path / "run", seed=3, slots=3, work=work)
     with pytest.raises(StoppedError):
-        driver.search(stops=lambda: next(asked))
+        driver.search(stops=lambda: 2 if len(started) >= 40 else 0)
     with resume_run(driver.path) as run:
         rows = [row for entry in run.entries() for row in entry.rows]
         first = [row for row in latest(rows) if row.outcome is Outcome.RESOLVED]
