@@ -14,7 +14,7 @@ import pytest
 from archive import Call, Evaluation, open_run
 from dgm.llm import read_journal
 from dgm.replay import replay
-from tests.dgm.commands import ROOT
+from tests.dgm.commands import ROOT, dgm
 from tests.end_to_end.real import assert_whole, needs_bubblewrap, rows_of, small
 from tests.fake_upstream import FakeUpstream
 
@@ -65,6 +65,8 @@ def test_a_driver_killed_at_random_moments_loses_nothing_and_pays_nothing_twice(
     assert paid == len(rows_of(run, Call))
     # Answered to nobody: at most what was on its way whenever the driver died.
     assert paid <= asked <= paid + SLOTS * kills
+    verified = dgm("verify", str(run))
+    assert verified.status == 0, verified.out
     with open_run(run) as reader:
         assert replay(reader).difference is None
 
