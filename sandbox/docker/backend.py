@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sandbox.base import BoxSpec, Level
-from sandbox.docker import config, guard, images
+from sandbox.docker import config, guard, images, sockets
 from sandbox.docker.box import DockerBox, open_door
 from sandbox.docker.engine import Engine
 from sandbox.docker.reaper import reap, remove_all
@@ -65,8 +65,13 @@ class DockerSandbox:
             "engine": found.version,
             "runtime": found.runtime(runtime),
         }
-        if os.geteuid() != 0:
-            self._digests["weak"] = SHARED_DOOR
+        weak = [SHARED_DOOR] if os.geteuid() != 0 else []
+        self._limit_sockets = found.cgroup != "2"
+        if self._limit_sockets and not (self._engine.local and sockets.may_limit()):
+            self._limit_sockets = False
+            weak.append(sockets.UNCOUNTED)
+        if weak:
+            self._digests["weak"] = "; ".join(weak)
         self._room = Room(
             self._place,
             running=running,
@@ -145,6 +150,8 @@ class DockerSandbox:
                 name = f"dgm-{self.instance}-{secrets.token_hex(6)}"
                 container = self._engine.create(self._config(spec), name)
                 self._engine.start(container)
+            if self._limit_sockets and not sockets.limit(container, spec.limits.memory_bytes):
+                self.note({"weak": sockets.UNCOUNTED})
 
             def closed(box: DockerBox) -> None:
                 with self._lock:

@@ -75,7 +75,8 @@ def container(
         "NanoCpus": int(limits.cpus * 1e9),
         "Ulimits": [
             {"Name": "nofile", "Soft": limits.open_files, "Hard": limits.open_files},
-            {"Name": "core", "Soft": 0, "Hard": 0},
+            # The one limit by which the kernel hands no dump to a program of the host; the filter keeps it there.
+            {"Name": "core", "Soft": 1, "Hard": 1},
             {"Name": "fsize", "Soft": limits.file_bytes, "Hard": limits.file_bytes},
         ],
         "Init": True,

@@ -211,6 +211,38 @@ def test_memory_that_is_mapped_at_once_or_outlives_its_process(docker: DockerSan
     assert 4 <= facts(result.stdout)[-1][0] <= 9
 
 
+UNREAD = """
+held = []
+with contextlib.suppress(OSError):
+    while len(held) < 900:
+        end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        end.bind(("127.0.0.1", 0))
+        end.setblocking(False)
+        held.append(end)
+one, taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0
+for end in held:
+    with contextlib.suppress(OSError):
+        for _ in range(8):
+            one.sendto(b"x" * 60000, end.getsockname())
+for end in held:
+    with contextlib.suppress(OSError):
+        while True:
+            taken += len(end.recv(65536))
+say([len(held), taken])
+"""
+
+
+def test_buffers_of_sockets_that_nobody_reads(docker: DockerSandbox) -> None:
+    limits = replace(SMALL, memory_bytes=48 * MIB)
+    with docker.open(a_spec(limits=limits)) as box:
+        result = python(box, PRELUDE + UNREAD, seconds=110)
+    if not result.out_of_memory:
+        held, taken = facts(result.stdout)[-1]
+        assert held == 900
+        assert taken <= limits.memory_bytes + limits.disk_bytes
+
+
 ADJUST = """
 def put(pid, value):
     with open(f"/proc/{pid}/oom_score_adj", "w") as file:
