@@ -2,6 +2,7 @@
 
 from .base import Archive
 from .blobs import Blobs
+from .delta import export_delta
 from .errors import (
     AlreadyRecordedError,
     ArchiveError,
@@ -11,6 +12,7 @@ from .errors import (
     EntryError,
     ForeignDirectoryError,
     FormatVersionError,
+    MissingPackageError,
     NotWritableError,
     OpenError,
     RowError,
@@ -24,6 +26,9 @@ from .errors import (
     WriteFailedError,
     WrongSeqError,
 )
+from .export import export_agent
+from .fork import fork_run
+from .garbage import Garbage, collect_garbage
 from .gitstore import GitStore
 from .info import RunInfo
 from .lineage import Lineage
@@ -84,11 +89,13 @@ __all__ = [
     "ExpansionOutcome",
     "ForeignDirectoryError",
     "FormatVersionError",
+    "Garbage",
     "GateVerdict",
     "GitStore",
     "Json",
     "Lineage",
     "MemoryArchive",
+    "MissingPackageError",
     "NotWritableError",
     "OpenError",
     "Outcome",
@@ -115,8 +122,12 @@ __all__ = [
     "WrongSeqError",
     "bounded_patch",
     "check_path",
+    "collect_garbage",
     "create_run",
+    "export_agent",
+    "export_delta",
     "fold_regrades",
+    "fork_run",
     "job_id",
     "open_run",
     "resume_run",

@@ -30,7 +30,7 @@ class Blobs:
     def put(self, content: bytes) -> str:
         """Keep `content` and return its digest; durable when this returns."""
         digest = hashlib.sha256(content).hexdigest()
-        path = self._path(digest)
+        path = self.path(digest)
         self._files.put(
             path, lambda: zstandard.ZstdCompressor(level=3, write_checksum=False).compress(content)
         )
@@ -38,7 +38,7 @@ class Blobs:
 
     def get(self, digest: str) -> bytes:
         """The content named `digest`, compared with its name before it is returned."""
-        path = self._path(digest)
+        path = self.path(digest)
         try:
             packed = path.read_bytes()
         except FileNotFoundError:
@@ -52,14 +52,15 @@ class Blobs:
         return content
 
     def has(self, digest: str) -> bool:
-        return self._path(digest).exists()
+        return self.path(digest).exists()
 
     def __iter__(self) -> Iterator[str]:
         """The digests of all blobs, in order."""
         for path in sorted(self._directory.glob("[0-9a-f][0-9a-f]/*.zst")):
             yield path.stem
 
-    def _path(self, digest: str) -> Path:
+    def path(self, digest: str) -> Path:
+        """Where the blob of this name is, or would be."""
         if not _DIGEST.fullmatch(digest):
             raise UnknownBlobError(f"a blob is named by 64 hexadecimal digits, got {digest!r}")
         return self._directory / digest[:2] / f"{digest}.zst"

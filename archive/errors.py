@@ -9,6 +9,7 @@ ArchiveError
 │   ├── UnknownDecisionError    a result names a decision that nobody made
 │   └── UnknownEvaluationError  a re-grade replaces an evaluation that is not there
 ├── UnknownBlobError            no such blob
+├── MissingPackageError         an optional package is not installed; names what to install
 ├── BadPathError                a path that an agent's tree must not have
 ├── OpenError                   the directory cannot be opened
 │   ├── RunExistsError          there is something at this path already
@@ -64,6 +65,10 @@ class UnknownEvaluationError(EntryError):
 
 class UnknownBlobError(ArchiveError):
     """No blob has this digest."""
+
+
+class MissingPackageError(ArchiveError):
+    """An optional package is not installed."""
 
 
 class BadPathError(ArchiveError, ValueError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from os import devnull
 from pathlib import Path
@@ -93,6 +93,34 @@ class GitStore:
             self._write(name, content)
         self._files.put(self._path / "refs" / "agents" / id, lambda: f"{id}\n".encode())
         return id
+
+    def keep(self, id: AgentId) -> None:
+        """Have a ref for an agent whose objects are here already; durable when this returns."""
+        self._read(id, "commit")
+        self._files.put(self._path / "refs" / "agents" / id, lambda: f"{id}\n".encode())
+
+    def reachable(self, ids: Iterable[AgentId]) -> frozenset[str]:
+        """The names of all objects that these agents need: commits, their parents, trees and files."""
+        found: set[str] = set()
+        waiting = list(ids)
+        while waiting:
+            id = waiting.pop()
+            if id not in found:
+                found.add(id)
+                tree, parents = self.commit_of(id)
+                self._add_tree(tree, found)
+                waiting += parents
+        return frozenset(found)
+
+    def _add_tree(self, tree: str, found: set[str]) -> None:
+        if tree in found:
+            return
+        found.add(tree)
+        for mode, name, _ in tree_entries(self._read(tree, "tree")):
+            if mode == DIRECTORY:
+                self._add_tree(name, found)
+            else:
+                found.add(name)
 
     def files(self, id: AgentId) -> dict[str, bytes]:
         """The tree of agent `id`: relative POSIX path -> content, in path order."""

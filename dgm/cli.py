@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archive import ArchiveError, RunReader, open_run, verify
+from archive import ArchiveError, RunReader, open_run
+from dgm import keeping
 from dgm.errors import UserError
 from dgm.report import (
     RunView,
@@ -33,7 +34,7 @@ EXPECTED = (UserError, ArchiveError, SandboxError, OSError)
 DONE, DOES_NOT_HOLD, WRONG_INPUT, STOPPED = 0, 1, 2, 130
 """Exit statuses."""
 
-USAGE = """dgm run [OVERRIDE ...]       search; overrides such as policy=uniform budget.evaluations=30, or seed=1,2 -m;
+USAGE = f"""dgm run [OVERRIDE ...]       search; overrides such as policy=uniform budget.evaluations=30, or seed=1,2 -m;
                              `dgm run --help` lists them, `dgm run --cfg job` prints the configuration
 dgm tree RUN                 the tree of agents
 dgm best RUN                 the best-belief agent beside the seed
@@ -42,7 +43,7 @@ dgm show RUN WHAT            an entry by its number; an agent, expansion or eval
 dgm diff RUN AGENT [OTHER]   what changed from OTHER (by default its parent) to AGENT
 dgm regrade RUN [ID ...]     grade stored answers again, without a model: all, or these, --agent, --task, --changed
 dgm replay RUN               every decision made again from the rows before it; 1 if one comes out otherwise
-dgm verify RUN               whether the run is whole: log, parts, rows, agents' code, blobs
+{keeping.USAGE}
 dgm doctor                   what this machine offers
 dgm benchmark check WHAT     reference and stub of every task through sandbox and grader; katas or path=FOLDER
 dgm images build             the images of sandbox=docker, once per engine [--base-image NAME]
@@ -136,9 +137,7 @@ def _command(given: Sequence[str]) -> int:
     replayed = commands.add_parser("replay")
     replayed.add_argument("run")
     replayed.set_defaults(call=_replay)
-    verified = commands.add_parser("verify")
-    verified.add_argument("run")
-    verified.set_defaults(call=_verify)
+    keeping.add_commands(commands, _directory, _say)
     commands.add_parser("doctor").set_defaults(call=_doctor)
     benchmark = commands.add_parser("benchmark").add_subparsers(dest="action", required=True)
     checked = benchmark.add_parser("check")
@@ -212,16 +211,6 @@ def _replay(options: argparse.Namespace) -> int:
 
     with open_run(_directory(options.run)) as run:
         return replay.report(run, _say)
-
-
-def _verify(options: argparse.Namespace) -> int:
-    path = _directory(options.run)
-    found = verify(path)
-    for problem in found.problems:
-        _say(problem)
-    looked = f"{path}: {found.entries} entries, {found.agents} agents, {found.blobs} blobs"
-    _say(f"{looked}; {len(found.problems) or 'no'} problem{'' if len(found.problems) == 1 else 's'}")
-    return DOES_NOT_HOLD if found.problems else DONE
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -51,6 +51,7 @@ MAY_IMPORT = {
 
 TOP = {
     "dgm.cli",
+    "dgm.keeping",
     "dgm.launch",
     "dgm.regrade",
     "dgm.grader",

@@ -20,7 +20,7 @@ def test_the_public_names() -> None:
         *("GateVerdict", "TestResult", "Usage", "AgentId", "TaskId", "Json", "job_id"),
         *("DecisionKind", "ExpansionOutcome", "Outcome", "Split", "TestStatus"),
         *("Blobs", "GitStore", "Lineage", "Patch", "bounded_patch", "check_path", "tree_hash"),
-        *("Verification", "verify"),
+        *("Verification", "verify", "fork_run", "export_agent", "export_delta", "collect_garbage", "Garbage"),
         *("FORMAT_VERSION", "SCHEMAS", "SEGMENT_LINES", "fold_regrades"),
         *(name for name in vars(errors) if name.endswith("Error") and name != "OSError"),
     }

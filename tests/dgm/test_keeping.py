@@ -1,0 +1,207 @@
+"""Forks, exports, imports and garbage: what goes out is what was in, and nothing that a row names is ever lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from archive import (
+    EntryError,
+    RunExistsError,
+    RunLockedError,
+    UnknownAgentError,
+    collect_garbage,
+    export_agent,
+    export_delta,
+    fork_run,
+    open_run,
+    resume_run,
+    verify,
+)
+from dgm.cli import main
+from dgm.seeds import read_agent
+from tests.dgm.scripted import Driver, Script
+
+SEED = Path(__file__).parents[2] / "dgm" / "seed"
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
+    """A search that ended, with one slot, so that going on from any entry gives the same."""
+    driver = Driver(tmp_path_factory.mktemp("searched") / "run", work=Script(void=0.1), evaluations=30)
+    driver.search()
+    return driver
+
+
+def rows(path: Path) -> list[object]:
+    with open_run(path) as run:
+        return [entry.rows for entry in run.entries()]
+
+
+@pytest.mark.parametrize("at", [1, 2, 40, 61])
+def test_a_fork_holds_what_was_before_and_goes_on_as_its_run_did(
+    driver: Driver, tmp_path: Path, at: int
+) -> None:
+    before = rows(driver.path)
+    fork_run(driver.path, tmp_path / "fork", at=at)
+    assert rows(tmp_path / "fork") == before[:at]
+    assert verify(tmp_path / "fork").problems == ()
+    with open_run(tmp_path / "fork") as fork:
+        assert fork.info.forked_at == at
+        with open_run(driver.path) as run:
+            assert replace(fork.info, forked_at=None) == run.info
+    replace(driver, path=tmp_path / "fork").search()
+    assert rows(tmp_path / "fork") == before
+    assert verify(tmp_path / "fork").problems == ()
+    assert rows(driver.path) == before
+
+
+def test_a_fork_shares_blobs_and_code_and_outlives_its_run(driver: Driver, tmp_path: Path) -> None:
+    shutil.copytree(driver.path, tmp_path / "run")
+    fork_run(tmp_path / "run", tmp_path / "fork", at=len(rows(driver.path)))
+    for store in ("blobs", "code.git/objects"):
+        files = [path for path in (tmp_path / "fork" / store).rglob("*") if path.is_file()]
+        assert files
+        assert all(path.stat().st_nlink == 2 for path in files)
+    shutil.rmtree(tmp_path / "run")
+    assert verify(tmp_path / "fork").problems == ()
+
+
+def test_a_fork_of_a_run_that_is_written_takes_its_journals_along(driver: Driver, tmp_path: Path) -> None:
+    shutil.copytree(driver.path, tmp_path / "run")
+    (tmp_path / "run" / "journal").mkdir()
+    for decision in (3, 9, 70):
+        (tmp_path / "run" / "journal" / f"{decision:08d}.jsonl").write_text(f"paid {decision}\n")
+    with resume_run(tmp_path / "run"):
+        assert main(["fork", str(tmp_path / "run"), "--at", "10", str(tmp_path / "fork")]) == 0
+    copied = {path.name: path.read_text() for path in (tmp_path / "fork" / "journal").iterdir()}
+    assert copied == {"00000003.jsonl": "paid 3\n", "00000009.jsonl": "paid 9\n"}
+    assert (tmp_path / "fork" / "journal" / "00000003.jsonl").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("at", [0, -1, 10_000])
+def test_a_fork_begins_inside_its_run(driver: Driver, tmp_path: Path, at: int) -> None:
+    with pytest.raises(EntryError, match=f"got {at}"):
+        fork_run(driver.path, tmp_path / "fork", at=at)
+    (tmp_path / "there").mkdir()
+    with pytest.raises(RunExistsError, match="there exists"):
+        fork_run(driver.path, tmp_path / "there", at=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def newest(path: Path) -> str:
+    with open_run(path) as run:
+        return str(run.agents["id"].to_pylist()[-1])
+
+
+def test_an_exported_agent_is_its_tree_its_lineage_and_its_transcripts(
+    driver: Driver, tmp_path: Path
+) -> None:
+    id = newest(driver.path)
+    assert main(["export", str(driver.path), "--agent", id[:12], str(tmp_path / "out")]) == 0
+    with open_run(driver.path) as run:
+        assert read_agent(str(tmp_path / "out" / "agent")) == run.code.files(id)
+        line = [*reversed(run.lineage.ancestors(id)), id]
+        patches = {path.read_text() for path in (tmp_path / "out" / "patches").iterdir()}
+        assert patches == {run.code.patch(a, b) for a, b in pairwise(line)}
+    lineage = json.loads((tmp_path / "out" / "lineage.json").read_text())
+    assert [step["agent"] for step in lineage] == line
+    assert [step["depth"] for step in lineage] == list(range(len(line)))
+    assert id in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_an_export_goes_to_a_directory_of_its_own(driver: Driver, tmp_path: Path) -> None:
+    id = newest(driver.path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("precious")
+    with open_run(driver.path) as run:
+        for export in (
+            lambda: export_agent(run, id, tmp_path / "mine"),
+            lambda: export_delta(run, tmp_path / "mine"),
+        ):
+            with pytest.raises(RunExistsError, match="not empty"):
+                export()
+        with pytest.raises(UnknownAgentError):
+            export_agent(run, "0" * 40, tmp_path / "none")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_tables_as_delta_tables(driver: Driver, tmp_path: Path) -> None:
+    deltalake = pytest.importorskip("deltalake")
+    assert main(["export", str(driver.path), "--delta", str(tmp_path / "delta")]) == 0
+    with open_run(driver.path) as run:
+        for table in ("decisions", "expansions", "agents", "evaluations", "calls", "changes"):
+            expected = getattr(run, table).to_pylist()
+            found = deltalake.DeltaTable(str(tmp_path / "delta" / table)).to_pyarrow_table().to_pylist()
+            assert found == expected, table
+
+
+def test_an_agent_of_ones_own_is_checked_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(SEED, tmp_path / "own")
+    (tmp_path / "own" / "__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "own" / "__pycache__" / "x.pyc").write_bytes(b"x")
+    assert main(["import", "own", "mine"]) == 0
+    assert "dgm run agent=agents/mine" in capsys.readouterr().out
+    assert read_agent("agents/mine") == read_agent("own")
+    assert not list((tmp_path / "agents").rglob("*.pyc"))
+    assert main(["import", "own", "mine"]) == 2
+    (tmp_path / "own" / "agent.toml").write_text("[agent]\n")
+    assert main(["import", "own", "other"]) == 2
+    assert "is not an agent" in capsys.readouterr().err
+    assert main(["import", "nothing"]) == 2
+    assert [path.name for path in (tmp_path / "agents").iterdir()] == ["mine"]
+
+
+@pytest.fixture
+def littered(driver: Driver, tmp_path: Path) -> Path:
+    """A run in which a killed driver left a blob, a child and temporary files that no row names."""
+    path = Path(shutil.copytree(driver.path, tmp_path / "run"))
+    with resume_run(path) as run:
+        run.blobs.put(b"of a result that was never recorded")
+        run.code.commit({"agent.toml": b"lost", "a/b": b"c"}, parents=[newest(path)], message="lost", seq=999)
+    for place in ("blobs/ab", "code.git/objects/ab", "blobs/tmp"):
+        (path / place).mkdir(exist_ok=True)
+        (path / place / ".left.x.tmp").write_bytes(b"half")
+    return path
+
+
+def test_garbage_is_what_no_row_names(littered: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = rows(littered)
+    everything = {path for path in littered.rglob("*") if path.is_file()}
+    assert main(["gc", str(littered), "--dry-run"]) == 0
+    assert "would remove 1 blobs, 5 git objects, 1 refs, 3 temporary files" in capsys.readouterr().out
+    assert {path for path in littered.rglob("*") if path.is_file()} == everything
+    assert main(["gc", str(littered)]) == 0
+    assert "removed 1 blobs, 5 git objects, 1 refs, 3 temporary files" in capsys.readouterr().out
+    assert len(everything) - len([path for path in littered.rglob("*") if path.is_file()]) == 10
+    assert verify(littered).problems == ()
+    assert rows(littered) == before
+    assert collect_garbage(littered).files == ()
+
+
+def test_nothing_is_removed_while_a_driver_holds_the_run(littered: Path) -> None:
+    with resume_run(littered), pytest.raises(RunLockedError):
+        collect_garbage(littered)
+    script = (
+        "import sys; from archive import resume_run; resume_run(sys.argv[1]); print(1, flush=True); input()"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", script, str(littered)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"1\n"
+        assert main(["gc", str(littered)]) == 2
+        holder.kill()
+    assert main(["gc", str(littered)]) == 0
