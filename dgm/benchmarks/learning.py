@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -106,14 +107,16 @@ def _key(task: Task, sandbox: Sandbox) -> str:
 
 
 def _keep(path: Path, learned: Learned) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """For the next time. A cache that cannot be written costs only time."""
     document = {
         "tier": learned.tier.value,
         "expected": learned.expected,
         "given": learned.given,
         "reason": learned.reason,
     }
-    handle, building = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as file:
-        json.dump(document, file)
-    Path(building).replace(path)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, building = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "w") as file:
+            json.dump(document, file)
+        Path(building).replace(path)

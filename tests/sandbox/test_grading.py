@@ -11,6 +11,7 @@ import pytest
 from sandbox import (
     BoxSpec,
     ExecResult,
+    Framework,
     Sandbox,
     SandboxUnavailableError,
     Status,
@@ -638,6 +639,67 @@ def test_tier_c_takes_the_exit_status_and_says_that_it_is_weak(sandbox: Sandbox)
     right, wrong = graded(sandbox, "VALUE = 1", spec), graded(sandbox, "VALUE = 0", spec)
     assert (right.resolved, right.flags) == (True, ("weak",))
     assert (wrong.resolved, wrong.reason) == (False, "exit status 1")
+
+
+def with_pytest(sandbox: Sandbox, test: str, solution: str = "", **files: str) -> Verdict:
+    tests = {
+        "m_test.py": textwrap.dedent(test).encode(),
+        **{name: text.encode() for name, text in files.items()},
+    }
+    spec = replace(a_spec("pass", tier=Tier.B), framework=Framework.PYTEST, test_files=tests)
+    return grade(sandbox, spec, {"m.py": solution.encode(), **STRANGE}, {"m.py": b""}, name="test")
+
+
+STRANGE = {"conftest.py": b"1 / 0\n", "pytest.ini": b"[pytest]\naddopts = --collect-only\n"}
+"""What an answer may leave beside its solution: not taken."""
+
+
+def test_pytest_files_with_what_belongs_to_them(sandbox: Sandbox) -> None:
+    test = """
+    import pytest, sys
+    from helpers.data import LIMIT
+    import m
+    @pytest.fixture
+    def two(one): return one + 1
+    @pytest.mark.parametrize("n", range(2))
+    def test_fixtures(two, n, tmp_path, capsys, monkeypatch, recwarn):
+        (tmp_path / "x").write_text(str(m.LIMIT))
+        assert (tmp_path / "x").read_text() == str(LIMIT * two)
+    class TestInClass:
+        async_names = ["pytest_asyncio", "pytest_timeout", "xdist"]
+        def test_no_plugins(self): assert not set(self.async_names) & set(sys.modules)
+    """
+    conftest = "import pytest\n@pytest.fixture\ndef one(): return 1\n"
+    more = {"conftest.py": conftest, "helpers/__init__.py": "", "helpers/data.py": "LIMIT = 3\n"}
+    verdict = with_pytest(sandbox, test, "LIMIT = 6\n", **more)
+    names = ["m_test.test_fixtures[0]", "m_test.test_fixtures[1]", "m_test.TestInClass.test_no_plugins"]
+    assert ([test.name for test in verdict.tests], verdict.digests["sentinels"]) == (
+        names,
+        "12 as expected",
+    ), verdict
+    assert [test.status for test in verdict.tests] == [Status.PASSED] * 3
+
+
+@pytest.mark.parametrize(
+    ("test", "status"),
+    [
+        ("@pytest.mark.skip\ndef test(): pass", Status.SKIPPED),
+        ("def test(): pytest.skip('later')", Status.SKIPPED),
+        ("@pytest.mark.xfail\ndef test(): assert 0", Status.SKIPPED),
+        ("@pytest.mark.xfail\ndef test(): pass", Status.SKIPPED),
+        ("@pytest.mark.xfail(strict=True)\ndef test(): pass", Status.FAILED),
+        ("@pytest.fixture\ndef f():\n    yield\n    1 / 0\ndef test(f): pass", Status.ERROR),
+        ("@pytest.fixture\ndef f(): 1 / 0\ndef test(f): pass", Status.ERROR),
+        ("def test(subtests):\n    with subtests.test(): assert 0", Status.FAILED),
+        ("def test(): raise SystemExit(0)", Status.FAILED),
+        ("@pytest.mark.parametrize('x', ['" + "x" * 600 + "'])\ndef test(x): assert 0", Status.FAILED),
+    ],
+)
+def test_only_a_pass_is_a_pass_with_pytest(sandbox: Sandbox, test: str, status: Status) -> None:
+    verdict = with_pytest(sandbox, f"import pytest, m\n{test}\n")
+    assert not verdict.resolved
+    assert [test.status for test in verdict.tests] == [status], verdict
+    assert verdict.flags == ()
 
 
 class Answering:
