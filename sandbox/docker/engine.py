@@ -274,13 +274,14 @@ class Exec:
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.select(max(0.0, timeout))
-        with (
-            contextlib.suppress(BlockingIOError, ssl.SSLWantReadError),
-            _translated("reading a command's output"),
-        ):
+        try:
             chunk = self._socket.recv(_CHUNK)
             self._pending += chunk
             self._ended = not chunk
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass
+        except OSError:
+            self._ended = True  # why it broke, `status` will tell
         self._hand_on(take)
         return not self._ended
 
@@ -297,9 +298,12 @@ class Exec:
         return position > 0
 
     def status(self) -> tuple[bool, int | None]:
-        """Whether it still runs, and the exit code once it does not."""
+        """Whether it still runs, and the exit code once it does not; None if it went with its container."""
         with _translated("looking at a command"):
-            found = self._client.exec_inspect(self._id)
+            try:
+                found = self._client.exec_inspect(self._id)
+            except docker.errors.NotFound:
+                return False, None
         return bool(found["Running"]), found["ExitCode"]
 
     def close(self) -> None:

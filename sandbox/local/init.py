@@ -268,6 +268,8 @@ def main(arguments: list[str]) -> None:
         kill_rest = kill_all_in_namespace
     else:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != int(options["parent"]):
+            os._exit(0)  # it died before it could be heard dying
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         kill_rest = kill_descendants
 

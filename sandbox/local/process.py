@@ -263,7 +263,13 @@ class _Run:
             raise InvalidSpecError("a command needs at least one word")
         self._report, report_in = pipe()
         stack.callback(os.close, self._report)
-        options = {"cwd": directory, "report": str(report_in), "core": "1", **rlimits(limits)}
+        options = {
+            "cwd": directory,
+            "report": str(report_in),
+            "parent": str(os.getpid()),
+            "core": "1",
+            **rlimits(limits),
+        }
         del options["nproc"]  # counts every process of this user, not only those of the box
         passed = [report_in]
         if channel is not None:

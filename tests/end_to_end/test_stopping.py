@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from archive import Decision
+from sandbox import Place
+from sandbox.testing import gone
 from tests.end_to_end.real import Driver, assert_whole, open_decisions, results_of, rows_of, small
 
 SLOW = {"llm.latency_s": 0.6, "budget.evaluations": 3, "budget.test_repeats": 0}
 
 
-def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path: Path) -> None:
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Where drivers put what they need; its name is on the command line of whatever runs in a box."""
+    with tempfile.TemporaryDirectory(prefix="d") as directory:
+        monkeypatch.setenv("TMPDIR", directory)
+        yield directory
+
+
+def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path: Path, scratch: str) -> None:
     arguments, run = small(tmp_path, **SLOW), tmp_path / "runs" / "a"
 
     driver = Driver(arguments)
@@ -38,6 +50,8 @@ def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path
     status, out, err = driver.end(within_s=90.0)
     assert status == 130, err
     assert "Traceback" not in err
+    assert gone(scratch, 30.0), "a process of a box outlives its driver"
+    assert list(Place().root.iterdir()) == []
     left = open_decisions(run)
     assert f"stopped with {len(left)} decisions open" in err
     assert left
