@@ -206,7 +206,7 @@ say([])
 def test_be_reborn_under_other_names(docker: DockerSandbox, marker: str) -> None:
     with docker.open(a_spec(workspace={"f": b"x"}, limits=Limits(processes=20))) as box:
         attack(box, REBORN.replace("MARKER", marker))
-        assert tasks_in(box.container) > 2
+        assert comes_true(lambda: tasks_in(box.container) > 2)
         assert box.get() == {"f": b"x"}
     assert gone(marker, PATIENCE)
 

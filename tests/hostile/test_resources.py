@@ -477,8 +477,10 @@ except OSError as error:
     full = errno.errorcode[error.errno]
 for file in files[8:]:
     os.close(file)
+out, into = os.pipe()
 if os.fork():
-    os._exit(0)  # the child holds on to what comes now
+    say(json.loads(os.read(out, 100)))
+    os._exit(0)  # the child holds on to what it has
 os.setsid()
 ends = []
 try:
@@ -487,8 +489,8 @@ try:
         end.sendall(b"POST /v1/chat/completions HTTP/1.1\\r\\nContent-Length: 99\\r\\n")
         ends.append(end)
 except OSError as error:
-    say([len(files), full, len(ends)])
-os.closerange(0, 3)
+    os.closerange(0, 3)
+    os.write(into, json.dumps([len(files), full, len(ends)]).encode())
 time.sleep(1000)
 """
 
