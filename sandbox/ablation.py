@@ -68,20 +68,26 @@ def _wanted(spec: TestSpec) -> frozenset[str]:
     found: set[str] = set()
     for file in spec.run:
         try:
-            tree = ast.parse(spec.test_files[file])
+            found |= _taken(ast.parse(spec.test_files[file]), frozenset(spec.modules))
         except (SyntaxError, ValueError):
             continue
-        nodes = list(ast.walk(tree))
-        modules = {
-            alias.asname or alias.name
-            for node in nodes
-            if isinstance(node, ast.Import)
-            for alias in node.names
-            if alias.name in spec.modules
-        }
-        for node in nodes:
-            if isinstance(node, ast.ImportFrom) and node.module in spec.modules:
-                found |= {alias.name for alias in node.names if alias.name != "*"}
-            elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in modules:
-                found.add(node.attr)
-    return frozenset(name for name in found if not name.startswith("__"))
+    return frozenset(name for name in found if name != "*" and not name.startswith("__"))
+
+
+def _taken(tests: ast.Module, under_test: frozenset[str]) -> set[str]:
+    found: set[str] = set()
+    modules: set[str] = set()
+    nodes = list(ast.walk(tests))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules |= {one.asname or one.name for one in node.names if one.name in under_test}
+        elif isinstance(node, ast.ImportFrom):
+            names = node.names
+            modules |= {one.asname or one.name for one in names if f"{node.module}.{one.name}" in under_test}
+            found |= {one.name for one in names if node.module in under_test}
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in modules:
+            found.add(node.attr)
+    if "*" in found:
+        found |= {node.id for node in nodes if isinstance(node, ast.Name)}
+    return found
