@@ -295,6 +295,48 @@ put('index', 'DIRC' + chr(0) * 3 + chr(2)); put('objects/pack/pack-x.idx', 'x' *
     assert_inert(wire, services, tmp_path, program, kept=kept, gone={".git"})
 
 
+TO_GIT = (
+    *(
+        "HEAD~1",
+        "HEAD:f",
+        "a..b",
+        "a...b",
+        "^HEAD",
+        "@{-1}",
+        "main@{u}",
+        "FETCH_HEAD",
+        "refs/heads/main.lock",
+    ),
+    *(
+        ":(exclude)f",
+        ":(top,glob)**",
+        ":/f",
+        ":!f",
+        "*",
+        "[a-z]",
+        "!f",
+        "# f",
+        "f f",
+        "f~",
+        "0" * 40,
+        "100644 f",
+    ),
+)
+
+
+def test_names_that_git_takes_for_revisions_and_patterns(
+    services: NodeServices, wire: Wire, tmp_path: Path
+) -> None:
+    program = f"""
+for name in {TO_GIT}:
+    put(name, 'what stands in ' + name + '\\n')
+"""
+    child = assert_inert(wire, services, tmp_path, program, kept=set(TO_GIT))
+    assert {name: child[name].decode() for name in TO_GIT} == {
+        name: f"what stands in {name}\n" for name in TO_GIT
+    }
+
+
 DISGUISES = (
     ".GIT",
     ".Git",
