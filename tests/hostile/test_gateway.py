@@ -28,6 +28,7 @@ from dgm.llm.upstreams import OpenAI
 from sandbox import Level, SandboxError
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.box import DockerBox
+from sandbox.docker.engine import EngineError
 from sandbox.testing import a_spec
 from tests.dgm.commands import dgm
 from tests.dgm.jobs.agents import LIMITS, agent, evaluate_job
@@ -398,12 +399,12 @@ def test_37_bodies_without_end(
     gateway: Gateway, docker: DockerSandbox, upstream: FakeUpstream, neighbour: Neighbour
 ) -> None:
     endless = """
-def pour(head, unit):
+def pour(head, unit, most=10 << 20):
     with socket.create_connection(('127.0.0.1', 8080), timeout=5) as client:
         block, sent, answer = unit * (65536 // len(unit)), 0, b''
         with contextlib.suppress(OSError):
             client.sendall(head)
-            while sent < 10 << 20:
+            while sent < most:
                 client.sendall(block)
                 sent += len(block)
         with contextlib.suppress(OSError):
@@ -421,7 +422,7 @@ kinds = {
     'folded': (start + b'X: a\\r\\n', b' folded\\r\\n'), 'line': (b'GET /', b'l'),
     'upgraded': (get + b'Connection: upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\n', b'w'),
     'tunnel': (b'CONNECT 169.254.169.254:80 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n', b't'),
-    'pipelined': (b'', get + b'\\r\\n'), 'elsewhere': (b'PUT /x HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 99999999999\\r\\n\\r\\n', b'x'),
+    'pipelined': (b'', get + b'\\r\\n', 1 << 19), 'elsewhere': (b'PUT /x HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 99999999999\\r\\n\\r\\n', b'x'),
 }
 with ThreadPoolExecutor(20) as pool:
     poured = {kind: pool.submit(pour, *what) for kind, what in kinds.items()}
@@ -705,6 +706,10 @@ def test_40_escapes_and_made_up_log_lines(
         document = dgm(page[0], str(run), *page[1:], "--json").out
         assert document.isascii()
         assert json.loads(document)
+    for command in ("verify", "replay"):
+        text = dgm(command, str(run))
+        assert text.status == 0, text
+        shown[command] = text.out + text.err
     assert [name for name, text in shown.items() if STEERING.search(text)] == []
     made_up = [
         name for name, text in shown.items() if any(line.startswith(FAKE) for line in text.splitlines())
@@ -722,6 +727,8 @@ seen = []
 for n in range(3):
     while (status := ask(f'question {n}')[0]) != 200:
         seen.append(status)
+        if status == 502:
+            open('/box/workspace/away', 'w').close()
         time.sleep(0.05)
     print('answered', n, flush=True)
     open(f'/box/workspace/{n}', 'w').close()
@@ -745,7 +752,8 @@ say(sorted(set(seen)))
             before = first.close("first")
             (door / "gateway.sock").unlink()
             first.stop()
-            assert not comes_true(running.done, 1.0)
+            assert comes_true(lambda: _is_in(docker, box, "/box/workspace/away"), 60)
+            assert not running.done()
             with a_gateway(upstream) as second:
                 _linked(second, spec, door)
                 seen = running.result()
@@ -758,6 +766,15 @@ say(sorted(set(seen)))
     assert texts(upstream) == ["question 0", "question 1", "question 2"]
     assert [call.status for call in before.calls] == [200]
     assert [call.status for call in after.calls if not call.journal] == [200, 200]
+
+
+def _is_in(docker: DockerSandbox, box: DockerBox, path: str) -> bool:
+    """Whether the file is there, asked beside the command that runs."""
+    try:
+        with docker.engine.get(box.container, path):
+            return True
+    except EngineError:
+        return False
 
 
 def _linked(gateway: Gateway, spec: RolloutSpec, door: Path) -> Path:
