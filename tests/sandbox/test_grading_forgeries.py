@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox import (
+    BoxSpec,
     Files,
     Framework,
     Level,
@@ -362,6 +363,16 @@ def test_an_honest_wrong_answer_is_not(sandbox: Sandbox, tier: Tier, answer: Fil
     assert not verdict.resolved
     assert verdict.reason
     assert verdict.flags == ()
+
+
+def test_pytest_lies_only_where_grading_is_done(sandbox: Sandbox) -> None:
+    if sandbox.level is Level.PROCESS:
+        pytest.skip("bare processes see the files of this machine")
+    for kind, there in (("grade", True), ("solve", False)):
+        with sandbox.open(BoxSpec(name="tools", kind=kind)) as box:
+            found = box.exec(["test", "-d", f"{box.tools}/_pytest"]).exit_code == 0
+            imported = box.exec(["python3", "-c", "import pytest"]).exit_code == 0
+        assert (found, imported) == (there, False), kind
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)

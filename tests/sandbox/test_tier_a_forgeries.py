@@ -356,6 +356,73 @@ CASES = {
             def size(self): return Yes()
         """,
     ),
+    "a context manager that turns a failed assertion into the expected error": Case(
+        test="""
+        def test(self):
+            with self.assertRaises(ValueError):
+                with m.Change() as n:
+                    self.assertEqual(n, 3)
+                    raise ValueError
+        """,
+        honest="class Change:\n    def __enter__(self): return 3\n    def __exit__(self, *error): return False",
+        lie="class Change:\n    def __enter__(self): return 0\n    def __exit__(self, *error): raise ValueError",
+    ),
+    "a look that turns a failed assertion into the expected error": Case(
+        test="""
+        def test(self):
+            with self.assertRaises(ValueError):
+                self.assertEqual(m.f(), 3)
+                raise ValueError
+        """,
+        honest="def f(): return 3",
+        lie="class X:\n    def __repr__(self): raise ValueError\ndef f(): return X()",
+    ),
+    "numbers that sort themselves": Case(
+        test="def test(self):\n    self.assertEqual(sorted(m.f()), [1, 2, 3])\n    self.assertEqual(max(m.f()), 3)",
+        honest="def f(): return [3, 1, 2]",
+        lie="""
+        class X(int):
+            def yes(self, other): return True
+            __lt__ = __gt__ = __eq__ = yes
+            __hash__ = int.__hash__
+        def f(): return [X(0)] * 3
+        """,
+    ),
+    "a number with another face": Case(
+        test="def test(self):\n    self.assertEqual(f'{m.f():>4}', '   3')\n    self.assertEqual('%d' % m.f(), '3')\n"
+        "    self.assertEqual(m.f() + 1, 4)",
+        honest="def f(): return 3",
+        lie="""
+        class X(int):
+            def three(self): return 3
+            __int__ = __index__ = three
+            def __format__(self, spec): return '   3'
+            def __str__(self): return '3'
+            def __add__(self, other): return 4
+        def f(): return X(0)
+        """,
+    ),
+    "a key that opens every table": Case(
+        test="def test(self):\n    self.assertEqual({1: 'a'}[m.f()], 'a')\n    self.assertIn(m.f(), {1, 2})",
+        honest="def f(): return 1",
+        lie="""
+        class X:
+            def __eq__(self, other): return True
+            def __hash__(self): return hash(1)
+        def f(): return X()
+        """,
+    ),
+    "a nothing that is something": Case(
+        test="def test(self):\n    self.assertIsNone(m.f())\n    self.assertFalse(m.f())",
+        honest="def f(): return None",
+        lie="""
+        class X:
+            __class__ = type(None)
+            def __bool__(self): return False
+            def __eq__(self, other): return other is None
+        def f(): return X()
+        """,
+    ),
 }
 
 
