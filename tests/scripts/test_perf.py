@@ -47,6 +47,17 @@ def test_the_sandbox_is_measured_and_leaves_nothing(engine: Engine) -> None:
     assert len(report["load_before"]) == len(report["load_after"]) == 3
 
 
+def test_the_archive_is_measured_beside_others(tmp_path: Path) -> None:
+    done = perf("archive", "--alone", "3", "--queued", "2", "--directory", str(tmp_path), "--json")
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    stores = ("archive", "SQLite", "Delta Lake", "floor")
+    assert {f"append, {how}: {store}" for how in ("alone", "64 queued") for store in stores} <= set(figures)
+    assert figures["append, 64 queued: archive : SQLite"]["n"] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_an_engine_it_says_so() -> None:
     done = perf("sandbox", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert (done.returncode, done.stdout) == (2, "")
