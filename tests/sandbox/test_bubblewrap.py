@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -129,13 +130,36 @@ def test_bwrap_killed_from_outside_is_the_machines_failure(sandbox: Sandbox) -> 
     marker = f"7{uuid.uuid4().int % 10**9}"
     with sandbox.open(a_spec()) as box, ThreadPoolExecutor(1) as pool:
         running = pool.submit(box.exec, ["sleep", marker])
-        while not (outside := [pid for pid in processes_named(marker) if parent_of(pid) == os.getpid()]):
+        while len(processes_named(marker)) < 3:  # bwrap, init, and the command, so that all is under way
             assert not running.done(), running.result()
             time.sleep(0.01)
-        os.kill(outside[0], signal.SIGKILL)
+        (outside,) = [pid for pid in processes_named(marker) if parent_of(pid) == os.getpid()]
+        os.kill(outside, signal.SIGKILL)
         with pytest.raises(SandboxUnavailableError, match="signal 9 from outside"):
             running.result()
     assert gone(marker)
+
+
+def test_a_box_ends_by_its_own_clock_when_its_driver_stands_still(sandbox: Sandbox) -> None:
+    marker = f"7{uuid.uuid4().int % 10**9}"
+    code = (
+        "from sandbox.local.bubblewrap import BubblewrapSandbox; from sandbox.testing import a_spec\n"
+        f"print(BubblewrapSandbox().open(a_spec()).exec(['sleep', '{marker}'], seconds=1).timed_out)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=-1, text=True) as driver:
+        while len(processes_named(marker)) < 4:  # the driver, bwrap, init, and the command
+            assert driver.poll() is None
+            time.sleep(0.01)
+        driver.send_signal(signal.SIGSTOP)
+        try:
+            end = time.monotonic() + 60
+            while len(processes_named(marker)) > 1:
+                assert time.monotonic() < end, "it runs on"
+                time.sleep(0.1)
+        finally:
+            driver.send_signal(signal.SIGCONT)
+        assert driver.communicate(timeout=60)[0] == "True\n"
 
 
 def parent_of(pid: int) -> int:
