@@ -193,6 +193,36 @@ def test_22_connect_to_services_of_the_host(box: DockerBox, docker: DockerSandbo
     assert relay_answers(box)
 
 
+MAKE = """
+import fcntl, struct
+def ioctl(request):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        address = struct.pack("HH4s8x", socket.AF_INET, 0, bytes((192, 0, 2, 9)))
+        fcntl.ioctl(end, request, struct.pack("16s16s8x", b"lo", address))
+
+def asked(kind, body):
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as end:
+        end.send(struct.pack("IHHII", 16 + len(body), kind, 0x605, 1, 0) + body)  # request, acknowledge, create
+        number = -struct.unpack_from("i", end.recv(4096), 16)[0]
+    if number:
+        raise OSError(number, "refused")
+
+link = struct.pack("BxHiII", 0, 0, 0, 0, 0) + struct.pack("HH", 8, 3) + b"new\\0" + struct.pack(
+    "HH", 16, 18) + struct.pack("HH", 10, 1) + b"dummy\\0\\0\\0"
+route = struct.pack("BBBBBBBBI", socket.AF_INET, 0, 0, 0, 254, 4, 0, 1, 0) + struct.pack("HHi", 8, 4, 1)
+say([
+    tried(ioctl, 0x8914), tried(ioctl, 0x8916), tried(ioctl, 0x890B), tried(asked, 16, link), tried(asked, 24, route),
+    tried(socket.sethostname, "other"), [name for _, name in socket.if_nameindex()],
+])
+"""
+
+
+def test_make_interfaces_and_routes(box: DockerBox) -> None:
+    flags, address, table, link, route, name, there = attack(box, MAKE)
+    assert [flags, address, table, link, route, name] == ["EPERM"] * 6
+    assert there == ["lo"]
+
+
 ABSTRACT = """
 def reach(name):
     socket.socket(socket.AF_UNIX, KIND).connect("\\0" + name)
