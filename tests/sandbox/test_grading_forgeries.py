@@ -366,9 +366,8 @@ def test_an_honest_wrong_answer_is_not(sandbox: Sandbox, tier: Tier, answer: Fil
 
 
 def test_pytest_lies_only_where_grading_is_done(sandbox: Sandbox) -> None:
-    if sandbox.level is Level.PROCESS:
-        pytest.skip("bare processes see the files of this machine")
-    for kind, there in (("grade", True), ("solve", False)):
+    seen_by_all = sandbox.level is Level.PROCESS  # bare processes see the files of this machine
+    for kind, there in (("grade", True), ("solve", seen_by_all)):
         with sandbox.open(BoxSpec(name="tools", kind=kind)) as box:
             found = box.exec(["test", "-d", f"{box.tools}/_pytest"]).exit_code == 0
             imported = box.exec(["python3", "-c", "import pytest"]).exit_code == 0
