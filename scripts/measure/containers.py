@@ -98,14 +98,15 @@ def _command(engine: Engine, container: str) -> None:
 
 
 def _agent(task: Task, files: int) -> Files:
-    """An agent that carries the answer: with the task's own files, so many are in its box."""
-    tree = {"agent.toml": b"", **{f"answer/{path}": content for path, content in task.reference.items()}}
-    more = range(files - len(tree) - len(task.files))
-    return {**tree, **{f"more/{n // 20:02}/{n:03}.txt": b"%d\n" % n * (20 * n % 900) for n in more}}
+    """An agent's tree; with the task's own files, so many are in its box."""
+    return {
+        f"agent/{n // 20:02}/{n:03}.txt": b"%d\n" % n * (20 * n % 900) for n in range(files - len(task.files))
+    }
 
 
 def _job(task: Task, tree: Files, number: int) -> EvaluateJob:
-    command = ("/bin/sh", "-c", 'cp -r answer/. "$DGM_WORKSPACE"')
+    [(path, content)] = task.reference.items()
+    command = ("/bin/sh", "-c", 'printf %s "$1" > "$DGM_WORKSPACE/$2"', "sh", content.decode(), path)
     return EvaluateJob(
         id=f"perf{number:08}",
         decision=number,
