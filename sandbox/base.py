@@ -26,6 +26,9 @@ Files = Mapping[str, bytes]
 
 MIB = 1 << 20
 
+MEET = "\n# From here on the other half is needed.\n"
+"""A line in the Python program of one half of a pair: what stands before it may run before the halves have met."""
+
 
 class Level(StrEnum):
     """How strongly a box holds what it runs, strongest first."""

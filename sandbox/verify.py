@@ -17,7 +17,7 @@ from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
 
 from sandbox.ablation import NotRevertibleError, reverted
-from sandbox.base import Box, BoxSpec, ExecResult, Files, Limits, Sandbox
+from sandbox.base import MEET, Box, BoxSpec, ExecResult, Files, Limits, Sandbox
 from sandbox.errors import SandboxUnavailableError
 from sandbox.reports import End, Report, ReportError, Status, TestReport, parse_report, ready_line
 from sandbox.sentinels import sentinels, wrong
@@ -273,5 +273,5 @@ def grader_digest() -> str:
 def _python(box: Box, area: str, module: str, *arguments: str) -> list[str]:
     """A Python without user site, current directory or byte code, that runs `main` of one program."""
     start = f"import sys\nsys.path.insert(0, {box.path(area)!r})\nfrom sandbox.grader.{module} import main\n"
-    start += f"del sys.path[0]\nmain{arguments!r}"
+    start += f"del sys.path[0]{MEET}main{arguments!r}"
     return ["python3", "-P", "-s", "-B", "-S", "-c", start]

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox.base import BoxSpec, ExecResult, Files, Limits
+from sandbox.base import MEET, BoxSpec, ExecResult, Files, Limits
 from sandbox.docker import config, failures, pair
 from sandbox.docker.config import AGENT_UID, BOX, PORT, RELAY_UID, TOOLS, TRUSTED_UID, UNTRUSTED_UID
 from sandbox.docker.engine import Engine, EngineError, Exec, State
@@ -123,8 +123,8 @@ class DockerBox:
             return self._not_started(error)
         name = secrets.token_hex(16)
         launcher = [*pair.IN_PLACE[:-1], "/opt/dgm/pair.py"]
-        ours = [*launcher, "trusted", name, str(UNTRUSTED_UID), *trusted]
-        theirs = [*launcher, "untrusted", name, str(TRUSTED_UID), *untrusted]
+        ours = [*launcher, "trusted", name, str(UNTRUSTED_UID), *_apart(trusted)]
+        theirs = [*launcher, "untrusted", name, str(TRUSTED_UID), *_apart(untrusted)]
         command = self._command(ours, env or {}, first_to_go=False)
         other = self._command(theirs, env or {}, first_to_go=True)
 
@@ -305,6 +305,15 @@ class DockerBox:
             if error.status == 404:
                 return State(running=False, exit_code=0, out_of_memory=False, error="it is gone")
             raise
+
+
+def _apart(command: Sequence[str]) -> list[str]:
+    """What of a command may run before the halves of its pair have met, and the rest of it."""
+    words = len(pair.IN_PLACE)
+    if list(command[:words]) != pair.IN_PLACE or not any(MEET in text for text in command[words : words + 1]):
+        return ["", *command]
+    ahead, _, rest = command[words].partition(MEET)
+    return [ahead, *command[:words], rest, *command[words + 1 :]]
 
 
 def _watch(running: Exec, stdout: Capture, stderr: Capture, deadline: float) -> tuple[bool, int | None]:

@@ -1,10 +1,11 @@
 """Joins the halves of a pair: each becomes its command, with the channel as descriptor 3.
 
-    pair.py trusted NAME PEER_UID COMMAND ...        waits for the other half
-    pair.py untrusted NAME PEER_UID COMMAND ...      comes to it
+    pair.py trusted NAME PEER_UID AHEAD COMMAND ...        waits for the other half
+    pair.py untrusted NAME PEER_UID AHEAD COMMAND ...      comes to it
 
-A Python program given as `IN_PLACE` and its text runs in the interpreter that is there: starting another one would cost
-each half as much as all else here, which is also why this imports so little.
+A Python program given as `IN_PLACE` and its text runs in the interpreter that is there: starting another one would
+cost each half as much as all else here, which is also why this imports so little. AHEAD is its beginning, which
+runs while the other half is still on its way.
 
 The meeting place is an abstract Unix socket with a random name in the container's own network namespace; each
 half asks the kernel for the uid of the other, so nothing else in the container can take a place.
@@ -31,12 +32,17 @@ def peer(end: _socket.socket) -> int:
     return int.from_bytes(end.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
 
 
-def wait_for(name: str, uid: int) -> _socket.socket:
-    listener: Any = _socket.socket(_socket.AF_UNIX)  # whose `_accept` the types do not know
+def listen(name: str) -> _socket.socket:
+    listener = _socket.socket(_socket.AF_UNIX)
+    listener.bind("\0" + name)
+    listener.listen(8)
+    listener.settimeout(PATIENCE)
+    return listener
+
+
+def wait_for(listener: Any, uid: int) -> _socket.socket:
+    """`Any`: the types do not know a bare socket's `_accept`."""
     try:
-        listener.bind("\0" + name)
-        listener.listen(8)
-        listener.settimeout(PATIENCE)
         while True:
             end = _socket.socket(fileno=listener._accept()[0])
             if peer(end) == uid:
@@ -64,8 +70,11 @@ def come_to(name: str, uid: int) -> _socket.socket:
 
 
 def main(arguments: list[str]) -> None:
-    role, name, uid, command = arguments[0], arguments[1], int(arguments[2]), arguments[3:]
-    end = wait_for(name, uid) if role == "trusted" else come_to(name, uid)
+    role, name, uid, ahead, command = *arguments[:2], int(arguments[2]), arguments[3], arguments[4:]
+    listener = listen(name) if role == "trusted" else None
+    scope: dict[str, object] = {"__name__": "__main__"}
+    exec(compile(ahead, "<string>", "exec"), scope)
+    end = come_to(name, uid) if listener is None else wait_for(listener, uid)
     end.setblocking(True)
     if end.fileno() == 3:
         os.set_inheritable(3, True)
@@ -73,14 +82,14 @@ def main(arguments: list[str]) -> None:
     else:
         os.dup2(end.fileno(), 3, inheritable=True)
         end.close()
-    become(command)
+    become(command, scope)
 
 
-def become(command: list[str]) -> None:
+def become(command: list[str], scope: dict[str, object]) -> None:
     words = len(IN_PLACE)
     if command[:words] == IN_PLACE and len(command) > words:
         sys.argv = ["-c", *command[words + 1 :]]
-        exec(compile(command[words], "<string>", "exec"), {"__name__": "__main__"})
+        exec(compile(command[words], "<string>", "exec"), scope)
         return
     try:
         os.execvp(command[0], command)

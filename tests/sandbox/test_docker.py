@@ -20,7 +20,7 @@ from sandbox import (
     SandboxUnavailableError,
     self_test,
 )
-from sandbox.base import MIB
+from sandbox.base import MEET, MIB
 from sandbox.docker import config, images
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.box import DockerBox, open_door
@@ -210,6 +210,16 @@ class TestLife:
         with sandbox.open(a_spec(kind="grade")) as box:
             result = box.exec_pair([*IN_PLACE, code, "word"], ["true"], env={"PYTHONHASHSEED": "0"})
         assert (result.exit_code, result.stdout) == (4, b"__main__ ['-c', 'word'] 1 0\n"), result
+
+    def test_the_beginning_of_a_pairs_program_runs_before_the_other_half_is_there(
+        self, sandbox: DockerSandbox
+    ) -> None:
+        code = "import os\nopen('/tmp/ahead', 'w').close()\nn = 3" + MEET + "print(os.get_inheritable(n))"
+        late = ["sh", "-c", "while ! [ -e /tmp/ahead ]; do sleep 0.01; done"]
+        meets_only_then = [*IN_PLACE, f"import subprocess; subprocess.run({late}, check=True)" + MEET]
+        with sandbox.open(a_spec(kind="grade")) as box:
+            result = box.exec_pair([*IN_PLACE, code], meets_only_then, seconds=60)
+        assert (result.exit_code, result.stdout) == (0, b"True\n"), result
 
     def test_a_box_that_grades_has_no_door_and_other_boxes_have_no_pair(self, sandbox: DockerSandbox) -> None:
         with gateway() as door, pytest.raises(InvalidSpecError):
