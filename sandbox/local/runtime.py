@@ -30,6 +30,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 FORMAT = "3"
 PACKAGE = "openai"
 TOOL = "pytest"
@@ -174,7 +176,7 @@ def _fill_boot(building: Path) -> None:
 
 
 def closure(package: str) -> list[importlib.metadata.Distribution]:
-    """`package` and everything that it needs, as far as it is installed here; extras are left out."""
+    """`package` and everything that it needs on this machine, whatever else lies on the path; extras are left out."""
     found: dict[str, importlib.metadata.Distribution] = {}
     waiting = [package]
     while waiting:
@@ -186,11 +188,11 @@ def closure(package: str) -> list[importlib.metadata.Distribution]:
         except importlib.metadata.PackageNotFoundError:
             if name == package:
                 raise
-            continue  # its marker does not hold here, or it would be installed
-        for requirement in found[name].requires or ():
-            head, _, marker = requirement.partition(";")
-            if "extra" not in marker and (match := re.match(r"[A-Za-z0-9._-]+", head.strip())):
-                waiting.append(match.group())
+            continue
+        for line in found[name].requires or ():
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
     return list(found.values())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.local import runtime as made
-from sandbox.local.runtime import closure, default_cache, readable_by_others, runtime
+from sandbox.local.runtime import PACKAGE, TOOL, closure, default_cache, readable_by_others, runtime
 
 
 def test_it_holds_the_client_and_nothing_else() -> None:
@@ -82,3 +82,13 @@ def test_the_cache_lies_where_unprivileged_users_can_read(
     assert default_cache() == (Path("/var/cache/dgm") if os.geteuid() == 0 else tmp_path / "closed" / "dgm")
     assert readable_by_others(Path("/usr"))
     assert not readable_by_others(tmp_path)
+
+
+def test_what_else_lies_on_the_path_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray puts packages of its own there, which those we need would use on other systems."""
+    before = sorted(one.metadata["Name"] for package in (PACKAGE, TOOL) for one in closure(package))
+    info = tmp_path / "colorama-0.4.6.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: colorama\nVersion: 0.4.6\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert sorted(one.metadata["Name"] for package in (PACKAGE, TOOL) for one in closure(package)) == before
