@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from archive import Outcome, Split
 from dgm.benchmarks import Task
@@ -232,6 +233,16 @@ class Starving(Faulty):
         return _StarvedBox(box) if spec.kind in self._kinds else box
 
 
+class Crowded(Faulty):
+    """A sandbox whose boxes wait for room first."""
+
+    WAIT = 0.75
+
+    def open(self, spec: BoxSpec) -> Box:
+        time.sleep(self.WAIT)
+        return _CrowdedBox(self._inner.open(spec))
+
+
 class _StarvedBox:
     def __init__(self, inner: Box) -> None:
         self._inner = inner
@@ -280,3 +291,17 @@ class _StarvedBox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _CrowdedBox(_StarvedBox):
+    """Runs everything, after a wait."""
+
+    def __init__(self, inner: Box) -> None:
+        super().__init__(inner)
+        self.queued_s = Crowded.WAIT
+
+    def exec(self, *words: Any, **given: Any) -> ExecResult:
+        return self._inner.exec(*words, **given)
+
+    def exec_pair(self, *words: Any, **given: Any) -> ExecResult:
+        return self._inner.exec_pair(*words, **given)

@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from tests.dgm.jobs.agents import (
     TASK,
     WRONG,
     Chatty,
+    Crowded,
     Denying,
     Faulty,
     Starving,
@@ -132,6 +134,15 @@ class TestVoid:
         result = evaluate(evaluate_job(agent(WRITE), journal=journal), plain)
         assert result.outcome is Outcome.VOID
         assert "journal" in result.detail
+
+    def test_waiting_for_room_is_no_part_of_what_a_job_takes(self, process: Sandbox) -> None:
+        with serving(process, Chatty()) as services:
+            crowded = replace(services, sandbox=Crowded(process, ()))
+            result = evaluate(evaluate_job(agent(WRITE)), crowded)
+            whole = (datetime.now(UTC) - result.started).total_seconds()
+        assert result.outcome is Outcome.RESOLVED, result.detail
+        assert result.queued_s == 2 * Crowded.WAIT
+        assert 0 < result.solve_s + result.grade_s <= whole - result.queued_s
 
     @pytest.mark.parametrize(
         ("solve", "left"), [("sys.exit(3)\n", True), ("time.sleep(600)\n", False)], ids=["leaves", "waits"]
