@@ -26,6 +26,7 @@ from tests.hostile.helpers import (
     PRELUDE,
     attack,
     comes_true,
+    cut_short,
     facts,
     groups_left,
     peak,
@@ -63,13 +64,11 @@ def a_marker() -> str:
 HOG = "a = []\nwhile True: a.append(bytearray(1 << 20))\n"
 
 
-def test_01_fork_bomb(box: Box, bubblewrap: BubblewrapSandbox) -> None:
-    code = PRELUDE + "while True:\n    with contextlib.suppress(OSError): os.fork()"
+def test_01_fork_bomb(bubblewrap: BubblewrapSandbox, bubblewrap_services: NodeServices) -> None:
+    bomb = "say(['lit'])\nwhile True:\n    with contextlib.suppress(OSError): os.fork()"
     with peak(lambda: len(processes_in_groups(bubblewrap.instance))) as most:
-        result = box.exec(["python3", "-c", code], seconds=2)
-    assert result.timed_out
-    assert most[0] <= SMALL.processes + 2
-    assert result.seconds < 2 + 40
+        cut_short(bubblewrap_services, bomb)
+    assert most[0] <= bubblewrap_services.limits.processes + 2
     assert comes_true(lambda: not processes_in_groups(bubblewrap.instance))
 
 
@@ -164,29 +163,32 @@ def test_06_files_until_inodes_run_out(box: Box, bubblewrap: BubblewrapSandbox) 
             assert other.exec(["python3", "-c", endless], seconds=100).out_of_memory
 
 
-def test_08_endless_output(box: Box) -> None:
+def test_08_endless_output(bubblewrap: BubblewrapSandbox) -> None:
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
     before = resident()
     with peak(resident) as most:
-        result = box.exec(["sh", "-c", "yes >&2 & yes"], seconds=2)
+        for seconds in (2.0, 8.0, 60.0):  # longer where the machine is so busy that no flood came of it
+            with bubblewrap.open(a_spec(limits=SMALL)) as box:
+                result = box.exec(["sh", "-c", "yes >&2 & yes"], seconds=seconds)
+            if result.truncated:
+                break
     assert (result.timed_out, result.truncated) == (True, True)
-    assert len(result.stdout) == len(result.stderr) == SMALL.output_bytes
+    assert len(result.stdout) == SMALL.output_bytes >= len(result.stderr)
     assert most[0] - before < 64 * MIB
 
 
-def test_11_sleep_for_ever(bubblewrap: BubblewrapSandbox, bubblewrap_services: NodeServices) -> None:
-    result = roll(bubblewrap_services, "say('asleep')\ntime.sleep(10**6)", seconds=4.0)
-    assert (result.outcome, result.log) == (Outcome.TIMED_OUT, b'"asleep"\n')
+def test_11_sleep_for_ever(bubblewrap_services: NodeServices) -> None:
+    result = cut_short(bubblewrap_services, "say(['asleep'])\ntime.sleep(10**6)")
+    assert facts(result.log) == [["asleep"]]
 
 
-def test_12_ignore_signals(box: Box) -> None:
+def test_12_ignore_signals(bubblewrap_services: NodeServices) -> None:
     marker = a_marker()
     ignore = "with contextlib.suppress(OSError, ValueError): signal.signal(n, signal.SIG_IGN)"
-    code = f"for n in range(1, 65):\n    {ignore}\n"
-    result = box.exec(["python3", "-c", f"{PRELUDE}{code}subprocess.run(['sleep', '{marker}'])"], seconds=1)
-    assert result.timed_out
+    deaf = f"for n in range(1, 65):\n    {ignore}\nsay(['deaf'])\nsubprocess.run(['sleep', '{marker}'])"
+    cut_short(bubblewrap_services, deaf)
     assert gone(marker, 20)
 
 
@@ -416,7 +418,7 @@ say(written)
 
 def test_48_a_thousand_levels_deep(box: Box) -> None:
     assert attack(box, "for _ in range(1000): os.mkdir('d'); os.chdir('d')\nsay('deep')") == "deep"
-    with pytest.raises(SubmissionRejectedError, match="too deeply"):
+    with pytest.raises(SubmissionRejectedError, match=r"deeply|levels"):
         box.get()
 
 

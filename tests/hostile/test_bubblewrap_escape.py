@@ -46,7 +46,7 @@ say([seen, time.monotonic() - began])
     seen, seconds = attack(box, program)
     assert "done" not in seen
     assert "ETIMEDOUT" not in seen
-    assert seconds < 15
+    assert seconds < 60
 
 
 def test_22_connect_to_the_host(box: Box) -> None:
