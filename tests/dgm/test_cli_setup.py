@@ -82,7 +82,12 @@ def test_benchmark_check_finds_what_does_not_hold(tmp_path: Path) -> None:
     folder = few_katas(tmp_path / "tasks", ["apricot-rows", "candle-clock"])
     sound = dgm("benchmark", "check", f"path={folder}", "--sandbox", "process")
     assert sound.status == 0
-    assert sound.out.splitlines()[-1] == "2 tasks checked at sandbox level process: 0 findings"
+    assert sound.out.splitlines() == [
+        "task                   tier  reason",
+        "polyglot/apricot-rows  A",
+        "polyglot/candle-clock  A",
+        "2 tasks checked at sandbox level process: 0 findings",
+    ]
     config = json.loads(next(folder.rglob("candle-clock/.meta/config.json")).read_text())
     example = next(folder.rglob("candle-clock")) / config["files"]["example"][0]
     example.write_text("raise SystemExit\n")

@@ -25,12 +25,6 @@ def test_each_task_is_graded_in_the_tier_that_its_reference_needs(tmp_path: Path
     for name in FEW[1:]:
         tests = next((tmp_path / "tasks" / PRACTICE / name).glob("*[!e]_test.py"))
         tests.write_text(tests.read_text() + PARAMETRISED)
-    checked = dgm("benchmark", "check", f"path={tmp_path / 'tasks'}", "--sandbox", "process")
-    assert checked.status == 0, checked.out
-    rows = [line.split(maxsplit=2) for line in checked.out.splitlines() if line.startswith("polyglot/")]
-    assert rows[0] == [f"polyglot/{FEW[0]}", "A"]
-    assert rows[1:] == [[f"polyglot/{name}", "B", "its tests need pytest"] for name in FEW[1:]]
-
     said = dgm("run", *overrides)
     assert said.status == 0, said.err
     assert f"graded in tier B: {', '.join(f'polyglot/{name}' for name in FEW[1:])}\n" in said.out
@@ -38,7 +32,7 @@ def test_each_task_is_graded_in_the_tier_that_its_reference_needs(tmp_path: Path
     assert {row.tier for row in graded} >= {"B"}
     for row in graded:
         assert row.tier == ("A" if row.task == f"polyglot/{FEW[0]}" else "B")
-        assert (row.digests.get("sentinels") == "12 as expected") == (row.tier == "B")
+        assert ("sentinels" in row.digests) == (row.tier == "B")
         assert ("ablation" in row.digests) == (row.tier == "B" and row.outcome == "resolved")
     tests_seen = {row.task: row.digests["tests"] for row in graded}
     assert all(tests_seen[row.task] == row.digests["tests"] for row in graded)
