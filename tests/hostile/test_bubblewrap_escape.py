@@ -20,6 +20,9 @@ from sandbox.testing import a_spec, gateway
 from tests.hostile.helpers import PRELUDE, attack, comes_true, processes_in_groups
 
 SMALL = Limits(memory_bytes=192 * MIB, processes=40, disk_bytes=8 * MIB)
+by_number = pytest.mark.skipif(
+    os.uname().machine != "x86_64", reason="names system calls by their x86-64 numbers"
+)
 REFUSED = {"EPERM", "EACCES", "EROFS", "ENOSYS"}
 
 
@@ -175,6 +178,7 @@ say([inside == [b'1000', b'1000'], unsafe, gained, tried(os.setuid, 0), tried(os
     assert "done" not in switched
 
 
+@by_number
 def test_28_trace_or_read_the_relay(box: Box) -> None:
     """The relay lives in process 1, which runs as the same user here."""
     program = """
@@ -239,6 +243,7 @@ say({'unlink': tried(os.unlink, s), 'rename': tried(os.rename, s, '/door/other')
     ) == [200]
 
 
+@by_number
 def test_new_namespaces(box: Box) -> None:
     """By unshare, clone, clone3 and setns; each kind alone, each together with a user namespace."""
     program = """
@@ -260,6 +265,7 @@ say(seen)
     assert set(seen.values()) <= REFUSED | {"ENOSPC"}, seen
 
 
+@by_number
 def test_mounting(box: Box) -> None:
     program = """
 say({'mount': called(165, b'none', b'/tmp', b'tmpfs', 0, 0), 'remount': called(165, b'', b'/usr', b'', 32, 0),
@@ -271,6 +277,7 @@ say({'mount': called(165, b'none', b'/tmp', b'tmpfs', 0, 0), 'remount': called(1
     assert set(attack(box, program).values()) <= REFUSED
 
 
+@by_number
 def test_the_kernels_far_corners(box: Box) -> None:
     """Keyrings, tracing, other programs' memory, asynchronous rings: everything there is no use for."""
     program = """
@@ -288,7 +295,7 @@ say({'keyctl': called(250, 0, -3, 1), 'add_key': called(248, b'user', b'x', b'y'
     assert set(attack(box, program).values()) <= REFUSED
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="machine code for x86-64")
+@by_number
 def test_calls_by_another_architectures_door_kill(box: Box) -> None:
     """int 0x80 takes the numbers of 32-bit programs, which the filter's list does not name."""
     program = """
@@ -410,6 +417,7 @@ def test_files_of_the_host(box: Box, untouched_host: Path) -> None:
     assert seen == []
 
 
+@by_number
 def test_a_crash_hands_no_memory_to_the_host(box: Box) -> None:
     """A host may pipe core dumps into a program that root runs; only a limit of 1 keeps a box's dumps from it."""
     program = """
