@@ -126,6 +126,7 @@ print('fine')
             "while seen[-3:] != [200, 502, 200]:\n"
             "    try: status = urllib.request.urlopen(sys.argv[1]).status\n"
             "    except urllib.error.HTTPError as error: status = error.code\n"
+            "    except OSError: continue\n"  # it went in the middle of an answer
             "    seen += [status] if seen[-1:] != [status] else []\n"
             "    time.sleep(0.02)\n"
             "print(set(seen))\n"
