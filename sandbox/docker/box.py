@@ -146,12 +146,11 @@ class DockerBox:
         if not self._paused:
             self._freeze()
         caps = Caps.of(self._spec.limits)
-        areas = sum(len(files) for files in (*self._spec.areas.values(), *self._spec.private.values()))
-        entries = caps.entries + 2 * areas + 64
-        most = config.volume_bytes(self._spec) + entries * 8192
+        most = config.volume_bytes(self._spec) + (caps.entries + 64) * 8192
         try:
-            with self._engine.get(self._container, BOX) as chunks:
-                return repack(below(read_tar(chunks, max_bytes=most), f"{BOX}/workspace"), caps)
+            # Its parent belongs to root, so nothing in the box can put another directory or a link in its place.
+            with self._engine.get(self._container, self.path("workspace")) as chunks:
+                return repack(below(read_tar(chunks, max_bytes=most), "workspace"), caps)
         except EngineError as error:
             self._check_alive(error)
             raise
