@@ -43,9 +43,9 @@ def is_last(chunk: Body) -> bool:
 
 
 def assemble(chunks: Sequence[Body]) -> Body:
-    """The answer that a stream told, as if it had not been streamed."""
+    """The answer that a stream told, as if it had not been streamed. Raises `MalformedAnswerError`."""
     message: Body = {"role": "assistant", "content": None}
-    calls: dict[object, Body] = {}
+    calls: dict[int, Body] = {}
     finish: object = None
     usage: object = None
     for chunk in chunks:
@@ -56,7 +56,10 @@ def assemble(chunks: Sequence[Body]) -> Body:
             for key, value in delta.items() if isinstance(delta, dict) else ():
                 if key == "tool_calls":
                     for piece in _objects(value):
-                        _grow_call(calls.setdefault(piece.get("index", 0), {}), piece)
+                        index = piece.get("index", 0)
+                        if not isinstance(index, int):
+                            raise MalformedAnswerError(f"a call in the stream has the index {index!r:.50}")
+                        _grow_call(calls.setdefault(index, {}), piece)
                 elif key != "role":
                     _grow(message, key, value)
     if calls:
@@ -113,7 +116,8 @@ def _grow_call(call: Body, piece: Body) -> None:
     for key, value in piece.items():
         if isinstance(value, dict):
             part = call.setdefault(key, {})
-            assert isinstance(part, dict)
+            if not isinstance(part, dict):
+                raise MalformedAnswerError(f"a call in the stream has {key!r:.50} in two forms")
             for name, text in value.items():
                 _grow(part, name, text) if name in ("arguments", "input") else part.update({name: text})
         elif key != "index" and value is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -14,7 +15,7 @@ from dgm.llm import Exchange, Gateway, transcript
 from dgm.llm.backends import Place, Recorded, ReplayBackend
 from dgm.llm.errors import MalformedAnswerError, NotRecordedError, RequestRejectedError
 from dgm.llm.stream import EventSplitter, assemble, cut_up, event
-from dgm.llm.wire import canonical, digest, dump, parse_chat
+from dgm.llm.wire import Body, canonical, digest, dump, parse_chat
 from tests.dgm.llm.conftest import Connect, spec
 from tests.fake_upstream import FakeUpstream
 
@@ -163,3 +164,32 @@ def test_a_recorded_rollout_plays_again_without_the_provider(
     assert (record.usage.calls, record.usage.cost_microusd, record.fault) == (2, 0, None)
     assert record.usage.output_tokens > 0
     assert upstream.counts()["requests"] == 2
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["function", "arguments", "id", "index", "content"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"index": ODD, "function": ODD, "custom": ODD}), max_size=3), ODD, ODD, ODD
+)
+def test_a_stream_out_of_shape_is_a_malformed_answer_and_nothing_else(
+    calls: list[dict[str, object]], content: object, finish: object, usage: object
+) -> None:
+    chunks: list[Body] = [
+        {
+            "choices": [{"delta": {"content": content, "tool_calls": [call]}, "finish_reason": finish}],
+            "usage": usage,
+        }
+        for call in calls
+    ]
+    with contextlib.suppress(MalformedAnswerError):
+        assemble(chunks)
