@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .codec import PlainRow
-from .disk import make_directory, replacing, sync_directory
+from .disk import make_directory, names_in, replacing, sync_directory
 from .errors import CorruptArchiveError, write_failed
 from .log import Segment
 from .records import ROW_TYPES
@@ -42,15 +42,15 @@ def create_tables(run: Path) -> None:
     """Make the tables' directories, each with its file without rows."""
     for table, schema in SCHEMAS.items():
         make_directory(run / table)
-        _write(run / table / "schema.parquet", schema.empty_table())
+        write_part(run / table / "schema.parquet", schema.empty_table())
 
 
 def list_parts(run: Path) -> dict[str, list[Part]]:
     """The parts of each table in order."""
     parts: dict[str, list[Part]] = {}
     for table in ROW_TYPES:
-        found = ((_NAME.fullmatch(path.name), path) for path in (run / table).glob("part-*.parquet"))
-        parts[table] = sorted(Part(int(m[1]), int(m[2]), path) for m, path in found if m)
+        found = ((_NAME.fullmatch(name), run / table / name) for name in names_in(run / table))
+        parts[table] = [Part(int(m[1]), int(m[2]), path) for m, path in found if m]
     return parts
 
 
@@ -61,7 +61,7 @@ def seal(run: Path, segment: Segment) -> None:
         parts: dict[str, SealedPart] = {}
         for table, rows in rows_by_table(segment).items():
             path = run / table / f"part-{first:012d}-{last:012d}.parquet"
-            parts[table] = _write(path, to_arrow(table, rows))
+            parts[table] = write_part(path, to_arrow(table, rows))
         write_seal(run, Seal(first=first, last=last, parts=parts))
     try:
         segment.path.unlink(missing_ok=True)
@@ -92,7 +92,8 @@ def read_part(table: str, part: Part, columns: Sequence[str] | None = None) -> p
     try:
         with pq.ParquetFile(part.path, page_checksum_verification=True) as file:
             check_version(file.schema_arrow, str(part.path))
-            return file.read(columns=None if columns is None else list(columns))
+            wanted = None if columns is None else list(columns)
+            return file.read(columns=wanted, use_threads=False)
     except (pa.ArrowInvalid, pa.ArrowIOError) as error:
         raise CorruptArchiveError(f"cannot be read as part of {table} ({error})", path=part.path) from error
 
@@ -105,7 +106,8 @@ def part_version(part: Part) -> str:
         raise CorruptArchiveError(f"not a whole Parquet file ({error})", path=part.path) from error
 
 
-def _write(path: Path, table: pa.Table) -> SealedPart:
+def write_part(path: Path, table: pa.Table) -> SealedPart:
+    """Write a Parquet file, durable when this returns, and give what a seal says of it."""
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         return sealed_part(temporary, table.num_rows)

@@ -18,7 +18,7 @@ from .errors import NotWritableError
 from .gitstore import GitStore
 from .info import RunInfo, read_info
 from .lineage import Lineage
-from .records import Agent, AgentId, Entry, Outcome, Row, Split
+from .records import Agent, AgentId, Decision, Entry, Outcome, Row, Split
 from .schema import from_arrow
 from .snapshot import Snapshot
 
@@ -90,6 +90,14 @@ class RunReader:
     @cached_property
     def changes(self) -> pa.Table:
         return self._snapshot.table("changes")
+
+    def columns(self, table: str, *names: str) -> pa.Table:
+        """These columns of a table, without reading the others; rows in the order of their entries."""
+        return self._snapshot.table(table, names)
+
+    def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:
+        """The decisions with these numbers, in order, without reading the others."""
+        return self._snapshot.decisions_at(numbers)
 
     @cached_property
     def lineage(self) -> Lineage:

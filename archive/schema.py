@@ -197,15 +197,17 @@ def to_arrow(table: str, rows: Sequence[PlainRow]) -> pa.Table:
 
 def aligned(table: str, data: pa.Table, names: Sequence[str]) -> pa.Table:
     """`data` with the columns `names` of `table`; those that an older release did not write have their default."""
-    fields = [SCHEMAS[table].field(name) for name in names]
+    schema = pa.schema([SCHEMAS[table].field(name) for name in names], SCHEMAS[table].metadata)
+    if data.column_names == list(names) and data.schema.types == schema.types:
+        return pa.Table.from_arrays(data.columns, schema=schema)
     missing = [DEFAULTS[table]] * data.num_rows
     columns = [
         data.column(field.name).cast(field.type)
         if field.name in data.column_names
         else _to_column(table, field, missing)
-        for field in fields
+        for field in schema
     ]
-    return pa.Table.from_arrays(columns, schema=pa.schema(fields, SCHEMAS[table].metadata))
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def from_arrow(table: str, data: pa.Table) -> list[Row]:

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .codec import PlainRow, decode
+from .disk import names_in
 from .errors import CorruptArchiveError
-from .log import Segment, read_segments, segment_paths
-from .parquet import count_rows, list_parts, part_version, read_part, rows_by_table
-from .records import ROW_TYPES, Entry, Row
+from .log import Segment, read_segments
+from .parquet import Part, count_rows, list_parts, part_version, read_part, rows_by_table
+from .records import ROW_TYPES, Decision, Entry, Row
 from .schema import SCHEMAS, aligned, from_arrow, to_arrow
 from .seals import Seal, read_seal, seal_paths
 
 _LOOKS = 100
+_READERS = 3
 
 
 class Snapshot:
@@ -66,11 +70,25 @@ class Snapshot:
                 yield Entry(seq, tuple(decode(table, row) for table, rows in tables.items() for row in rows))
 
     def table(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """All rows of a table: parts and what is not sealed yet, as one."""
+        """All rows of a table in the order of their entries: parts and what is not sealed yet, as one."""
         names = SCHEMAS[table].names if columns is None else list(columns)
-        pieces = [aligned(table, read_part(table, part, columns), names) for part in self.parts[table]]
+        with ThreadPoolExecutor(_READERS) as readers:
+            shares = readers.map(lambda parts: _read(table, parts, names), _shares(self.parts[table]))
+            pieces = [piece for share in shares for piece in share]
         tail = aligned(table, to_arrow(table, self._tail_rows(table)), names)
         return pa.concat_tables([*pieces, tail]).unify_dictionaries()
+
+    def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:
+        """The decisions with these numbers, in order; only the parts that hold them are read."""
+        wanted = pa.array(numbers, pa.int64())
+        found: list[Row] = []
+        for part in self.parts["decisions"]:
+            if any(part.first <= number <= part.last for number in numbers):
+                data = read_part("decisions", part)
+                found += from_arrow("decisions", data.filter(pc.is_in(data["seq"], wanted)))
+        chosen = frozenset(numbers)
+        found += [decode("decisions", row) for row in self._tail_rows("decisions") if row["seq"] in chosen]
+        return [row for row in found if isinstance(row, Decision)]
 
     def rows_before(self, segment: Segment) -> dict[str, int]:
         """How many rows of each table are in entries before `segment`."""
@@ -135,6 +153,16 @@ class Snapshot:
         return counted
 
 
+def _shares(parts: Sequence[Part]) -> list[Sequence[Part]]:
+    """The parts in as many runs of neighbours as there are readers."""
+    size = max(1, -(-len(parts) // _READERS))
+    return [parts[at : at + size] for at in range(0, len(parts), size)]
+
+
+def _read(table: str, parts: Sequence[Part], names: Sequence[str]) -> list[pa.Table]:
+    return [aligned(table, read_part(table, part, names), names) for part in parts]
+
+
 def part_of(run: Path, table: str, seal: Seal) -> Path:
     """The part of a sealed table; raises unless it is there and as large as its seal says."""
     path = run / table / f"part-{seal.first:012d}-{seal.last:012d}.parquet"
@@ -163,5 +191,5 @@ def _read_log(run: Path) -> list[Segment]:
     raise CorruptArchiveError(f"the directory changed during each of {_LOOKS} looks", path=run)
 
 
-def _names(run: Path) -> tuple[object, ...]:
-    return segment_paths(run / "log"), seal_paths(run), list_parts(run)
+def _names(run: Path) -> list[list[str]]:
+    return [names_in(run / name) for name in ("log", *ROW_TYPES)]
