@@ -1,8 +1,10 @@
-"""The archive: durable appends, beside SQLite and Delta Lake in the same directory.
+"""The archive: durable appends, beside SQLite and Delta Lake in the same directory; opening a large run.
 
 A result is an evaluation on a real task with its three model calls, about 2 KiB of JSON. `alone` waits for the disk for
 one result, `64 queued` once for 64. The *floor* writes the same number of bytes to a file and waits for the disk.
 All four take turns; a ratio is taken turn by turn. Delta Lake never waits for the disk.
+
+The *large run* is made from columns. It is opened and folded into `dgm.tree.Tree` in a process of its own, so often.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.measure.opening import measure_opening
 from scripts.measure.report import Figure, Report, Target, machine
 from scripts.measure.stats import estimate
 from scripts.measure.stores import Bare, DeltaLake, OurArchive, Sqlite
@@ -28,6 +31,9 @@ BYTES = 2048
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--directory", type=Path, help="where to write; a temporary one by default")
     parser.add_argument("--alone", type=int, default=300, help="turns of one result (300)")
+    parser.add_argument("--agents", type=int, default=10_000, help="of the large run (10000)")
+    parser.add_argument("--evaluations", type=int, default=1_000_000, help="of the large run (1000000)")
+    parser.add_argument("--opens", type=int, default=9, help="how often it is opened (9); 0 leaves it out")
     parser.add_argument("--queued", type=int, default=40, help=f"turns of {QUEUED} results (40)")
 
 
@@ -38,8 +44,14 @@ def measure(options: argparse.Namespace) -> Report:
             *_appends(Path(scratch) / "alone", "alone", options.alone, 1),
             *_appends(Path(scratch) / "queued", f"{QUEUED} queued", options.queued, QUEUED),
         ]
-    targets: list[Target] = []
-    settings = {"alone": options.alone, "queued": options.queued}
+        targets: list[Target] = []
+        if options.opens:
+            opened, targets = measure_opening(
+                Path(scratch), agents=options.agents, evaluations=options.evaluations, times=options.opens
+            )
+            figures += opened
+    names = ("alone", "queued", "agents", "evaluations", "opens")
+    settings = {name: getattr(options, name) for name in names}
     return Report(
         subject="archive", machine=machine(), settings=settings, load_before=before, load_after=os.getloadavg(),
         figures=tuple(figures), targets=tuple(targets),

@@ -48,13 +48,17 @@ def test_the_sandbox_is_measured_and_leaves_nothing(engine: Engine) -> None:
 
 
 def test_the_archive_is_measured_beside_others(tmp_path: Path) -> None:
-    done = perf("archive", "--alone", "3", "--queued", "2", "--directory", str(tmp_path), "--json")
+    small = ("--agents", "40", "--evaluations", "9000", "--opens", "2")
+    done = perf("archive", "--alone", "3", "--queued", "2", "--directory", str(tmp_path), *small, "--json")
     assert done.returncode in (0, 1), done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     figures = {one["name"]: one for one in report["figures"]}
     stores = ("archive", "SQLite", "Delta Lake", "floor")
     assert {f"append, {how}: {store}" for how in ("alone", "64 queued") for store in stores} <= set(figures)
     assert figures["append, 64 queued: archive : SQLite"]["n"] == 2
+    assert figures["open, view ready"]["n"] == 2
+    assert 100 < figures["sealed, one model call each"]["median"] < 5000
+    assert [one["bound"] for one in report["targets"]] == [1.0, 700.0]
     assert list(tmp_path.iterdir()) == []
 
 
