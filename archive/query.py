@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -14,11 +15,11 @@ import pyarrow.compute as pc
 from scipy.special import betaincinv
 
 from .blobs import Blobs
-from .errors import NotWritableError
+from .errors import MissingPackageError, NotWritableError
 from .gitstore import GitStore
 from .info import RunInfo, read_info
 from .lineage import Lineage
-from .records import Agent, AgentId, Decision, Entry, Outcome, Row, Split
+from .records import ROW_TYPES, Agent, AgentId, Decision, Entry, Outcome, Row, Split
 from .schema import from_arrow
 from .snapshot import Snapshot
 
@@ -98,6 +99,24 @@ class RunReader:
     def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:
         """The decisions with these numbers, in order, without reading the others."""
         return self._snapshot.decisions_at(numbers)
+
+    def sql(self, query: str) -> pa.Table:
+        """What DuckDB answers to `query` over the six tables. Needs the `duckdb` package; nothing is downloaded, and a
+        query reaches no file."""
+        try:
+            import duckdb  # here, because it is an optional package
+        except ImportError as error:
+            raise MissingPackageError("queries in SQL need the package duckdb; install dgm[sql]") from error
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        with duckdb.connect(":memory:", config=settings) as connection:
+            connection.execute("SET enable_external_access = false")
+            for table in ROW_TYPES:
+                if re.search(rf"\b{table}\b", query, re.IGNORECASE):
+                    connection.register(table, getattr(self, table))
+            return connection.sql(query).to_arrow_table()
 
     @cached_property
     def lineage(self) -> Lineage:

@@ -25,7 +25,7 @@ from .schema import SCHEMAS, aligned, from_arrow, to_arrow
 from .seals import Seal, read_seal, seal_paths
 
 _LOOKS = 100
-_READERS = 3
+_READERS = 2
 
 
 class Snapshot:

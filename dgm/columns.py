@@ -20,10 +20,11 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class Agents:
-    """`parents` are indices, -1 for a seed; shape (agents,)."""
+    """`parents` are indices, -1 for a seed, `seq` the entries that made them; shape (agents,)."""
 
     ids: list[AgentId]
     parents: Ints
+    seq: Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +39,14 @@ class Decisions:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """Of each result in order: its decision, whether it is evidence, whether it was resolved and is a re-grade."""
+    """Of each result in order: the entry, its decision, whom and what that was about (indices), whether it is a search
+    evaluation, whether it is evidence, whether it was resolved and is a re-grade."""
 
+    seq: Ints
     decision: Ints
+    agent: Ints
+    task: Ints
+    searches: Flags
     counted: Flags
     resolved: Flags
     regrade: Flags
@@ -49,37 +55,64 @@ class Results:
 
 
 def agents_of(run: RunReader) -> Agents:
-    data = run.columns("agents", "id", "parent")
+    data = run.columns("agents", "id", "parent", "seq")
     ids = data["id"].combine_chunks()
-    return Agents(ids=ids.to_pylist(), parents=_places(data["parent"], ids))
+    return Agents(ids=ids.to_pylist(), parents=_places(data["parent"], ids), seq=_ints(data["seq"]))
 
 
-def decisions_of(run: RunReader, agents: Agents, tasks: tuple[TaskId, ...]) -> Decisions:
-    data = run.columns("decisions", "seq", "kind", "agent", "task", "split")
-    seq = _ints(data["seq"])
-    agent, task = np.full(run.next_seq, -1), np.full(run.next_seq, -1)
-    expands, searches = np.zeros(run.next_seq, dtype=np.bool_), np.zeros(run.next_seq, dtype=np.bool_)
-    agent[seq] = _places(data["agent"], pa.array(agents.ids, pa.string()))
-    task[seq] = _places(data["task"], pa.array(tasks, pa.string()))
-    expands[seq] = _is(data["kind"], DecisionKind.EXPAND)
-    searches[seq] = _is(data["split"], Split.SEARCH)
+def expansions_of(run: RunReader, agents: Agents) -> Results:
+    data = run.columns("expansions", "seq", "decision", "parent", "outcome", "cost_microusd", "calls")
+    nothing, none = np.full(data.num_rows, -1), np.zeros(data.num_rows, dtype=np.bool_)
+    agent = _places(data["parent"], pa.array(agents.ids, pa.string()))
+    return _results(data, agent=agent, task=nothing, searches=none, regrade=none)
+
+
+def evaluations_of(run: RunReader, agents: Agents, tasks: tuple[TaskId, ...]) -> Results:
+    names = ("seq", "decision", "agent", "task", "split", "outcome", "cost_microusd", "calls", "replaces")
+    data = run.columns("evaluations", *names)
+    return _results(
+        data,
+        agent=_places(data["agent"], pa.array(agents.ids, pa.string())),
+        task=_places(data["task"], pa.array(tasks, pa.string())),
+        searches=_is(data["split"], Split.SEARCH),
+        regrade=_flags(data["replaces"].is_valid()),
+    )
+
+
+def decisions_of(
+    run: RunReader, agents: Agents, tasks: tuple[TaskId, ...], expansions: Results, evaluations: Results
+) -> Decisions:
+    """A result says what its decision was, so only the decisions without one are read."""
+    count = run.next_seq
+    agent, task = np.full(count, -1), np.full(count, -1)
+    expands, searches = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+    other = np.zeros(count, dtype=np.bool_)
+    other[agents.seq] = True
+    other[_ints(run.columns("changes", "seq")["seq"])] = True
+    for results in (expansions, evaluations):
+        other[results.seq] = True
+        agent[results.decision] = results.agent
+        task[results.decision] = results.task
+        searches[results.decision] = results.searches
+    expands[expansions.decision] = True
+    left = np.flatnonzero(~other & (agent < 0))
+    unanswered = run.decisions_at(left.tolist())
+    index, place = {id: i for i, id in enumerate(agents.ids)}, {id: i for i, id in enumerate(tasks)}
+    for row in unanswered:
+        agent[row.seq] = index[row.agent]
+        task[row.seq] = -1 if row.task is None else place.get(row.task, -1)
+        expands[row.seq] = row.kind is DecisionKind.EXPAND
+        searches[row.seq] = row.split is Split.SEARCH
     return Decisions(agent=agent, task=task, expands=expands, searches=searches)
 
 
-def expansions_of(run: RunReader) -> Results:
-    return _results(run.columns("expansions", "decision", "outcome", "cost_microusd", "calls"), None)
-
-
-def evaluations_of(run: RunReader) -> Results:
-    data = run.columns("evaluations", "decision", "outcome", "cost_microusd", "calls", "replaces")
-    return _results(data, data["replaces"])
-
-
-def _results(data: pa.Table, replaces: pa.ChunkedArray | None) -> Results:
-    count = data.num_rows
-    regrade = np.zeros(count, dtype=np.bool_) if replaces is None else _flags(replaces.is_valid())
+def _results(data: pa.Table, *, agent: Ints, task: Ints, searches: Flags, regrade: Flags) -> Results:
     return Results(
+        seq=_ints(data["seq"]),
         decision=_ints(data["decision"]),
+        agent=agent,
+        task=task,
+        searches=searches,
         counted=~_is(data["outcome"], Outcome.VOID),
         resolved=_is(data["outcome"], Outcome.RESOLVED),
         regrade=regrade,

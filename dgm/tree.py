@@ -185,8 +185,8 @@ class Tree:
         if self.ids:
             raise ValueError("a tree that has seen rows cannot fold a whole run in")
         agents = agents_of(run)
-        decisions = decisions_of(run, agents, self.tasks)
-        expansions, evaluations = expansions_of(run), evaluations_of(run)
+        expansions, evaluations = expansions_of(run, agents), evaluations_of(run, agents, self.tasks)
+        decisions = decisions_of(run, agents, self.tasks, expansions, evaluations)
         self.cost_microusd = expansions.cost_microusd + evaluations.cost_microusd
         self.calls = expansions.calls + evaluations.calls
         self._fold_agents(agents)

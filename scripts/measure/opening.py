@@ -18,7 +18,7 @@ from scripts.measure.stats import figure
 SECONDS, MIB = 1.0, 700.0
 
 OPENING = """
-import json, resource, sys, time
+import json, sys, time
 from archive import Split, open_run
 from dgm.tree import Tree
 started, cpu = time.perf_counter(), time.process_time()
@@ -26,7 +26,8 @@ run = open_run(sys.argv[1])
 tree = Tree(run.info.splits[Split.SEARCH])
 tree.fold(run)
 seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-print(json.dumps([seconds, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+most = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps([seconds, cpu, int(most.split()[1]) / 1024]))
 """
 """In a process of its own, after its imports: seconds, seconds of CPU, MiB at most with the imports."""
 

@@ -113,3 +113,21 @@ def test_code_and_blobs_are_at_hand(tmp_path: Path) -> None:
     with open_run(tmp_path / "run") as reader:
         assert reader.code.files(seed) == {"a": b"b"}
         assert reader.blobs.get(digest) == b"transcript"
+
+
+def test_sql_over_the_tables_of_a_run_that_is_written(tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    with create_run(tmp_path / "run", RunInfo(id="run", seed=1), segment_lines=5) as run:
+        for rows in a_search(12):
+            run.append(*rows)
+        with open_run(run.path) as reader:
+            found = reader.sql(
+                "SELECT outcome, count(*) AS n, sum(calls.cost_microusd) AS cost FROM evaluations "
+                "JOIN calls ON calls.rollout = evaluations.id GROUP BY outcome ORDER BY outcome"
+            )
+            assert sum(found["n"].to_pylist()) == reader.calls.num_rows
+            assert sum(map(int, found["cost"].to_pylist())) == sum(reader.calls["cost_microusd"].to_pylist())
+            with pytest.raises(duckdb.Error):
+                reader.sql(f"SELECT * FROM read_csv('{run.path}/run.json')")
+            with pytest.raises(duckdb.Error):
+                reader.sql("INSTALL httpfs")
