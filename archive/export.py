@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import RunExistsError, UnknownAgentError, write_failed
 from .query import RunReader
-from .records import Agent, AgentId, Evaluation, Expansion, Split
+from .records import Agent, AgentId, Evaluation, Expansion
 from .trees import check_path
 
 _README = """\
@@ -74,18 +73,14 @@ def _files(run: RunReader, id: AgentId) -> dict[str, bytes]:
     files["lineage.json"] = json.dumps(
         [_step(agent, expansions.get(agent.id)) for agent in line], indent=1
     ).encode()
-    counted = [
-        row
-        for row in evaluations
-        if row.split is Split.SEARCH and row.outcome.counted and row.replaces is None
-    ]
-    outcomes = Counter(str(row.outcome) for row in counted)
+    board = run.leaderboard().to_pylist()
+    score = next(row for row in board if row["agent"] == id)
     text = _README.format(
         id=id,
         run=run.info.id,
         depth=line[-1].depth,
-        resolved=outcomes["resolved"],
-        evaluations=len(counted),
+        resolved=score["resolved"],
+        evaluations=score["resolved"] + score["unresolved"],
     )
     return files | {"README.md": text.encode()}
 

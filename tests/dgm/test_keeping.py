@@ -115,7 +115,11 @@ def test_an_exported_agent_is_its_tree_its_lineage_and_its_transcripts(
     lineage = json.loads((tmp_path / "out" / "lineage.json").read_text())
     assert [step["agent"] for step in lineage] == line
     assert [step["depth"] for step in lineage] == list(range(len(line)))
-    assert id in (tmp_path / "out" / "README.md").read_text()
+    with open_run(driver.path) as run:
+        score = next(row for row in run.leaderboard().to_pylist() if row["agent"] == id)
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert id in text
+    assert f"{score['resolved']} of {score['resolved'] + score['unresolved']} evaluations" in text
 
 
 def test_an_export_goes_to_a_directory_of_its_own(driver: Driver, tmp_path: Path) -> None:
