@@ -44,6 +44,7 @@ dgm diff RUN AGENT [OTHER]   what changed from OTHER (by default its parent) to 
 dgm regrade RUN [ID ...]     grade stored answers again, without a model: all, or these, --agent, --task, --changed
 dgm replay RUN               every decision made again from the rows before it; 1 if one comes out otherwise
 {keeping.USAGE}
+dgm simulate [OVERRIDE ...]  policies in made-up worlds: -m policy=huxley,darwin world=A,B seeds=200; `--help` lists all
 dgm doctor                   what this machine offers
 dgm benchmark check WHAT     reference and stub of every task through sandbox and grader; katas or path=FOLDER
 dgm images build             the images of sandbox=docker, once per engine [--base-image NAME]
@@ -65,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: something did not hold; 2: wrong input; 130: stopped by the operator."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(given[1:]) if given[:1] == ["run"] else _command(given)
+        composed = {"run": _run, "simulate": _simulate}.get(given[0] if given else "")
+        return composed(given[1:]) if composed else _command(given)
     except (
         SystemExit
     ) as error:  # argparse and Hydra end like this: after --help, or with a message of their own
@@ -102,6 +104,12 @@ def _run(arguments: Sequence[str]) -> int:
             return _told(error)
 
     return compose_and_run(arguments, one)
+
+
+def _simulate(arguments: Sequence[str]) -> int:
+    from dgm import simulating  # here, because it composes policies with Hydra
+
+    return simulating.simulate(arguments, _say)
 
 
 def _told(error: BaseException) -> int:

@@ -29,16 +29,21 @@ from dgm.schemas import (
     GreedyConfig,
     HuxleyConfig,
     HyperConfig,
+    InheritedConfig,
     KatasConfig,
     LocalConfig,
     OpenAIConfig,
+    PlateausConfig,
     PolyglotConfig,
+    RaschConfig,
     RayConfig,
     RehearsalConfig,
     ReplayConfig,
     RunConfig,
     SicaConfig,
+    SimulateConfig,
     SingleFailureConfig,
+    SparseConfig,
     UniformConfig,
 )
 
@@ -63,6 +68,7 @@ def register() -> None:
     """Make the dataclasses known to Hydra as schemas of the groups; YAML files refer to them by name."""
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
+    store.store(name="simulate_schema", node=SimulateConfig)
     for group, name, node in (
         ("policy", "huxley_schema", HuxleyConfig),
         ("policy", "uniform_schema", UniformConfig),
@@ -79,6 +85,10 @@ def register() -> None:
         ("llm", "replay_schema", ReplayConfig),
         ("workers", "ray_schema", RayConfig),
         ("workers", "local_schema", LocalConfig),
+        ("world", "rasch_schema", RaschConfig),
+        ("world", "inherited_schema", InheritedConfig),
+        ("world", "sparse_schema", SparseConfig),
+        ("world", "plateaus_schema", PlateausConfig),
     ):
         store.store(group=group, name=name, node=node)
 
@@ -143,8 +153,10 @@ def build(config: Plain, group: str, **arguments: object) -> Any:
         raise ConfigError(f"{group}: {_clear(error.__cause__ or error)}") from error
 
 
-def compose_and_run(arguments: Sequence[str], task: Callable[[Plain], int]) -> int:
-    """Let Hydra compose the configuration from `arguments` and call `task` with it, once per job of a multirun.
+def compose_and_run(
+    arguments: Sequence[str], task: Callable[[Plain], int], command: str = "run", name: str = "config"
+) -> int:
+    """Let Hydra compose the configuration `name` from `arguments` and call `task` with it, once per job of a multirun.
 
     Gives the largest status that a task gave; a task that gives `STOPPED` ends the multirun. Hydra's own flags
     (`--cfg job`, `-m`, `--config-dir`, ...) work. Raises ConfigError for what cannot be composed.
@@ -166,9 +178,9 @@ def compose_and_run(arguments: Sequence[str], task: Callable[[Plain], int]) -> i
         if statuses[-1] == STOPPED:
             raise SystemExit(STOPPED)
 
-    with _hydra_arguments(arguments):
+    with _hydra_arguments(command, arguments):
         try:
-            hydra.main(version_base="1.3", config_path="pkg://configs", config_name="config")(job)()
+            hydra.main(version_base="1.3", config_path="pkg://configs", config_name=name)(job)()
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(_clear(error)) from error
         except (
@@ -184,7 +196,7 @@ def compose_and_run(arguments: Sequence[str], task: Callable[[Plain], int]) -> i
 
 
 @contextmanager
-def _hydra_arguments(arguments: Sequence[str]) -> Iterator[None]:
+def _hydra_arguments(command: str, arguments: Sequence[str]) -> Iterator[None]:
     """Hydra reads the command line itself, and raises its errors instead of telling them only with HYDRA_FULL_ERROR.
 
     What a multirun writes for itself goes to a directory that is thrown away: the configuration of every run stands in
@@ -193,7 +205,7 @@ def _hydra_arguments(arguments: Sequence[str]) -> Iterator[None]:
     argv, full_error = sys.argv, os.environ.get(_FULL_ERROR)
     with tempfile.TemporaryDirectory(prefix="dgm-") as scratch:
         OmegaConf.register_new_resolver(SCRATCH, lambda: scratch, replace=True)
-        sys.argv = ["dgm run", *arguments]
+        sys.argv = [f"dgm {command}", *arguments]
         os.environ[_FULL_ERROR] = "1"
         try:
             yield

@@ -34,6 +34,7 @@ class PolicyError(DriverError):
 class Bounds:
     """What bounds a search. `evaluations` and `expansions` count non-void ones on the search split.
 
+    With an `expansion_cost` an expansion uses up so many of the `evaluations`, whatever comes of it.
     `test_repeats` is how often the winner and the seed meet each test task at the end. `latest` is the control
     without an archive (see `dgm.policies.View`).
     """
@@ -42,6 +43,7 @@ class Bounds:
     evaluations: int
     expansions: int
     test_repeats: int = 2
+    expansion_cost: float = 0.0
     latest: bool = False
 
 
@@ -89,6 +91,7 @@ class Decider(Generic[Belief]):
             evaluations_started=self.tree.evaluations_started,
             expansions_budget=bounds.expansions,
             expansions_started=self.tree.expansions_started,
+            expansion_cost=bounds.expansion_cost,
             latest=bounds.latest,
         )
         action = self._policy.decide(

@@ -226,3 +226,82 @@ class RunConfig:
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     workers: Any = MISSING
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+
+
+@dataclass
+class RaschConfig:
+    """A random walk of ability; see `dgm.simulate.worlds`."""
+
+    _target_: str = "dgm.simulate.Rasch"
+    name: str = "walk"
+    tasks: int = 60
+    difficulty_sd: float = 2.0
+    discrimination_sd: float = 0.3
+    root: list[float] = field(default_factory=lambda: [0.25, 0.40])
+    no_child: float = 0.10
+    broken: float = 0.05
+    no_op: float = 0.10
+    drift: float = -0.12
+    sd: float = 0.35
+    task_sd: float = 0.0
+    student: float = 0.0
+
+
+@dataclass
+class InheritedConfig(RaschConfig):
+    _target_: str = "dgm.simulate.Inherited"
+    name: str = "A"
+    broken: float = 0.10
+    drift: float = -0.22
+    sd: float = 0.28
+    keeps: float = 0.95
+    trait_sd: float = 0.16
+
+
+@dataclass
+class SparseConfig(RaschConfig):
+    _target_: str = "dgm.simulate.Sparse"
+    name: str = "C"
+    broken: float = 0.30
+    no_op: float = 0.25
+    win: float = 0.07
+    harm: float = 0.30
+    win_step: list[float] = field(default_factory=lambda: [0.7, 0.3])
+    harm_step: list[float] = field(default_factory=lambda: [-0.8, 0.5])
+    sd: float = 0.1
+
+
+@dataclass
+class PlateausConfig(RaschConfig):
+    _target_: str = "dgm.simulate.Plateaus"
+    name: str = "D"
+    drift: float = -0.05
+    sd: float = 0.42
+    room: float = 0.9
+    raised: float = 0.08
+    raise_by: float = 0.6
+
+
+@dataclass
+class SettingConfig:
+    """What a simulated search may spend and how its jobs go; costs and times in mean evaluations."""
+
+    _target_: str = "dgm.simulate.Setting"
+    total: int = 800
+    expansion_cost: float = 3.0
+    workers: int = 1
+    late: int = 0
+    expansion_time: float = 3.0
+    spread: float = 0.5
+
+
+@dataclass
+class SimulateConfig:
+    """`seeds` searches from `first_seed` on, in `processes` processes (0: one per core)."""
+
+    policy: Any = MISSING
+    world: Any = MISSING
+    budget: SettingConfig = field(default_factory=SettingConfig)
+    seeds: int = 200
+    first_seed: int = 1000
+    processes: int = 0

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "dgm.jobs": {"archive", "sandbox", "dgm.benchmarks", "dgm.llm", "dgm.gates", "dgm.operators"},
     "dgm.workers": {"archive", "sandbox", "dgm.jobs", "dgm.llm"},
     "dgm.deciding": {"archive", "dgm.policies", "dgm.streams", "dgm.tree"},
+    "dgm.simulate": {"archive", "dgm.deciding", "dgm.policies", "dgm.tree"},
     "dgm.search": {"archive", "dgm.deciding", "dgm.jobs", "dgm.tree", "dgm.workers"},
     "dgm.planning": {
         "archive",
@@ -51,6 +52,7 @@ MAY_IMPORT = {
 """Room -> what it may import of ours."""
 
 TOP = {
+    "dgm.simulating",
     "dgm.cli",
     "dgm.keeping",
     "dgm.launch",

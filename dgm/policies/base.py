@@ -60,7 +60,23 @@ class View:
     evaluations_started: int
     expansions_budget: int
     expansions_started: int
+    expansion_cost: float = 0.0
     latest: bool = False
+
+    @property
+    def spent(self) -> float:
+        """What is started, in evaluations: `expansion_cost` is what an expansion counts for."""
+        return self.evaluations_started + self.expansion_cost * self.expansions_started
+
+    @property
+    def left(self) -> float:
+        """What is left of the budget, in evaluations; never below 0."""
+        return max(0.0, self.evaluations_budget - self.spent)
+
+    @property
+    def may_expand(self) -> bool:
+        """Whether the budget has room for one more expansion."""
+        return self.expansions_started < self.expansions_budget and self.left >= self.expansion_cost
 
 
 Belief = TypeVar("Belief")

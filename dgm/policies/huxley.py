@@ -43,8 +43,7 @@ class Huxley:
     def decide(self, belief: None, view: View, generator: Generator) -> Action:
         now = schedule(view, self.alpha)
         tree = view.tree
-        budget = view.evaluations_budget
-        tau = budget / max(1, budget - view.evaluations_started)
+        tau = view.evaluations_budget / max(1.0, view.left)
         saw = {**situation(view), "tau": tau}
         match now.step:
             case Step.EXPAND_SEED:

@@ -61,9 +61,9 @@ def schedule(view: View, alpha: float) -> Schedule:
     """
     parents, agents = expandable(view), evaluable(view)
     tree = view.tree
-    spent = view.evaluations_started >= view.evaluations_budget
+    spent = view.left < 1
     at_start = not tree.used.any()
-    may_expand = view.expansions_started < view.expansions_budget and len(parents) > 0
+    may_expand = view.may_expand and len(parents) > 0
     if spent or len(tree) == 0:
         step = Step.WAIT
     elif at_start and may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots):

@@ -99,7 +99,7 @@ def flow(view: View, stages: Stages, eligible: NDArray[np.bool_], generation: in
     together and nothing new begins before their children are complete; with 0 every free slot expands.
     """
     tree = view.tree
-    if not len(tree) or view.evaluations_started >= view.evaluations_budget:
+    if not len(tree) or view.left < 1:
         return Now()
     targets = stages.targets(tree)
     due = np.flatnonzero(tree.used < targets)
@@ -108,7 +108,7 @@ def flow(view: View, stages: Stages, eligible: NDArray[np.bool_], generation: in
     parents = np.flatnonzero(awake if awake.any() else complete & eligible)
     if view.latest:
         parents = parents[-1:]
-    may_expand = view.expansions_started < view.expansions_budget and len(parents) > 0
+    may_expand = view.may_expand and len(parents) > 0
     amid = generation > 0 and view.expansions_started % generation != 0
     if may_expand and amid:
         return Now(parents=parents)

@@ -45,11 +45,11 @@ def dgm(*arguments: str) -> Said:
     return Said(status, out.getvalue(), err.getvalue())
 
 
-def composed(*overrides: str) -> Plain:
-    """The configuration that `dgm run` makes of these overrides."""
+def composed(*overrides: str, name: str = "config") -> Plain:
+    """The configuration that `dgm run` makes of these overrides; with the name `simulate`, that of `dgm simulate`."""
     register()
     with initialize_config_module(config_module="configs", version_base="1.3"):
-        return plain(compose("config", overrides=list(overrides)))
+        return plain(compose(name, overrides=list(overrides)))
 
 
 def few_katas(folder: Path, names: Sequence[str]) -> Path:

@@ -1,0 +1,226 @@
+"""One search in a made-up world, by the same deciding code as a real run: rows in, decisions out.
+
+Time is counted in mean evaluations. Everything random is drawn from the seed by what it is for, so that two policies
+under one seed meet the same tasks, the same luck of each agent on each task and the same n-th change.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator, SeedSequence, default_rng
+
+from archive import (
+    Agent,
+    Decision,
+    DecisionKind,
+    Evaluation,
+    Expansion,
+    ExpansionOutcome,
+    Outcome,
+    Row,
+    Split,
+)
+from dgm.deciding import Bounds, Decider
+from dgm.policies import Policy
+from dgm.simulate.worlds import Floats, Made, World
+from dgm.tree import Tree
+
+THEN = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Noise(IntEnum):
+    """What a stream of a simulated search is for."""
+
+    INSTANCE = 10
+    LUCK = 11
+    CHANGE = 12
+    DURATION = 13
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a simulated search may spend, and how its jobs go.
+
+    `total` and `expansion_cost` are in evaluations; an expansion costs as much when it comes to nothing. `workers` run
+    jobs side by side; an evaluation takes about 1 and an expansion about `expansion_time`, lognormal with sigma
+    `spread`. With `late` the result of a job comes so many decisions later instead, and nothing is timed.
+    """
+
+    total: int = 800
+    expansion_cost: float = 3.0
+    workers: int = 1
+    late: int = 0
+    expansion_time: float = 3.0
+    spread: float = 0.5
+
+    def __post_init__(self) -> None:
+        for key, least in (("total", 0), ("expansion_cost", 0), ("workers", 1), ("late", 0), ("spread", 0)):
+            if getattr(self, key) < least:
+                raise ValueError(f"budget.{key} must be at least {least}, got {getattr(self, key)}")
+        if self.expansion_time <= 0:
+            raise ValueError(f"budget.expansion_time must be above 0, got {self.expansion_time}")
+        if self.late and self.workers > 1:
+            raise ValueError("results are late (budget.late) or there are workers (budget.workers), not both")
+
+    @property
+    def slots(self) -> int:
+        return self.late + 1 if self.late else self.workers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """How a simulated search ended. Shares are of tasks, means over all of them.
+
+    `accuracy` is what the best-belief agent truly resolves on average, `seed_accuracy` what the seed does, `reachable`
+    what the best agent made does. `makespan` is the time of the last result.
+    """
+
+    accuracy: float
+    seed_accuracy: float
+    reachable: float
+    agents: int
+    evaluations: int
+    expansions: int
+    depth: int
+    makespan: float
+    busy: float
+
+
+class Simulation:
+    """One search: tasks and agents that nobody but this knows, and the rows that everybody sees."""
+
+    def __init__(self, policy: Policy[Any], world: World, seed: int, setting: Setting) -> None:
+        self._world, self._seed, self._setting = world, seed, setting
+        self._tasks, root = world.instance(self._stream(Noise.INSTANCE))
+        names = tuple(f"{world.name}/{n:03}" for n in range(len(self._tasks.difficulty)))
+        self._place = {name: n for n, name in enumerate(names)}
+        self._decider = Decider(policy=policy, tree=Tree(names), tests=(), operator="made-up")
+        self._tree = self._decider.tree
+        self._bounds = Bounds(
+            seed=seed,
+            evaluations=setting.total,
+            expansions=setting.total,
+            test_repeats=0,
+            expansion_cost=setting.expansion_cost,
+        )
+        self._made: dict[str, Made] = {}
+        self._odds: dict[str, Floats] = {}
+        self._luck: dict[str, Floats] = {}
+        self._expansions = self._evaluations = self._seq = 0
+        self._born(root, parent=None, depth=0)
+
+    def run(self) -> Found:
+        """Search until the budget is spent or the policy has nothing more to do."""
+        running: list[tuple[float, int, Decision]] = []
+        now = busy = last = 0.0
+        while True:
+            while len(running) < self._setting.slots and (decision := self._decided()) is not None:
+                takes = self._takes(decision)
+                busy += takes
+                heapq.heappush(running, (now + takes, decision.seq, decision))
+            if not running:
+                return self._found(last, busy)
+            now, _, decision = heapq.heappop(running)
+            last = now
+            self._finish(decision)
+
+    def _decided(self) -> Decision | None:
+        decision = self._decider.decide(self._seq, self._bounds, self._setting.slots)
+        if decision is not None:
+            self._tell(decision)
+        return decision
+
+    def _takes(self, decision: Decision) -> float:
+        if self._setting.late:
+            return float(self._setting.late + 1)
+        mean = self._setting.expansion_time if decision.kind is DecisionKind.EXPAND else 1.0
+        sigma = self._setting.spread
+        noise = self._stream(Noise.DURATION, decision.seq).standard_normal()
+        return float(mean * np.exp(sigma * noise - sigma**2 / 2))
+
+    def _finish(self, decision: Decision) -> None:
+        if decision.kind is DecisionKind.EXPAND:
+            self._expand(decision)
+        else:
+            self._evaluate(decision)
+
+    def _expand(self, decision: Decision) -> None:
+        change = self._stream(Noise.CHANGE, self._expansions)
+        self._expansions += 1
+        child = self._world.child(self._made[decision.agent], change)
+        seq = self._seq
+        born = None
+        if child is not None:
+            parent = self._tree.index(decision.agent)
+            born = self._agent(child, decision.agent, int(self._tree.depths[parent]) + 1)
+        row = Expansion(
+            id=f"{seq:032x}",
+            seq=seq,
+            decision=decision.seq,
+            attempt=1,
+            parent=decision.agent,
+            operator="made-up",
+            outcome=ExpansionOutcome.NO_CHANGE if born is None else ExpansionOutcome.CHILD,
+            child=None if born is None else born.id,
+            started=THEN,
+        )
+        self._tell(row, *([] if born is None else [born]))
+
+    def _evaluate(self, decision: Decision) -> None:
+        assert decision.task is not None
+        self._evaluations += 1
+        place = self._place[decision.task]
+        won = self._luck[decision.agent][place] < self._odds[decision.agent][place]
+        row = Evaluation(
+            id=f"{self._seq:032x}",
+            seq=self._seq,
+            decision=decision.seq,
+            attempt=1,
+            agent=decision.agent,
+            task=decision.task,
+            split=Split.SEARCH,
+            outcome=Outcome.RESOLVED if won else Outcome.UNRESOLVED,
+            score=float(won),
+            started=THEN,
+        )
+        self._tell(row)
+
+    def _born(self, made: Made, parent: str | None, depth: int) -> None:
+        self._tell(self._agent(made, parent, depth))
+
+    def _agent(self, made: Made, parent: str | None, depth: int) -> Agent:
+        number = len(self._made)
+        name = f"{number:040x}"
+        self._made[name] = made
+        self._odds[name] = self._tasks.odds(made)
+        self._luck[name] = self._stream(Noise.LUCK, number).random(len(self._place))
+        return Agent(id=name, seq=self._seq, parent=parent, depth=depth, tree=name)
+
+    def _tell(self, *rows: Row) -> None:
+        for row in rows:
+            self._decider.observe(row)
+        self._seq += 1
+
+    def _stream(self, noise: Noise, number: int = 0) -> Generator:
+        return default_rng(SeedSequence(self._seed, spawn_key=(noise, number)))
+
+    def _found(self, makespan: float, busy: float) -> Found:
+        truth = {name: float(odds.mean()) for name, odds in self._odds.items()}
+        slots = self._setting.slots
+        return Found(
+            accuracy=truth[self._tree.best()],
+            seed_accuracy=truth[self._tree.ids[0]],
+            reachable=max(truth.values()),
+            agents=len(truth),
+            evaluations=self._evaluations,
+            expansions=self._expansions,
+            depth=int(self._tree.depths.max()),
+            makespan=makespan,
+            busy=busy / (slots * makespan) if makespan else 0.0,
+        )

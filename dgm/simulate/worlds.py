@@ -1,0 +1,204 @@
+"""Made-up worlds in which policies are compared without models or sandboxes.
+
+A world draws an *instance*: tasks with difficulties, and a seed agent. An agent is its ability theta; it resolves task
+t with probability sigmoid(a_t (theta + delta_t - b_t)), a Rasch model with discrimination a_t, each independently. A
+child's ability is its parent's plus a step that the world draws. Abilities are in logits, probabilities are shares.
+
+Common to all: b_t ~ N(0, difficulty_sd^2), shifted so that the seed resolves a share drawn from `root`; ln a_t ~
+N(0, discrimination_sd^2); an expansion comes to nothing with probability `no_child`; a child is broken with probability
+`broken` (it resolves nothing, nor do its descendants), or else unchanged with probability `no_op`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """One made-up agent.
+
+    `ability` is theta, `trait` what the world lets children inherit besides, `ceiling` the ability that steps shrink
+    towards, `shift` delta_t of shape (tasks,).
+    """
+
+    ability: float
+    trait: float = 0.0
+    ceiling: float = np.inf
+    shift: Floats
+    broken: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tasks:
+    """Difficulties b_t and discriminations a_t; both of shape (tasks,)."""
+
+    difficulty: Floats
+    discrimination: Floats
+
+    def odds(self, agent: Made) -> Floats:
+        """The probability with which `agent` resolves each task; shape (tasks,)."""
+        if agent.broken:
+            return np.zeros_like(self.difficulty)
+        return sigmoid(self.discrimination * (agent.ability + agent.shift - self.difficulty))
+
+
+class World(Protocol):
+    """Draws instances and children. Stateless: everything random comes from the generator."""
+
+    @property
+    def name(self) -> str: ...
+
+    def instance(self, generator: Generator) -> tuple[Tasks, Made]:
+        """The tasks of one search, and its seed agent."""
+
+    def child(self, parent: Made, generator: Generator) -> Made | None:
+        """A child of `parent`; None when the expansion comes to nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rasch:
+    """What the worlds share; `step` is each one's own. With `drift` and `sd` alone it is a plain random walk."""
+
+    name: str = "walk"
+    tasks: int = 60
+    difficulty_sd: float = 2.0
+    discrimination_sd: float = 0.3
+    root: tuple[float, float] = (0.25, 0.40)
+    no_child: float = 0.10
+    broken: float = 0.05
+    no_op: float = 0.10
+    drift: float = -0.12
+    sd: float = 0.35
+    task_sd: float = 0.0
+    student: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.tasks < 1:
+            raise ValueError(f"world.tasks must be at least 1, got {self.tasks}")
+        low, high = self.root
+        if not 0 < low <= high < 1:
+            raise ValueError(
+                f"world.root must be two shares in (0, 1), the lower first, got {list(self.root)}"
+            )
+        for key in ("no_child", "broken", "no_op"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise ValueError(f"world.{key} must lie in [0, 1], got {getattr(self, key)}")
+
+    def instance(self, generator: Generator) -> tuple[Tasks, Made]:
+        difficulty = generator.normal(0.0, self.difficulty_sd, self.tasks)
+        discrimination = np.exp(generator.normal(0.0, self.discrimination_sd, self.tasks))
+        share = float(generator.uniform(*self.root))
+        shift = _shift(difficulty, discrimination, share)
+        tasks = Tasks(difficulty=difficulty + shift, discrimination=discrimination)
+        return tasks, self.seed_agent()
+
+    def seed_agent(self) -> Made:
+        return Made(ability=0.0, shift=np.zeros(self.tasks))
+
+    def child(self, parent: Made, generator: Generator) -> Made | None:
+        lost, fate = generator.random(2)
+        step = self.step(parent, generator)
+        shift = parent.shift
+        if self.task_sd:
+            shift = shift + generator.normal(0.0, self.task_sd, self.tasks)
+        if lost < self.no_child:
+            return None
+        if parent.broken or fate < self.broken:
+            return replace(parent, broken=True)
+        if fate < self.broken + self.no_op:
+            return parent
+        return replace(step, shift=shift)
+
+    def step(self, parent: Made, generator: Generator) -> Made:
+        """The parent changed as this world changes agents, but for what is common to all worlds."""
+        return replace(parent, ability=parent.ability + self.drift + self.sd * self.noise(generator))
+
+    def noise(self, generator: Generator) -> float:
+        """One standard normal draw, or of Student's t with `student` degrees of freedom."""
+        return float(generator.standard_t(self.student) if self.student else generator.standard_normal())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inherited(Rasch):
+    """A: agents differ in how good their children are; the trait fades by `keeps` and wanders by `trait_sd`."""
+
+    name: str = "A"
+    broken: float = 0.10
+    drift: float = -0.22
+    sd: float = 0.28
+    keeps: float = 0.95
+    trait_sd: float = 0.16
+
+    def step(self, parent: Made, generator: Generator) -> Made:
+        stepped = super().step(parent, generator)
+        trait = self.keeps * parent.trait + self.trait_sd * self.noise(generator)
+        return replace(stepped, ability=stepped.ability + parent.trait, trait=trait)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sparse(Rasch):
+    """C: few big wins, much harm, otherwise next to nothing."""
+
+    name: str = "C"
+    broken: float = 0.30
+    no_op: float = 0.25
+    win: float = 0.07
+    harm: float = 0.30
+    win_step: tuple[float, float] = (0.7, 0.3)
+    harm_step: tuple[float, float] = (-0.8, 0.5)
+    sd: float = 0.1
+
+    def step(self, parent: Made, generator: Generator) -> Made:
+        kind, noise = generator.random(), self.noise(generator)
+        mean, sd = 0.0, self.sd
+        if kind < self.win:
+            mean, sd = self.win_step
+        elif kind < self.win + self.harm:
+            mean, sd = self.harm_step
+        return replace(parent, ability=parent.ability + mean + sd * noise)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateaus(Rasch):
+    """D: gains shrink with the room left below a ceiling, which a few children raise."""
+
+    name: str = "D"
+    drift: float = -0.05
+    sd: float = 0.42
+    room: float = 0.9
+    raised: float = 0.08
+    raise_by: float = 0.6
+
+    def seed_agent(self) -> Made:
+        return replace(super().seed_agent(), ceiling=self.room)
+
+    def step(self, parent: Made, generator: Generator) -> Made:
+        raises, change = generator.random(), self.drift + self.sd * self.noise(generator)
+        if change > 0:
+            change *= max(0.0, (parent.ceiling - parent.ability) / self.room)
+        ceiling = parent.ceiling + (self.raise_by if raises < self.raised else 0.0)
+        return replace(parent, ability=parent.ability + change, ceiling=ceiling)
+
+
+def sigmoid(x: Floats) -> Floats:
+    return 1 / (1 + np.exp(-np.clip(x, -500, 500)))
+
+
+def _shift(difficulty: Floats, discrimination: Floats, share: float) -> float:
+    """How much harder the tasks must be for an agent of ability 0 to resolve `share` of them on average."""
+    low, high = -50.0, 50.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if float(sigmoid(-discrimination * (difficulty + middle)).mean()) > share:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2

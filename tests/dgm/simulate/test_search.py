@@ -1,0 +1,91 @@
+"""Simulated searches: the same deciding code, all-in costs, results that are late, workers side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dgm.policies import Darwin, Huxley, Policy, Sica, Uniform
+from dgm.simulate import Found, Rasch, Setting, Simulation, compared, summary
+
+POLICIES: list[Policy[Any]] = [Huxley(), Uniform(), Darwin(), Sica()]
+
+
+def found(policy: Policy[Any], seed: int = 0, **given: Any) -> Found:
+    return Simulation(policy, Rasch(), seed, Setting(**{"total": 150, **given})).run()
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+@pytest.mark.parametrize("given", [{}, {"workers": 7}, {"late": 5}], ids=str)
+def test_the_budget_is_spent_all_in_and_no_more(policy: Policy[Any], given: dict[str, Any]) -> None:
+    one = found(policy, **given)
+    cost = one.evaluations + 3 * one.expansions
+    assert 150 - 3 < cost <= 150
+    assert one.agents <= 1 + one.expansions
+    assert one == found(policy, **given)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+@pytest.mark.parametrize("total", [0, 1, 2])
+def test_next_to_nothing_to_spend_ends_cleanly(policy: Policy[Any], total: int) -> None:
+    one = found(policy, total=total)
+    assert one.evaluations + 3 * one.expansions <= total
+    assert one.accuracy == one.seed_accuracy
+
+
+def test_two_policies_meet_the_same_world() -> None:
+    assert {found(policy, seed=3).seed_accuracy for policy in POLICIES} == {found(Huxley(), 3).seed_accuracy}
+    assert found(Huxley(), seed=4).seed_accuracy != found(Huxley(), seed=3).seed_accuracy
+
+
+def test_workers_save_time_and_cost_knowledge() -> None:
+    alone, many = found(Huxley()), found(Huxley(), workers=10)
+    assert many.makespan < alone.makespan / 4
+    assert alone.busy == pytest.approx(1.0)
+    assert many.busy <= 1.0
+    depth = [
+        sum(found(Huxley(), seed, **given).depth for seed in range(8)) for given in ({}, {"workers": 30})
+    ]
+    assert depth[1] < depth[0]
+
+
+def test_without_spread_and_with_one_worker_time_is_what_was_spent() -> None:
+    one = found(Huxley(), spread=0.0)
+    assert one.makespan == pytest.approx(one.evaluations + 3 * one.expansions)
+
+
+def test_a_better_search_finds_better_agents() -> None:
+    """In a world where most changes help, an hour of search beats a minute."""
+    world = Rasch(drift=0.2, sd=0.3)
+    gains = [
+        [Simulation(Huxley(), world, seed, Setting(total=total)).run().accuracy for seed in range(6)]
+        for total in (20, 300)
+    ]
+    assert sum(gains[1]) > sum(gains[0]) + 6 * 0.1
+
+
+def test_a_summary_has_intervals_and_paired_differences() -> None:
+    one, other = [[found(policy, seed, total=60) for seed in range(6)] for policy in (Huxley(), Uniform())]
+    told = summary("huxley", "walk", one)
+    low, high = told.true_accuracy.interval
+    assert low < told.true_accuracy.mean < high
+    assert compared(one, one).mean == compared(one, one).half_width == 0
+    assert compared(one, other).mean == pytest.approx(
+        told.true_accuracy.mean - summary("uniform", "walk", other).true_accuracy.mean
+    )
+    with pytest.raises(ValueError, match="same seeds"):
+        compared(one, other[1:])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"workers": 0}, "budget.workers"),
+        ({"late": 2, "workers": 2}, "not both"),
+        ({"total": -1}, "budget.total"),
+    ],
+)
+def test_bad_settings_are_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Setting(**given)

@@ -1,0 +1,96 @@
+"""Made-up worlds draw what they say they draw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+
+from dgm.simulate import Inherited, Made, Plateaus, Rasch, Sparse, World
+
+WORLDS: list[World] = [
+    Inherited(),
+    Rasch(),
+    Sparse(),
+    Plateaus(),
+    Rasch(difficulty_sd=0.0),
+    Rasch(task_sd=0.6),
+]
+
+
+def children(world: World, count: int = 4000) -> list[Made | None]:
+    generator = default_rng(1)
+    _, root = world.instance(generator)
+    return [world.child(root, generator) for _ in range(count)]
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_the_seed_resolves_the_share_that_was_drawn(world: World) -> None:
+    shares = []
+    for seed in range(200):
+        tasks, root = world.instance(default_rng(seed))
+        odds = tasks.odds(root)
+        assert odds.shape == (60,)
+        assert ((odds > 0) & (odds < 1)).all()
+        shares.append(float(odds.mean()))
+    assert min(shares) >= 0.25 - 1e-6
+    assert max(shares) <= 0.40 + 1e-6
+    assert np.mean(shares) == pytest.approx(0.325, abs=0.012)
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_children_are_missing_broken_or_unchanged_as_often_as_it_says(world: World) -> None:
+    assert isinstance(world, Rasch)
+    made = children(world)
+    born = [child for child in made if child is not None]
+    assert 1 - len(born) / len(made) == pytest.approx(world.no_child, abs=0.02)
+    assert np.mean([child.broken for child in born]) == pytest.approx(world.broken, abs=0.025)
+    unchanged = [child.ability == 0 and not child.broken and not child.shift.any() for child in born]
+    assert np.mean(unchanged) == pytest.approx(world.no_op, abs=0.025)
+
+
+def test_a_broken_agent_and_all_its_descendants_resolve_nothing() -> None:
+    world, generator = Rasch(), default_rng(0)
+    tasks, root = world.instance(generator)
+    broken = replace(root, broken=True)
+    assert not tasks.odds(broken).any()
+    born = [child for _ in range(200) if (child := world.child(broken, generator)) is not None]
+    assert all(child.broken for child in born)
+
+
+def test_steps_have_the_moments_of_their_world() -> None:
+    world = Rasch(no_child=0.0, broken=0.0, no_op=0.0)
+    steps = [child.ability for child in children(world) if child is not None]
+    assert np.mean(steps) == pytest.approx(-0.12, abs=0.02)
+    assert np.std(steps) == pytest.approx(0.35, abs=0.015)
+
+
+def test_a_trait_is_inherited_and_moves_the_grandchildren() -> None:
+    world = Inherited(no_child=0.0, broken=0.0, no_op=0.0)
+    generator = default_rng(0)
+    gifted = replace(world.seed_agent(), trait=0.5)
+    born = [child for _ in range(4000) if (child := world.child(gifted, generator)) is not None]
+    assert np.mean([child.ability for child in born]) == pytest.approx(0.5 - 0.22, abs=0.02)
+    assert np.mean([child.trait for child in born]) == pytest.approx(0.95 * 0.5, abs=0.015)
+    assert np.std([child.trait for child in born]) == pytest.approx(0.16, abs=0.01)
+
+
+def test_gains_shrink_below_the_ceiling_that_some_children_raise() -> None:
+    world = Plateaus(no_child=0.0, broken=0.0, no_op=0.0)
+    generator = default_rng(0)
+    high = replace(world.seed_agent(), ability=0.9)
+    born = [child for _ in range(4000) if (child := world.child(high, generator)) is not None]
+    assert max(child.ability for child in born) <= 0.9
+    assert np.mean([child.ceiling > 0.9 for child in born]) == pytest.approx(0.08, abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [({"tasks": 0}, "world.tasks"), ({"root": (0.5, 0.2)}, "world.root"), ({"broken": 1.5}, "world.broken")],
+)
+def test_bad_parameters_are_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Rasch(**given)
