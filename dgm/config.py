@@ -11,8 +11,9 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import is_dataclass
+from functools import cache
 from typing import Any
 
 import hydra
@@ -200,11 +201,12 @@ def _hydra_arguments(command: str, arguments: Sequence[str]) -> Iterator[None]:
     """Hydra reads the command line itself, and raises its errors instead of telling them only with HYDRA_FULL_ERROR.
 
     What a multirun writes for itself goes to a directory that is thrown away: the configuration of every run stands in
-    its `run.json`.
+    its `run.json`. One run makes no such directory, so none is left if it is killed.
     """
     argv, full_error = sys.argv, os.environ.get(_FULL_ERROR)
-    with tempfile.TemporaryDirectory(prefix="dgm-") as scratch:
-        OmegaConf.register_new_resolver(SCRATCH, lambda: scratch, replace=True)
+    with ExitStack() as stack:
+        scratch = cache(lambda: stack.enter_context(tempfile.TemporaryDirectory(prefix="dgm-")))
+        OmegaConf.register_new_resolver(SCRATCH, scratch, replace=True)
         sys.argv = [f"dgm {command}", *arguments]
         os.environ[_FULL_ERROR] = "1"
         try:

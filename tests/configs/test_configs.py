@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,20 @@ def test_hydra_leaves_the_command_line_and_the_environment_as_they_were() -> Non
     before = list(sys.argv), dict(os.environ)
     compose_and_run(["seed=1"], lambda config: 0)
     assert (sys.argv, dict(os.environ)) == before
+
+
+def test_one_run_makes_no_temporary_directory_that_could_be_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    there: list[Path] = []
+
+    def task(config: Plain) -> int:
+        there.extend(tmp_path.iterdir())
+        return config["seed"]
+
+    assert compose_and_run(["seed=1"], task) == 1
+    assert there == []
 
 
 @pytest.mark.parametrize(
