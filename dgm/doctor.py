@@ -57,10 +57,8 @@ def report(say: Say) -> int:
 
 def _report_engine(say: Say) -> None:
     """What the guard before containers looks at; the levels below say what it makes of it."""
-    from sandbox.docker import (
-        Engine,
-        guard,
-    )  # here and below, because it imports the Docker SDK, which other commands do without
+    # Here and below, because it imports the Docker SDK, which other commands do without.
+    from sandbox.docker import Engine, guard
 
     try:
         engine = Engine()
@@ -106,10 +104,7 @@ def check_tasks(what: str, level: str, say: Say) -> int:
 
 def build_images(base: str | None, say: Say) -> int:
     """Build the images of `sandbox=docker` on this machine's engine, from the image `base` if one is named."""
-    from sandbox.docker import (
-        images,
-    )  # here, because it imports the Docker SDK, which other commands do without
-    from sandbox.docker.engine import Engine
+    from sandbox.docker import Engine, images
 
     engine = Engine()
     try:

@@ -1,17 +1,20 @@
 """The one place that decides whose failure it was: the engine's, or the command's own.
 
-The inputs are facts that the guest cannot write: what our clock says, what the engine reports of the
-container and of the exec, how often the kernel killed for memory. Text that a command printed is never looked
-at. The rules:
+The inputs are facts that the guest cannot write: what our clock says, what the engine reports of the container and of
+the exec, how often the kernel killed for memory. Text that a command printed is never looked at. The rules:
 
-| fact | verdict | |---|---| | our deadline passed, we killed the container | the command's: timed out | | the
-container is gone and the memory limit killed something in it | the command's: out of memory | | the container
-is gone and its own deadline has passed | the command's: timed out | | the container is gone for any other
-reason | the engine's | | the command ended with 137 and the memory limit killed something meanwhile | the
-command's: out of memory | | the command ended | the command's: that exit code | | it could not be started and
-nothing untrusted had run in the box before | the engine's | | it could not be started after something
-untrusted ran, and the container still runs | the command's: exit 126 | | it could not be started after something
-untrusted ran, and the memory limit has ended the container since | the command's: out of memory |
+    our deadline passed, we killed the container     the command's: timed out
+    the container is gone, and
+        the memory limit killed something in it      the command's: out of memory
+        its own deadline has passed                  the command's: timed out
+        neither                                      the engine's
+    the command ended
+        with 137, and the memory limit killed        the command's: out of memory
+        otherwise                                    the command's: that exit code
+    it could not be started, and
+        nothing untrusted had run in the box before  the engine's
+        the container still runs                     the command's: exit 126
+        the memory limit has ended the container     the command's: out of memory
 
 The last two rules stand because what still runs in the box may have used up its processes or its memory. By the same
 rules a workspace is rejected if the container cannot be paused to read it, or ran out of memory first.

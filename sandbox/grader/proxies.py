@@ -189,7 +189,7 @@ def _own(handle: object) -> dict[str, Any]:
 
 
 def _forward(name: str) -> Callable[..., Any]:
-    """The special method `name` of a handle's class, as far as the three rules allow it."""
+    """The special method `name` of a handle's class, as far as the rules allow it."""
 
     def plain(self: Handle, *operands: object) -> Any:
         return _ask(type(self), name, self, *operands)
