@@ -93,8 +93,8 @@ class RunReader:
         return self._snapshot.table("changes")
 
     def columns(self, table: str, *names: str) -> pa.Table:
-        """These columns of a table, without reading the others; rows in the order of their entries."""
-        return self._snapshot.table(table, names)
+        """These columns of a table in the order of entries, without reading the others; text comes as dictionaries."""
+        return self._snapshot.coded(table, names)
 
     def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:
         """The decisions with these numbers, in order, without reading the others."""

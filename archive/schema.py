@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .codec import DEFAULTS, PlainRow, decode, to_json
 from .errors import CorruptArchiveError
@@ -222,7 +223,7 @@ def from_arrow(table: str, data: pa.Table) -> list[Row]:
     return [decode(table, dict(zip(keys, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
 
-def check_version(schema: pa.Schema, where: str) -> None:
+def check_version(schema: pa.Schema | pq.FileMetaData, where: str) -> None:
     """Raise `CorruptArchiveError` unless `schema` says that it is of a format version that we read."""
     version = version_of(schema)
     if version not in map(str, READABLE):
@@ -231,7 +232,7 @@ def check_version(schema: pa.Schema, where: str) -> None:
         )
 
 
-def version_of(schema: pa.Schema) -> str:
+def version_of(schema: pa.Schema | pq.FileMetaData) -> str:
     """The format version that `schema` says it is of."""
     metadata: Mapping[bytes, bytes] = schema.metadata or {}
     return metadata.get(b"dgm.format_version", b"none").decode()

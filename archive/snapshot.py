@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,13 +18,12 @@ from .codec import PlainRow, decode
 from .disk import names_in
 from .errors import CorruptArchiveError
 from .log import Segment, read_segments
-from .parquet import Part, count_rows, list_parts, part_version, read_part, rows_by_table
+from .parquet import count_rows, list_parts, part_version, read_part, rows_by_table
 from .records import ROW_TYPES, Decision, Entry, Row
 from .schema import SCHEMAS, aligned, from_arrow, to_arrow
 from .seals import Seal, read_seal, seal_paths
 
 _LOOKS = 100
-_READERS = 2
 
 
 class Snapshot:
@@ -72,11 +70,16 @@ class Snapshot:
     def table(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of a table in the order of their entries: parts and what is not sealed yet, as one."""
         names = SCHEMAS[table].names if columns is None else list(columns)
-        with ThreadPoolExecutor(_READERS) as readers:
-            shares = readers.map(lambda parts: _read(table, parts, names), _shares(self.parts[table]))
-            pieces = [piece for share in shares for piece in share]
+        pieces = [aligned(table, read_part(table, part, names), names) for part in self.parts[table]]
         tail = aligned(table, to_arrow(table, self._tail_rows(table)), names)
         return pa.concat_tables([*pieces, tail]).unify_dictionaries()
+
+    def coded(self, table: str, columns: Sequence[str]) -> pa.Table:
+        """Some columns of all rows of a table in the order of their entries; text as dictionaries, one for all rows."""
+        texts = [name for name in columns if pa.types.is_string(SCHEMAS[table].field(name).type)]
+        pieces = [read_part(table, part, columns, coded=texts) for part in self.parts[table]]
+        pieces.append(to_arrow(table, self._tail_rows(table)))
+        return pa.concat_tables([_coded(table, piece, columns) for piece in pieces]).unify_dictionaries()
 
     def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:
         """The decisions with these numbers, in order; only the parts that hold them are read."""
@@ -153,14 +156,12 @@ class Snapshot:
         return counted
 
 
-def _shares(parts: Sequence[Part]) -> list[Sequence[Part]]:
-    """The parts in as many runs of neighbours as there are readers."""
-    size = max(1, -(-len(parts) // _READERS))
-    return [parts[at : at + size] for at in range(0, len(parts), size)]
-
-
-def _read(table: str, parts: Sequence[Part], names: Sequence[str]) -> list[pa.Table]:
-    return [aligned(table, read_part(table, part, names), names) for part in parts]
+def _coded(table: str, data: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Text as dictionaries; of the schema only names and types."""
+    whole = data if set(columns) <= set(data.column_names) else aligned(table, data, columns)
+    chosen = [whole.column(name) for name in columns]
+    arrays = [c.dictionary_encode() if pa.types.is_string(c.type) else c for c in chosen]
+    return pa.Table.from_arrays(arrays, names=list(columns))
 
 
 def part_of(run: Path, table: str, seal: Seal) -> Path:

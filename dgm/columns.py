@@ -5,11 +5,11 @@ Agents are numbered in the order in which they were made, tasks by their place i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from archive import AgentId, DecisionKind, Outcome, RunReader, Split, TaskId
@@ -56,25 +56,26 @@ class Results:
 
 def agents_of(run: RunReader) -> Agents:
     data = run.columns("agents", "id", "parent", "seq")
-    ids = data["id"].combine_chunks()
-    return Agents(ids=ids.to_pylist(), parents=_places(data["parent"], ids), seq=_ints(data["seq"]))
+    ids = data["id"].to_pylist()
+    return Agents(ids=ids, parents=_places(data["parent"], ids), seq=_ints(data["seq"]))
 
 
 def expansions_of(run: RunReader, agents: Agents) -> Results:
     data = run.columns("expansions", "seq", "decision", "parent", "outcome", "cost_microusd", "calls")
     nothing, none = np.full(data.num_rows, -1), np.zeros(data.num_rows, dtype=np.bool_)
-    agent = _places(data["parent"], pa.array(agents.ids, pa.string()))
+    agent = _places(data["parent"], agents.ids)
     return _results(data, agent=agent, task=nothing, searches=none, regrade=none)
 
 
 def evaluations_of(run: RunReader, agents: Agents, tasks: tuple[TaskId, ...]) -> Results:
-    names = ("seq", "decision", "agent", "task", "split", "outcome", "cost_microusd", "calls", "replaces")
+    names = ("seq", "decision", "agent", "task", "outcome", "cost_microusd", "calls", "replaces")
     data = run.columns("evaluations", *names)
+    task = _places(data["task"], tasks)  # a task is in one split only
     return _results(
         data,
-        agent=_places(data["agent"], pa.array(agents.ids, pa.string())),
-        task=_places(data["task"], pa.array(tasks, pa.string())),
-        searches=_is(data["split"], Split.SEARCH),
+        agent=_places(data["agent"], agents.ids),
+        task=task,
+        searches=task >= 0,
         regrade=_flags(data["replaces"].is_valid()),
     )
 
@@ -133,16 +134,20 @@ def _flags(column: pa.ChunkedArray) -> Flags:
 
 def _is(column: pa.ChunkedArray, word: str) -> Flags:
     """Where a dictionary-encoded column is `word`; nulls are not."""
+    words, codes = _coded(column)
+    return np.array([*(known == word for known in words), False])[codes]
+
+
+def _places(column: pa.ChunkedArray, names: Sequence[str]) -> Ints:
+    """Where each value of a dictionary-encoded column stands in `names`; -1 for one that does not, or null."""
+    place = {name: i for i, name in enumerate(names)}
+    words, codes = _coded(column)
+    return np.array([*(place.get(word, -1) for word in words), -1], dtype=np.int64)[codes]
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
+    """The dictionary that all chunks share, and the places in it, -1 for null."""
     if not len(column):
-        return np.zeros(0, dtype=np.bool_)
-    whole = column.combine_chunks()
-    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    vocabulary = whole.dictionary.to_pylist()
-    found: Flags = codes == (vocabulary.index(word) if word in vocabulary else len(vocabulary))
-    return found
-
-
-def _places(column: pa.ChunkedArray, names: pa.Array) -> Ints:
-    """Where each value stands in `names`; -1 for one that does not, or null."""
-    found = pc.index_in(column, value_set=names, skip_nulls=True)
-    return np.asarray(found.fill_null(-1).to_numpy(), dtype=np.int64)
+        return [], np.zeros(0, dtype=np.int32)
+    codes = [chunk.indices.fill_null(-1).to_numpy() for chunk in column.chunks]
+    return column.chunk(0).dictionary.to_pylist(), np.concatenate(codes)
