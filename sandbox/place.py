@@ -116,7 +116,7 @@ class Slots:
         directory.mkdir(mode=0o700, exist_ok=True)
 
     def take(self, patience: float) -> Slot | None:
-        """A slot, or None when none became free in so many seconds."""
+        """A slot, or None when none became free in so many seconds. No two that are held have one number."""
         deadline = time.monotonic() + patience
         while True:
             for number in range(self._count):
@@ -126,14 +126,15 @@ class Slots:
                 except OSError:
                     os.close(descriptor)
                 else:
-                    return Slot(descriptor)
+                    return Slot(number, descriptor)
             if time.monotonic() >= deadline:
                 return None
             time.sleep(_TICK)
 
 
 class Slot:
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, number: int, descriptor: int) -> None:
+        self.number = number
         self._descriptor = descriptor
 
     def release(self) -> None:

@@ -162,6 +162,7 @@ class DockerSandbox:
                 spec,
                 self._engine,
                 container,
+                worker=config.WORKER_UIDS[slot.number % len(config.WORKER_UIDS)],
                 opened=opened,
                 queued_s=opened - asked,
                 removals=self._removals,

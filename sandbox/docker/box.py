@@ -14,7 +14,7 @@ from typing import Self
 
 from sandbox.base import MEET, BoxSpec, ExecResult, Files, Limits
 from sandbox.docker import config, failures, pair
-from sandbox.docker.config import AGENT_UID, BOX, PORT, RELAY_UID, TOOLS, TRUSTED_UID, UNTRUSTED_UID
+from sandbox.docker.config import BOX, PORT, RELAY_UID, TOOLS, TRUSTED_UID
 from sandbox.docker.engine import Engine, EngineError, Exec, State
 from sandbox.docker.removals import Removals
 from sandbox.errors import BoxEndedError, InvalidSpecError, SubmissionRejectedError
@@ -35,6 +35,7 @@ class DockerBox:
         engine: Engine,
         container: str,
         *,
+        worker: int,
         opened: float,
         queued_s: float,
         removals: Removals,
@@ -43,6 +44,7 @@ class DockerBox:
         self._spec = spec
         self._engine = engine
         self._container = container
+        self._worker = worker
         self._opened = opened
         self._queued_s = queued_s
         self._removals = removals
@@ -57,6 +59,11 @@ class DockerBox:
     @property
     def container(self) -> str:
         return self._container
+
+    @property
+    def worker(self) -> int:
+        """The uid under which untrusted commands run here, and in no other box at the same time."""
+        return self._worker
 
     @property
     def base_url(self) -> str | None:
@@ -78,8 +85,7 @@ class DockerBox:
     def fill(self) -> None:
         """Bring the areas in. Owners and modes come from the archive: readable areas belong to root."""
         spec = self._spec
-        worker = UNTRUSTED_UID if self._grader else AGENT_UID
-        parcels = [Parcel(path="workspace", files=spec.workspace, uid=worker)]
+        parcels = [Parcel(path="workspace", files=spec.workspace, uid=self._worker)]
         for area, files in spec.areas.items():
             parcels.append(Parcel(path=area, files=files, uid=0, file_mode=0o444, directory_mode=0o555))
         for area, files in spec.private.items():
@@ -98,11 +104,12 @@ class DockerBox:
     ) -> ExecResult:
         limits = self._ready(seconds)
         began = time.monotonic()
-        user = UNTRUSTED_UID if self._grader else AGENT_UID
         command = self._command(argv, env or {}, first_to_go=True)
         directory = self.path(area)
         return self._run(
-            lambda: self._engine.exec(self._container, command, user=user, directory=directory), limits, began
+            lambda: self._engine.exec(self._container, command, user=self._worker, directory=directory),
+            limits,
+            began,
         )
 
     def exec_pair(
@@ -123,7 +130,7 @@ class DockerBox:
             return self._not_started(error)
         name = secrets.token_hex(16)
         launcher = [*pair.IN_PLACE[:-1], "/opt/dgm/pair.py"]
-        ours = [*launcher, "trusted", name, str(UNTRUSTED_UID), *_apart(trusted)]
+        ours = [*launcher, "trusted", name, str(self._worker), *_apart(trusted)]
         theirs = [*launcher, "untrusted", name, str(TRUSTED_UID), *_apart(untrusted)]
         command = self._command(ours, env or {}, first_to_go=False)
         other = self._command(theirs, env or {}, first_to_go=True)
@@ -133,7 +140,7 @@ class DockerBox:
             running = self._engine.exec(self._container, command, user=TRUSTED_UID, directory=BOX)
             try:
                 workspace = self.path("workspace")
-                self._engine.exec_detached(self._container, other, user=UNTRUSTED_UID, directory=workspace)
+                self._engine.exec_detached(self._container, other, user=self._worker, directory=workspace)
             except BaseException:
                 running.close()
                 raise
@@ -262,9 +269,8 @@ class DockerBox:
     def _end_workers(self) -> None:
         """What an earlier command left running must not meet the next pair."""
         if self._untrusted_ran:
-            user = UNTRUSTED_UID if self._grader else AGENT_UID
             kill = self._engine.exec(
-                self._container, ["/bin/sh", "-c", "kill -9 -1"], user=user, directory="/"
+                self._container, ["/bin/sh", "-c", "kill -9 -1"], user=self._worker, directory="/"
             )
             with contextlib.closing(kill):
                 _watch(kill, Capture(0), Capture(0), time.monotonic() + 5)

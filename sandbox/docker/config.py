@@ -9,7 +9,10 @@ from pathlib import Path
 
 from sandbox.base import MIB, BoxSpec, Files, Limits
 
-RELAY_UID, AGENT_UID, TRUSTED_UID, UNTRUSTED_UID = 10001, 10002, 10003, 10004
+RELAY_UID, TRUSTED_UID = 10001, 10003
+WORKER_UIDS = range(20_000, 20_512)
+"""Of agents and answers, one for each running box: the kernel counts some things (pages of pipes, inotify instances,
+queued signals) per user, and what one box uses up would be missing in another. The images know them all."""
 BOX = "/box"
 PORT = 8080
 TOOLS = "/opt/tools"

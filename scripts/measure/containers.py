@@ -86,7 +86,7 @@ def bare_life(sandbox: DockerSandbox, image: str) -> None:
 
 
 def _command(engine: Engine, container: str) -> None:
-    running = engine.exec(container, ["true"], user=config.AGENT_UID, directory="/")
+    running = engine.exec(container, ["true"], user=config.WORKER_UIDS[0], directory="/")
     assert running is not None
     try:
         while running.read(60.0, lambda stream, data: None):

@@ -17,7 +17,7 @@ import pytest
 
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.box import DockerBox
-from sandbox.docker.config import AGENT_UID, BOX, MASKED, RELAY_UID
+from sandbox.docker.config import BOX, MASKED, RELAY_UID
 from sandbox.testing import a_spec, gateway
 from tests.hostile.helpers import attack
 
@@ -364,7 +364,7 @@ say([
 
 def test_27_setuid(box: DockerBox) -> None:
     bit, became, noexec, *refused, sets, no_new, tools = attack(box, SETUID)
-    mine = (AGENT_UID, AGENT_UID, AGENT_UID)
+    mine = (box.worker,) * 3
     assert (bit, became, noexec) == ("0o6755", f"{mine} {mine}", "EACCES")
     assert refused == ["EPERM"] * 6
     assert (sets, no_new) == (["0000000000000000"], "1")

@@ -287,7 +287,9 @@ class HiddenTest(unittest.TestCase):
     assert judged(docker, SEARCH + "kept = 'needle-' + '00c0ffee'\n", planted).resolved
 
 
-GRADED = "import os, sys\ngraded = os.getuid() == 10004 or 'sandbox.grader.solution_host' in sys.modules\n"
+GRADED = (
+    "import os, sys\ngraded = os.path.isdir('/opt/tools') or 'sandbox.grader.solution_host' in sys.modules\n"
+)
 
 
 def test_71_recognise_grading(docker: DockerSandbox) -> None:

@@ -289,7 +289,7 @@ def test_a_container_that_nobody_looks_after_ends_by_itself(docker: DockerSandbo
         try:
             docker.engine.start(container)
             stay = ["python3", "-c", PRELUDE + STAY.replace("MARKER", marker)]
-            docker.engine.exec_detached(container, stay, user=config.AGENT_UID, directory="/tmp")
+            docker.engine.exec_detached(container, stay, user=config.WORKER_UIDS[0], directory="/tmp")
             assert comes_true(lambda: processes_named(marker) != [])
             assert comes_true(lambda: docker.engine.containers(labels) == [], 3 + PATIENCE)
             assert gone(marker, PATIENCE)

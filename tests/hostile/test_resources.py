@@ -423,7 +423,7 @@ def test_10_endless_output_of_the_main_process(docker: DockerSandbox, box: Docke
 
 
 def exit_code(docker: DockerSandbox, container: str, *argv: str) -> int | None:
-    running = docker.engine.exec(container, [*argv], user=config.AGENT_UID, directory="/")
+    running = docker.engine.exec(container, [*argv], user=config.WORKER_UIDS[0], directory="/")
     assert running is not None
     with closing(running):
         comes_true(lambda: not running.status()[0])
@@ -510,3 +510,44 @@ def test_19_hold_every_descriptor_and_connection(docker: DockerSandbox, services
             assert other.outcome is Outcome.RESOLVED, other
     finally:
         services.doors.close(rollout.id)
+
+
+# ---- what the kernel counts per user
+
+HOG_THE_ACCOUNTS = """
+import fcntl
+ready, told = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    for stream in 0, 1, 2:
+        os.dup2(os.open("/dev/null", os.O_RDWR), stream)
+    kept, set_size = [], 1031
+    with contextlib.suppress(OSError):
+        while len(kept) < 300:
+            kept.append(os.pipe())
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(kept[-1][1], set_size, 1 << 20)
+    watchers = 0
+    while libc.inotify_init() >= 0:
+        watchers += 1
+    os.write(told, json.dumps([len(kept), watchers]).encode())
+    time.sleep(600)
+os.close(told)
+say(json.loads(os.read(ready, 100)))
+"""
+LOOK_AT_THE_ACCOUNTS = """
+import fcntl
+get_size = 1032
+say([fcntl.fcntl(os.pipe()[1], get_size), libc.inotify_init() >= 0])
+"""
+
+
+def test_accounts_that_the_kernel_keeps_per_user(docker: DockerSandbox) -> None:
+    with docker.open(a_spec()) as greedy, docker.open(a_spec()) as other:
+        pipes, watchers = attack(greedy, HOG_THE_ACCOUNTS)
+        assert pipes > 64
+        assert watchers > 0
+        assert attack(greedy, LOOK_AT_THE_ACCOUNTS) == [2 * 4096, False]
+        # A smaller pipe makes a program hang that waits for a child before it reads what it said.
+        assert attack(other, LOOK_AT_THE_ACCOUNTS) == [16 * 4096, True]
+        assert greedy.worker != other.worker
