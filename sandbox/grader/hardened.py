@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sandbox.grader.runner import MAX_DETAIL, Recorder, load_tests, silence, write_line
+from sandbox.grader.runner import MAX_DETAIL, Recorder, load_tests, silence, wait_until_read, write_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` is not worth its import here
@@ -39,6 +39,7 @@ def main(config_path: str, directory: str, workspace: str, tools: str) -> None:
         sys.path.insert(0, tools)
         import pytest  # noqa: F401 - before anything of the solution can be imported
     write_line(out, {"ready": True, "nonce": nonce})
+    wait_until_read(out)
     sys.path.insert(0, directory)
     sys.path.append(workspace)
     run = _pytest if config["framework"] == "pytest" else _unittest

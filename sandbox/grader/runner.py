@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
+import termios
+import time
 import unittest
 from collections.abc import Sequence
 
@@ -90,6 +93,18 @@ def silence() -> int:
     for fd in (0, 1, 2):
         os.dup2(quiet, fd)
     return out
+
+
+def wait_until_read(fd: int) -> None:
+    """Return when nothing that was written to this pipe is left in it.
+
+    Whoever holds the writing end of a pipe can open it for reading: a solution must not take back a line of ours.
+    """
+    try:
+        while any(fcntl.ioctl(fd, termios.FIONREAD, bytes(4))):
+            time.sleep(0.0005)
+    except OSError:
+        return  # no pipe
 
 
 def write_line(fd: int, value: object) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +27,7 @@ from sandbox import (
     grade,
     open_sandbox,
 )
+from sandbox.reports import ready_line
 
 HIDDEN = b"""
 import unittest
@@ -451,3 +457,19 @@ def test_a_solution_that_hangs_is_timed_out_not_a_fault_of_the_machine(
     assert not verdict.resolved
     assert verdict.timed_out
     assert "finish" in verdict.reason
+
+
+def test_nothing_of_a_solution_runs_before_the_first_line_is_out(tmp_path: Path) -> None:
+    """Else it could read that line back out of the pipe, and its failure would look like the machine's."""
+    begun = tmp_path / "begun"
+    (tmp_path / "config.json").write_text('{"nonce": "n", "framework": "unittest", "run": ["adder_test.py"]}')
+    (tmp_path / "adder_test.py").write_text(f"open({str(begun)!r}, 'w').close()\n")
+    words = [str(tmp_path / "config.json"), str(tmp_path), str(tmp_path), ""]
+    program = f"from sandbox.grader.hardened import main; main(*{words!r})"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert select.select([process.stdout], [], [], 60.0)[0]
+        time.sleep(0.3)
+        assert not begun.exists()
+        assert ready_line(process.stdout.read(), "n")
+    assert begun.exists()
