@@ -163,7 +163,7 @@ class Door:
             for chunk in found.chunks if found.chunks is not None else cut_up(found.body):
                 await stream.send(chunk)
         if found.status != 200:
-            return _told(found)
+            return stream.break_off() if stream.begun else _told(found)
         return await stream.finish()
 
     async def _checked(self, body: bytes) -> ChatRequest:

@@ -90,12 +90,16 @@ class UpstreamError(GatewayError):
 
 
 class RequestRejectedError(UpstreamError):
-    """The provider turned the request down for what is in it; `body` is its answer, in its own shape."""
+    """The provider turned the request down for what is in it; `body` is its answer, in its own shape.
 
-    def __init__(self, status: int, body: dict[str, object]) -> None:
+    `charged`: it was answered all the same, and paid for.
+    """
+
+    def __init__(self, status: int, body: dict[str, object], *, charged: bool = False) -> None:
         super().__init__(f"the provider rejected the request with status {status}")
         self.status = status
         self.body = body
+        self.charged = charged
 
 
 class UpstreamFailedError(UpstreamError):

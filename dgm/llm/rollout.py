@@ -205,7 +205,7 @@ class OpenRollout:
                 body, chunks = await self._try(call, call.hold, deliver)
                 return self._answered(call, call.hold, body, chunks)
             except RequestRejectedError as error:
-                self._settle(call, Tokens(), 0)
+                self._lose(call, charged=error.charged)
                 return self._told(
                     call,
                     error.status,
@@ -216,12 +216,7 @@ class OpenRollout:
                     call.lost_microusd > 0,
                 )
             except UpstreamFailedError as error:
-                if error.charged:
-                    call.lost += call.hold.tokens
-                    call.lost_microusd += call.hold.microusd
-                    self._settle(call, call.hold.tokens, call.hold.microusd)
-                else:
-                    self._settle(call, Tokens(), 0)
+                self._lose(call, charged=error.charged)
                 await self._back_off(call, error, tries)
 
     async def _hold(self, call: Call) -> None:
@@ -324,6 +319,14 @@ class OpenRollout:
             cost_microusd=cost,
             estimated=estimated,
         )
+
+    def _lose(self, call: Call, *, charged: bool) -> None:
+        """Settle a try that brought no answer; it counts as the most that it can have cost if it may have been paid."""
+        assert call.hold is not None
+        hold = call.hold if charged else Hold(tokens=Tokens(), microusd=0)
+        call.lost += hold.tokens
+        call.lost_microusd += hold.microusd
+        self._settle(call, hold.tokens, hold.microusd)
 
     def _settle(self, call: Call, tokens: Tokens, microusd: int) -> None:
         assert call.hold is not None

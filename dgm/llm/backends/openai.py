@@ -39,7 +39,8 @@ OFFICIAL = "https://api.openai.com/v1"
 INPUT_BYTES = 512 << 10
 """Bytes; about the context of common models. Text has at most one token per byte, and usually one per four."""
 
-_ANSWER_BYTES = 16 << 20
+ANSWER_BYTES = 16 << 20
+"""Bytes; far more than the longest text. Only a request for more than text (likelihoods) has a longer answer."""
 
 _TOO_LARGE = "Request too large"
 """How the official provider begins a 429 about a request that alone is above the limit per minute, and never passes."""
@@ -58,7 +59,7 @@ class OpenAIBackend:
     not set them itself. `limit_field` is how the provider calls the output limit: by default
     `max_completion_tokens` for the official address and `max_tokens` for any other. `stall_s` is the longest
     silence within a stream. A request with more than `input_bytes` of text is never sent: what a provider does with one
-    that is too large for it must not look like an outage.
+    that is too large for it must not look like an outage. Nor must an answer of more than `answer_bytes`.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class OpenAIBackend:
         timeout_s: float = 600.0,
         stall_s: float = 120.0,
         input_bytes: int = INPUT_BYTES,
+        answer_bytes: int = ANSWER_BYTES,
     ) -> None:
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname or address.username is not None:
@@ -94,6 +96,7 @@ class OpenAIBackend:
         self._timeout_s = timeout_s
         self._stall_s = stall_s
         self._input_bytes = input_bytes
+        self._answer_bytes = answer_bytes
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -124,7 +127,7 @@ class OpenAIBackend:
         timeout = aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=10.0)
         try:
             async with self._post(self._payload(request, place), timeout) as response:
-                data = await _read(response)
+                data = await _read(response, self._answer_bytes)
                 if response.status != 200:
                     raise self._failure(response, data, request)
         except _NO_ANSWER as error:
@@ -139,13 +142,16 @@ class OpenAIBackend:
         payload = self._payload(request, place)
         payload |= {"stream": True, "stream_options": {"include_usage": True}}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=self._stall_s)
-        begun = finished = False
+        begun, finished, size = False, False, 0
         try:
             async with self._post(payload, timeout) as response:
                 if response.status != 200:
-                    raise self._failure(response, await _read(response), request)
-                splitter = EventSplitter(cap_bytes=_ANSWER_BYTES)
+                    raise self._failure(response, await _read(response, self._answer_bytes), request)
+                splitter = EventSplitter(cap_bytes=self._answer_bytes)
                 async for data in response.content.iter_any():
+                    size += len(data)
+                    if size > self._answer_bytes:
+                        raise _too_long(self._answer_bytes)
                     for event in splitter.feed(data):
                         if event == b"[DONE]":
                             return
@@ -225,13 +231,23 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return max(0.0, (date.astimezone(UTC) - now).total_seconds())
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+def _too_long(most: int) -> RequestRejectedError:
+    message = (
+        f"The answer to this request is longer than {most} bytes. Ask for less: no logprobs, or fewer tokens."
+    )
+    error = error_body(message, kind="invalid_request_error", code="answer_too_large")
+    return RequestRejectedError(400, error, charged=True)
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
     pieces, size = [], 0
     async for piece in response.content.iter_any():
         pieces.append(piece)
         size += len(piece)
-        if size > _ANSWER_BYTES:
-            raise MalformedAnswerError(f"the answer is longer than {_ANSWER_BYTES} bytes")
+        if size > most:
+            if response.status == 200:
+                raise _too_long(most)
+            raise MalformedAnswerError(f"the provider's error is longer than {most} bytes")
     return b"".join(pieces)
 
 

@@ -227,6 +227,27 @@ def test_a_request_that_is_larger_than_a_provider_takes_is_the_agents_own(
     assert [(call.status, call.cost_microusd > 0) for call in record.calls] == [(400, False), (200, True)]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_is_larger_than_any_text_is_the_agents_own(
+    upstream: FakeUpstream, connect: Connect, stream: bool
+) -> None:
+    backend = OpenAIBackend(
+        models={"solve": "fake-1"},
+        environ={"OPENAI_API_KEY": KEY},
+        base_url=upstream.base_url,
+        answer_bytes=20_000,
+    )
+    upstream.script({"do": "answer", "text": "x" * 20_000})
+    with Gateway(backend, prices=PRICES) as gateway:
+        [seen, then], record = rollout(gateway, connect, calls=2, stream=stream)
+    assert isinstance(seen, openai.APIConnectionError if stream else openai.BadRequestError)
+    assert then is None
+    assert upstream.counts()["requests"] == 2  # it was not asked for again
+    assert record.fault is None
+    assert [(call.status, call.estimated) for call in record.calls] == [(400, True), (200, False)]
+    assert record.calls[0].cost_microusd > MAXIMUM
+
+
 def test_a_429_that_can_never_pass_is_the_requests_own(
     gateway: Gateway, upstream: FakeUpstream, connect: Connect
 ) -> None:
