@@ -9,7 +9,18 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from archive import ArchiveError, Blobs, Evaluation, Outcome, Row, Run, TaskId, Usage, job_id
+from archive import (
+    ArchiveError,
+    Blobs,
+    CorruptArchiveError,
+    Evaluation,
+    Outcome,
+    Row,
+    Run,
+    TaskId,
+    Usage,
+    job_id,
+)
 from dgm.benchmarks import Task
 from dgm.jobs.evaluate import CUT, SPENT, Judged, digests_of, graded, tests_of
 from dgm.jobs.files import unpacked_files
@@ -100,19 +111,18 @@ class Grader:
         )
 
 
-class AnswerError(ArchiveError):
-    """What is stored is not the answer that was graded."""
-
-
 def stored_answer(blobs: Blobs, row: Evaluation, task: Task) -> Files:
-    """The answer of an evaluation; of an unchanged task, only if its solution files are those that were graded."""
+    """The answer of an evaluation; of an unchanged task, only if its solution files are those that were graded.
+
+    Raises CorruptArchiveError.
+    """
     if row.answer is None:
-        raise AnswerError(f"evaluation {row.id} has no stored answer")
+        raise CorruptArchiveError(f"evaluation {row.id} has no stored answer")
     answer = unpacked_files(blobs.get(row.answer))
     submission = {path: answer[path] for path in task.test.solution_files if path in answer}
     graded_then = row.digests.get("submission")
     if row.digests.get("task") == task.digest and graded_then not in (None, files_digest(submission)):
-        raise AnswerError(f"the stored answer of evaluation {row.id} is not the one that was graded")
+        raise CorruptArchiveError(f"the stored answer of evaluation {row.id} is not the one that was graded")
     return answer
 
 
