@@ -36,11 +36,13 @@ _REST = 9
 class DoorLimits:
     """What one client may take. `idle_s` also bounds the time for a request's head.
 
-    `bodies` are read and looked at, at once; more would fill the memory and hold up the other rollouts.
+    `bodies` are read and looked at, at once; more would fill the memory and hold up the other rollouts. Who has asked and
+    been told `kept_bytes` may ask no more: all of that is held in memory, and archived.
     """
 
     body_bytes: int = 8 << 20
     bodies: int = 8
+    kept_bytes: int = 32 << 20
     header_fields: int = 64
     header_bytes: int = 4096
     connections: int = 64
@@ -145,6 +147,11 @@ class Door:
             self._calls.discard(task)
 
     async def _answer(self, request: web.BaseRequest, chat: ChatRequest) -> web.StreamResponse:
+        if self._rollout.kept_bytes >= self._limits.kept_bytes:
+            message = (
+                f"This rollout has asked and been told {self._limits.kept_bytes} bytes, and may not ask more."
+            )
+            raise RequestRefusedError(message, code="conversation_too_large", status=413)
         call = self._rollout.begin(chat)
         found = self._rollout.recorded(call)
         if not chat.stream:

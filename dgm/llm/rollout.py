@@ -102,6 +102,7 @@ class OpenRollout:
         self._parallel = asyncio.Semaphore(around.parallel)
         self._calls: list[CallRecord] = []
         self._exchanges: list[Exchange] = []
+        self.kept_bytes = 0
         self._next = 0
         self._spent: Spent | None = None
         self._refused = 0
@@ -119,6 +120,7 @@ class OpenRollout:
             self._spent = self._spent or error.spent
             raise
         call = Call(self._next, chat, self._around.clock())
+        self.kept_bytes += len(chat.raw)
         self._next += 1
         return call
 
@@ -361,6 +363,7 @@ class OpenRollout:
         )
         self._calls.append(record)
         self._exchanges.append(exchange)
+        self.kept_bytes += len(exchange.response)
 
     def _call_record(
         self, n: int, answered: Answered, latency_s: float, *, journal: bool, of: Exchange | None = None

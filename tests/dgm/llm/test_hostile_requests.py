@@ -18,6 +18,7 @@ from dgm.llm import Allowance, Gateway, Retries
 from dgm.llm.backends import RehearsalBackend
 from dgm.llm.backends.rehearsal import reply
 from dgm.llm.backends.whole import WholeAnswers
+from dgm.llm.door import DoorLimits
 from tests.dgm.llm.conftest import Connect, spec
 from tests.dgm.llm.test_gateway import HELLO, post
 
@@ -95,6 +96,17 @@ def test_many_images_do_not_hold_up_the_gateway(stand_in: Gateway) -> None:
     assert post(directory, body(messages=[{"role": "user", "content": images}]))[0] == 200
     assert time.monotonic() - began < 30
     stand_in.close("r0")
+
+
+def test_what_one_rollout_says_fills_neither_memory_nor_archive() -> None:
+    with Gateway(RehearsalBackend(reply), limits=DoorLimits(kept_bytes=100_000)) as gateway:
+        directory = gateway.open(spec(allowance=ANYTHING))
+        image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 40_000}}
+        large = body(messages=[{"role": "user", "content": [image]}])
+        assert [post(directory, large)[0] for _ in range(5)] == [200, 200, 200, 413, 413]
+        record = gateway.close("r0")
+    assert sum(len(one.request) for one in record.exchanges) < 3 * 41_000
+    assert (record.fault, record.spent, record.refused) == (None, None, 2)
 
 
 @pytest.mark.parametrize(
