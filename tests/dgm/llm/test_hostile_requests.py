@@ -89,6 +89,29 @@ def test_no_depth_of_a_body_makes_the_gateway_fail(stand_in: Gateway) -> None:
         assert stand_in.close("r0").fault is None
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000], ids=["lists", "objects"])
+def test_no_depth_of_a_calls_arguments_makes_the_stand_in_fail(stand_in: Gateway, text: str) -> None:
+    directory = stand_in.open(spec(allowance=ANYTHING))
+    deep = called({"id": "a", "type": "function", "function": {"name": "f", "arguments": text}})
+    assert post(directory, deep)[0] == 200
+    assert stand_in.close("r0").fault is None
+
+
+SLOW = ["-", "Done. ", "kept. ", "[output ", "[task ", "re-read "]
+
+
+@pytest.mark.parametrize("piece", SLOW)
+def test_no_text_holds_up_the_stand_in(stand_in: Gateway, piece: str) -> None:
+    directory = stand_in.open(spec(allowance=ANYTHING))
+    text = piece * (200_000 // len(piece))
+    began = time.monotonic()
+    for opening in "improve this agent", "# Task":
+        messages = [{"role": "user", "content": opening}, {"role": "user", "content": text}]
+        assert post(directory, body(messages=messages))[0] == 200
+    assert time.monotonic() - began < 20
+    stand_in.close("r0")
+
+
 def test_many_images_do_not_hold_up_the_gateway(stand_in: Gateway) -> None:
     images = [{"type": "image_url", "image_url": {"url": f"data:image/{n}"}} for n in range(20_000)]
     directory = stand_in.open(spec(allowance=ANYTHING))

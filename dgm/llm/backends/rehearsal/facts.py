@@ -15,7 +15,7 @@ from .offer import Call, Offer, called, conversation, offered, said
 Message = Mapping[str, object]
 
 ASKED_TO_RUN = re.compile(r"\b(?:run|execute) (?:the |its |all |your )?(?:\w+ )?tests?\b", re.I)
-ASKED_TO_REREAD = re.compile(r"\bre-?read\b[^.]*\b(?:rules?|instructions?|task)\b", re.I)
+ASKED_TO_REREAD = re.compile(r"\bre-?read\b[^.]{0,400}\b(?:rules?|instructions?|task)\b", re.I)
 REREAD = "I re-read the rules."
 
 _PARSE = re.compile(

@@ -112,7 +112,7 @@ def _arguments(text: str) -> Mapping[str, str]:
         for tried in (candidate, re.sub(r",\s*}\s*$", "}", candidate)):
             try:
                 parsed = json.loads(tried)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(parsed, dict):
                 return {str(key): value for key, value in parsed.items() if isinstance(value, str)}

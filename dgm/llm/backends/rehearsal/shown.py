@@ -24,6 +24,7 @@ _HEADER = re.compile(
     r" *`?([\w./-]+\.[a-z]+)`?[\"']?(?: \([^)]*\))? *"
     r"(?:<?[=*\-]{2,}|>|\])?:?$"  # and how it ends
 )
+_LONGEST = 1000  # characters of a line that may be one of these
 _NOTE = re.compile(r"^\[[^\]]*\b(?:cut|truncated|omitted|more lines?)\b[^\]]*\]$|^</file>$")
 _EVIDENCE = re.compile(r"^(?:\./)?(?:rollouts?|evidence)\b|(?:transcript|visible_tests|answer|brief)\.\w+$")
 
@@ -46,8 +47,8 @@ def _sections(text: str) -> Iterator[tuple[str | None, Sequence[str]]]:
     fenced = False
     lines: list[str] = []
     for line in text.split("\n"):
-        header = _HEADER.match(line)
-        ends = _NOTE.match(line) or (fenced and line.startswith("```"))
+        header = _HEADER.match(line) if len(line) <= _LONGEST else None
+        ends = (len(line) <= _LONGEST and _NOTE.match(line)) or (fenced and line.startswith("```"))
         if header or (path is not None and ends):
             yield path, lines
             path, lines = (header.group(1) if header else None), []
