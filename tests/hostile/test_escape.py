@@ -356,6 +356,7 @@ say([
     tried(os.setgid, 0), tried(os.setgroups, [0]),
     sorted({status[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}),
     status["NoNewPrivs"].strip(),
+    sorted({os.statvfs(place).f_flag & (os.ST_NOSUID | os.ST_NODEV) for place in (".", "/tmp", "/dev/shm")}),
     [subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL).returncode != 0 for argv in
         (["su", "-c", "true"], ["newgrp", "root"], ["mount", "-t", "tmpfs", "x", "/mnt"], ["unshare", "-r", "true"])],
 ])
@@ -363,11 +364,12 @@ say([
 
 
 def test_27_setuid(box: DockerBox) -> None:
-    bit, became, noexec, *refused, sets, no_new, tools = attack(box, SETUID)
+    bit, became, noexec, *refused, sets, no_new, mounts, tools = attack(box, SETUID)
     mine = (box.worker,) * 3
     assert (bit, became, noexec) == ("0o6755", f"{mine} {mine}", "EACCES")
     assert refused == ["EPERM"] * 6
     assert (sets, no_new) == (["0000000000000000"], "1")
+    assert mounts == [os.ST_NOSUID | os.ST_NODEV]
     assert tools == [True] * 4
 
 
@@ -529,7 +531,7 @@ say([
     tried(bind, "/door/mine"), tried(os.chmod, sock, 0o777), tried(os.chmod, "/door", 0o777),
     tried(os.chown, sock, 10002, 10002), tried(os.truncate, sock, 0), tried(os.mkdir, "/door/more"),
     tried(os.utime, sock), tried(os.setxattr, sock, "user.x", b""), tried(os.listdir, "/door"),
-    called(mount, b"/tmp", b"/door", None, 4096, None),
+    called(mount, b"/tmp", b"/door", None, 4096, None), os.statvfs("/door").f_flag & os.ST_RDONLY,
 ])
 os.unlink("mine")
 """
@@ -544,8 +546,8 @@ def test_31_replace_move_or_unlink_the_door(box: DockerBox, door: Path) -> None:
         )
 
     before = state()
-    answers = attack(box, DOOR)
-    assert len(answers) == 17
+    *answers, read_only = attack(box, DOOR)
+    assert (len(answers), read_only) == (17, os.ST_RDONLY)
     assert set(answers) <= {"EROFS", "EACCES", "EPERM", "EBUSY", "EXDEV", "EINVAL"}
     assert state() == before
     assert relay_answers(box)
