@@ -36,8 +36,8 @@ _REST = 9
 class DoorLimits:
     """What one client may take. `idle_s` also bounds the time for a request's head.
 
-    `bodies` are read and looked at, at once; more would fill the memory and hold up the other rollouts. Who has asked and
-    been told `kept_bytes` may ask no more: all of that is held in memory, and archived.
+    `bodies` are read and looked at, at once; more would fill the memory and hold up the other rollouts. Who has
+    asked and been told `kept_bytes` may ask no more: all of that is held in memory, and archived.
     """
 
     body_bytes: int = 8 << 20
