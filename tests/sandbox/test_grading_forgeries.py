@@ -429,6 +429,12 @@ def test_tier_a_does_not_let_a_solution_around_the_tests(
     assert grade(sandbox, spec, {"adder.py": right}, STUB, name="honest").resolved
 
 
+def test_report_and_exit_status_must_agree(sandbox: Sandbox) -> None:
+    leaves_with_success = b"import os\nleave = os._exit\nos._exit = lambda status: leave(0)\n"
+    verdict = verdict_on(sandbox, {"adder.py": leaves_with_success + RIGHT}, Tier.B)
+    assert (verdict.resolved, verdict.flags) == (False, ("disagree",)), verdict
+
+
 def test_tier_b_lets_no_name_through_that_an_archive_cannot_hold(sandbox: Sandbox) -> None:
     verdict = verdict_on(sandbox, {"adder.py": HALF_A_CHARACTER}, Tier.B)
     assert (verdict.resolved, verdict.tests, verdict.flags) == (False, (), ("no_report",))
