@@ -19,7 +19,7 @@ from .errors import MissingPackageError, NotWritableError
 from .gitstore import GitStore
 from .info import RunInfo, read_info
 from .lineage import Lineage
-from .records import ROW_TYPES, Agent, AgentId, Decision, Entry, Outcome, Row, Split
+from .records import ROW_TYPES, Agent, AgentId, Decision, Entry, Evaluation, Expansion, Outcome, Row, Split
 from .schema import from_arrow
 from .snapshot import Snapshot
 
@@ -96,9 +96,32 @@ class RunReader:
         """These columns of a table in the order of entries, without reading the others; text comes as dictionaries."""
         return self._snapshot.coded(table, names)
 
+    def pieces(self, table: str, *names: str) -> Iterator[pa.Table]:
+        """The same piece by piece, for what would not fit into memory at once."""
+        return self._snapshot.pieces(table, names)
+
     def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:
         """The decisions with these numbers, in order, without reading the others."""
         return self._snapshot.decisions_at(numbers)
+
+    def evaluations_of(self, agent: AgentId) -> list[Evaluation]:
+        """What an agent was evaluated on, in the order of entries, re-grades included."""
+        return self._snapshot.evaluations_of(agent)
+
+    def last_results(self, count: int) -> list[Evaluation | Expansion]:
+        """The last results, at most `count`, oldest first; re-grades are none."""
+        span = 64
+        while True:
+            since = max(0, self.next_seq - span)
+            rows = [row for entry in self.entries(since) for row in entry.rows]
+            found = [
+                row
+                for row in rows
+                if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None)
+            ]
+            if since == 0 or len(found) >= count:
+                return found[-count:]
+            span *= 4
 
     def sql(self, query: str) -> pa.Table:
         """What DuckDB answers to `query` over the six tables. Needs the `duckdb` package; nothing is downloaded, and a

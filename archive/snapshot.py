@@ -19,7 +19,7 @@ from .disk import names_in
 from .errors import CorruptArchiveError
 from .log import Segment, read_segments
 from .parquet import count_rows, list_parts, part_version, read_part, rows_by_table
-from .records import ROW_TYPES, Decision, Entry, Row
+from .records import ROW_TYPES, AgentId, Decision, Entry, Evaluation, Row
 from .schema import SCHEMAS, aligned, from_arrow, to_arrow
 from .seals import Seal, read_seal, seal_paths
 
@@ -76,10 +76,26 @@ class Snapshot:
 
     def coded(self, table: str, columns: Sequence[str]) -> pa.Table:
         """Some columns of all rows of a table in the order of their entries; text as dictionaries, one for all rows."""
+        return pa.concat_tables(self.pieces(table, columns)).unify_dictionaries()
+
+    def pieces(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """The same part by part, each with dictionaries of its own."""
         texts = [name for name in columns if pa.types.is_string(SCHEMAS[table].field(name).type)]
-        pieces = [read_part(table, part, columns, coded=texts) for part in self.parts[table]]
-        pieces.append(to_arrow(table, self._tail_rows(table)))
-        return pa.concat_tables([_coded(table, piece, columns) for piece in pieces]).unify_dictionaries()
+        for part in self.parts[table]:
+            yield _coded(table, read_part(table, part, columns, coded=texts), columns)
+        yield _coded(table, to_arrow(table, self._tail_rows(table)), columns)
+
+    def evaluations_of(self, agent: AgentId) -> list[Evaluation]:
+        """What an agent was evaluated on, in order; of a part that says nothing of it only one column is read."""
+        found: list[Row] = []
+        for part in self.parts["evaluations"]:
+            column = read_part("evaluations", part, ["agent"], coded=["agent"])["agent"]
+            if agent in column.unify_dictionaries().chunk(0).dictionary.to_pylist():
+                data = read_part("evaluations", part)
+                found += from_arrow("evaluations", data.filter(pc.equal(data["agent"], agent)))
+        tail = self._tail_rows("evaluations")
+        found += [decode("evaluations", row) for row in tail if row["agent"] == agent]
+        return [row for row in found if isinstance(row, Evaluation)]
 
     def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:
         """The decisions with these numbers, in order; only the parts that hold them are read."""

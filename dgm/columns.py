@@ -5,6 +5,7 @@ Agents are numbered in the order in which they were made, tasks by their place i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,6 +79,31 @@ def evaluations_of(run: RunReader, agents: Agents, tasks: tuple[TaskId, ...]) ->
         searches=task >= 0,
         regrade=_flags(data["replaces"].is_valid()),
     )
+
+
+def evaluated_on(run: RunReader, tasks: Sequence[TaskId]) -> set[tuple[AgentId, TaskId, int]]:
+    """Agent, task and repeat of each evaluation on one of `tasks` that has a result."""
+    data = run.columns("evaluations", "agent", "task", "repeat")
+    chosen = data.take(np.flatnonzero(_places(data["task"], tasks) >= 0))
+    return set(zip(*(chosen[name].to_pylist() for name in ("agent", "task", "repeat")), strict=True))
+
+
+def outcomes_of(run: RunReader) -> Counter[str]:
+    """How often each outcome came, of expansions and evaluations; re-grades are none."""
+    evaluations = run.columns("evaluations", "outcome", "replaces")
+    found: Counter[str] = Counter()
+    for data in (run.columns("expansions", "outcome"), evaluations.filter(evaluations["replaces"].is_null())):
+        words, codes = _coded(data["outcome"])
+        found.update(dict(zip(words, np.bincount(codes, minlength=len(words)).tolist(), strict=True)))
+    return found
+
+
+def tests_of(run: RunReader, tests: Sequence[TaskId]) -> Counter[AgentId]:
+    """How many counted evaluations on `tests` each agent has; re-grades are none."""
+    data = run.columns("evaluations", "agent", "task", "outcome", "replaces")
+    chosen = (_places(data["task"], tests) >= 0) & ~_is(data["outcome"], Outcome.VOID)
+    rows = data.take(np.flatnonzero(chosen & _flags(data["replaces"].is_null())))
+    return Counter(rows["agent"].to_pylist())
 
 
 def decisions_of(

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 from numpy.random import default_rng
 
-from archive import Decision, DecisionKind, Row, Split, TaskId
+from archive import Decision, DecisionKind, Row, RunReader, Split, TaskId
+from dgm.columns import evaluated_on
 from dgm.policies import Evaluate, Expand, Policy, View, Wait
 from dgm.streams import Purpose, stream
 from dgm.tree import Tree
@@ -69,11 +70,27 @@ class Decider(Generic[Belief]):
         self._belief = policy.start()
         self._tested: set[tuple[str, TaskId, int]] = set()
 
+    def recall(self, run: RunReader) -> None:
+        """Fold all rows of `run` in, before any other row. They are read one by one only for a policy with a belief."""
+        self.tree.fold(run)
+        if self._belief is not None:
+            for entry in run.entries():
+                for row in entry.rows:
+                    self._belief = self._policy.observe(self._belief, row)
+        self._tested |= evaluated_on(run, self._tests)
+        for found in self.tree.open.values():
+            self._note_test(found.decision)
+
     def observe(self, row: Row) -> None:
         """Fold one row in. Rows come in the archive's order, each once."""
         self.tree.observe(row)
-        self._belief = self._policy.observe(self._belief, row)
-        if isinstance(row, Decision) and row.split is Split.TEST and row.task is not None:
+        if self._belief is not None:
+            self._belief = self._policy.observe(self._belief, row)
+        if isinstance(row, Decision):
+            self._note_test(row)
+
+    def _note_test(self, row: Decision) -> None:
+        if row.split is Split.TEST and row.task is not None:
             self._tested.add((row.agent, row.task, row.repeat))
 
     def decide(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:

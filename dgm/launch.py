@@ -25,6 +25,7 @@ from archive import (
     resume_run,
     tree_hash,
 )
+from dgm.columns import outcomes_of, tests_of
 from dgm.config import Plain, run_id
 from dgm.deciding import Decider
 from dgm.errors import ConfigError
@@ -105,22 +106,30 @@ def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> None:
     tests, display = run.info.splits[Split.TEST], prepared.config["display"]
     console = Console()
     live = console.is_terminal if display == "auto" else display == "live"
-    with Progress(
-        console,
-        live=live,
-        made_up=not prepared.upstream.real,
-        tests=tests,
-        stops=stops,
-        grace_s=prepared.settings.grace_s,
-    ) as progress:
-        progress.recall(row for entry in run.entries() for row in entry.rows)
-        _searcher(prepared, run, pool, progress, stops).run()
+    with (
+        Progress(
+            console,
+            live=live,
+            made_up=not prepared.upstream.real,
+            tests=tests,
+            stops=stops,
+            grace_s=prepared.settings.grace_s,
+        ) as progress,
+        open_run(run.path) as past,
+    ):
+        progress.recall(outcomes_of(past), tests_of(past, tests))
+        _searcher(prepared, run, pool, progress, stops, past).run()
 
 
 def _searcher(
-    prepared: Prepared, run: Run | RunReader, pool: Pool, display: Display, stops: Callable[[], int]
+    prepared: Prepared,
+    run: Run | RunReader,
+    pool: Pool,
+    display: Display,
+    stops: Callable[[], int],
+    past: RunReader,
 ) -> Search:
-    """The search of this run, which must have its seed agent already."""
+    """The search of this run, which must have its seed agent already; `past` is the same run as it is now."""
     return Search(
         archive=run,
         decider=Decider(
@@ -130,11 +139,12 @@ def _searcher(
             operator=prepared.operator.name,
         ),
         pool=pool,
-        planner=RunPlanner(_plan(prepared, run), run.code, run.blobs),
+        planner=RunPlanner(_plan(prepared, past), run.code, run.blobs),
         settings=prepared.settings,
         display=display,
         clock=time.monotonic,
         stops=stops,
+        past=past,
     )
 
 
@@ -179,7 +189,7 @@ def _is_finished(prepared: Prepared) -> bool:
         if run.next_seq == 0:
             return False
         try:
-            _searcher(prepared, run, _NoPool(), _NoDisplay(), lambda: 0).run()
+            _searcher(prepared, run, _NoPool(), _NoDisplay(), lambda: 0, run).run()
         except (_Unfinished, NotWritableError):
             return False
     return True
@@ -204,10 +214,9 @@ def _plant(prepared: Prepared, run: Run) -> None:
         run.append(Agent(id=seed, seq=0, parent=None, depth=0, tree=run.code.tree(seed)))
 
 
-def _plan(prepared: Prepared, run: Run | RunReader) -> Plan:
+def _plan(prepared: Prepared, run: RunReader) -> Plan:
     """The seed is the one that the run began with, whatever became of the files that it was read from."""
-    first = next(row for entry in run.entries() for row in entry.rows if isinstance(row, Agent))
-    seed_tree = run.code.files(first.id)
+    seed_tree = run.code.files(run.lineage.seeds[0])
     rollout = prepared.config["budget"]["rollout"]
     return Plan(
         run_id=run.info.id,

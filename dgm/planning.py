@@ -22,6 +22,7 @@ from archive import (
     GitStore,
     Outcome,
     Row,
+    RunReader,
     TaskId,
     Usage,
     job_id,
@@ -69,6 +70,13 @@ class RunPlanner:
         self._blobs = blobs
         self._evaluations: dict[AgentId, list[Evaluation]] = defaultdict(list)
         self._agents: dict[AgentId, Agent] = {}
+        self._past: RunReader | None = None
+        self._recalled: dict[AgentId, list[Evaluation]] = {}
+
+    def recall(self, run: RunReader) -> None:
+        """Take note of the rows of `run`; evaluations are read once there is a job about their agent."""
+        self._past = run
+        self._agents = {agent.id: agent for agent in run.lineage}
 
     def observe(self, row: Row) -> None:
         if isinstance(row, Agent):
@@ -138,7 +146,10 @@ class RunPlanner:
 
     def _earlier(self, agent: AgentId, seq: int) -> list[Evaluation]:
         """The agent's counted evaluations before `seq`; of a re-graded one only the last grading."""
-        return latest(row for row in self._evaluations[agent] if row.seq < seq)
+        if self._past is not None and agent not in self._recalled:
+            self._recalled[agent] = self._past.evaluations_of(agent)
+        rows = (*self._recalled.get(agent, ()), *self._evaluations[agent])
+        return latest(row for row in rows if row.seq < seq)
 
     def _evidence(self, row: Evaluation) -> Evidence:
         return Evidence(

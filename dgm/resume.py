@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from archive import Change, Run, RunReader, TaskId, tree_hash
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from archive import Change, Outcome, Run, RunReader, TaskId, open_run, tree_hash
 from dgm.config import Plain, differences, identity
 from dgm.errors import ConfigError
 from dgm.prepare import Prepared, expansions, leaves
-from dgm.results import latest
 
 NOTED = ("budget", "workers")
 """Top-level keys whose changes between two drivers of one run are rows of `changes`."""
@@ -52,10 +54,18 @@ def refuse_another(prepared: Prepared, run: RunReader) -> None:
 
 def _edited(prepared: Prepared, run: RunReader) -> set[TaskId]:
     """Tasks of which evaluations count that were of other files, tests or instructions than today's."""
-    rows = latest(row for entry in run.entries() for row in entry.rows)
-    return {
-        row.task for row in rows if row.digests.get("task") not in (None, prepared.tasks[row.task].digest)
-    }
+    edited: dict[int, TaskId] = {}
+    for data in run.pieces("evaluations", "decision", "task", "outcome", "digests"):
+        digests = pc.map_lookup(data["digests"], pa.scalar("task"), "first").to_pylist()
+        columns = (data[name].to_pylist() for name in ("decision", "task", "outcome"))
+        for decision, task, outcome, digest in zip(*columns, digests, strict=True):
+            if outcome == Outcome.VOID:
+                continue
+            if digest in (None, prepared.tasks[task].digest):
+                edited.pop(decision, None)
+            else:
+                edited[decision] = task
+    return set(edited.values())
 
 
 def shrinkage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -72,10 +82,11 @@ def _limit(value: object) -> float:
 def _in_force(run: Run | RunReader) -> dict[str, Any]:
     """The values of the noted keys that the last driver of this run went by."""
     values: dict[str, Any] = {key: run.info.config[key] for key in NOTED}
-    for entry in run.entries():
-        for row in entry.rows:
-            if isinstance(row, Change) and row.kind in NOTED:
-                values[row.kind] = json.loads(row.after)
+    with open_run(run.path) as reader:
+        changes = reader.columns("changes", "kind", "after")
+    for kind, after in zip(changes["kind"].to_pylist(), changes["after"].to_pylist(), strict=True):
+        if kind in NOTED:
+            values[kind] = json.loads(after)
     return values
 
 

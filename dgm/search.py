@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from archive import Archive, Decision, Evaluation, Expansion, Row
+from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader
 from dgm.deciding import Bounds, Decider, DriverError
 from dgm.jobs import Job, Result
 from dgm.tree import Tree
@@ -53,6 +53,9 @@ class Settings(Bounds):
 class Planner(Protocol):
     """Turns decisions into jobs and results into rows."""
 
+    def recall(self, run: RunReader) -> None:
+        """Take note of all rows of `run`, before any other row."""
+
     def observe(self, row: Row) -> None:
         """Fold one row in, as policies do."""
 
@@ -73,6 +76,7 @@ class Display(Protocol):
 class Search:
     """One driver on one archive; `decider` has seen no row yet.
 
+    `past` is what `archive` holds, opened for reading: much sooner recalled than rows are folded one by one.
     `stops` says how often the operator asked to stop: once, and nothing new is decided; twice, and the driver leaves.
     """
 
@@ -87,6 +91,7 @@ class Search:
         display: Display,
         clock: Callable[[], float],
         stops: Callable[[], int] = lambda: 0,
+        past: RunReader | None = None,
     ) -> None:
         self._archive = archive
         self._decider = decider
@@ -97,6 +102,7 @@ class Search:
         self._display = display
         self._clock = clock
         self._stops = stops
+        self._past = past
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._retries: list[tuple[float, int]] = []
         self._left_at: float | None = None
@@ -106,9 +112,7 @@ class Search:
 
         Raises StoppedError or RunPausedError; the same call on the same archive goes on.
         """
-        for entry in self._archive.entries():
-            for row in entry.rows:
-                self._fold(row)
+        self._recall()
         for seq in sorted(self._tree.open):
             self._submit(seq)
         while True:
@@ -120,6 +124,16 @@ class Search:
             if not self._tree.open:
                 return self._tree
             self._record(self._finished())
+
+    def _recall(self) -> None:
+        if self._past is not None:
+            self._decider.recall(self._past)
+            self._planner.recall(self._past)
+            self._recent.extend(not row.outcome.counted for row in self._past.last_results(RECENT))
+            return
+        for entry in self._archive.entries():
+            for row in entry.rows:
+                self._fold(row)
 
     def _fold(self, row: Row) -> None:
         self._decider.observe(row)

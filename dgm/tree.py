@@ -173,7 +173,7 @@ class Tree:
 
     def unused_tasks(self, index: int) -> tuple[TaskId, ...]:
         """Search tasks that the agent may still be evaluated on, in frozen order."""
-        return tuple(self.tasks[i] for i in np.flatnonzero(~self._used[index]))
+        return tuple(self.tasks[i] for i in np.flatnonzero(~self._used[index]).tolist())
 
     def best(self) -> AgentId:
         """The best-belief agent of this moment."""

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "dgm.operators": {"archive", "dgm.benchmarks", "dgm.prompts"},
     "dgm.jobs": {"archive", "sandbox", "dgm.benchmarks", "dgm.llm", "dgm.gates", "dgm.operators"},
     "dgm.workers": {"archive", "sandbox", "dgm.jobs", "dgm.llm"},
-    "dgm.deciding": {"archive", "dgm.policies", "dgm.streams", "dgm.tree"},
+    "dgm.deciding": {"archive", "dgm.columns", "dgm.policies", "dgm.streams", "dgm.tree"},
     "dgm.simulate": {"archive", "dgm.deciding", "dgm.policies", "dgm.tree"},
     "dgm.search": {"archive", "dgm.deciding", "dgm.jobs", "dgm.tree", "dgm.workers"},
     "dgm.planning": {

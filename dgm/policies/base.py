@@ -1,7 +1,8 @@
 """What a policy is: three functions of values.
 
 `start` makes the belief of an empty run, `observe` folds one row into it, `decide` chooses the next action. The belief
-is always the fold of `observe` over the archive's rows, so resume, replay and simulation need nothing else.
+is always the fold of `observe` over the archive's rows, so resume, replay and simulation need nothing else. A belief
+that starts as None stays None: all that such a policy goes by is in the view, and no row is shown to it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -81,10 +81,10 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def recall(self, rows: Iterable[Row]) -> None:
-        """Count what earlier drivers of this run recorded; nothing of it is announced."""
-        for row in rows:
-            self._count(row)
+    def recall(self, outcomes: Mapping[str, int], tested: Mapping[AgentId, int]) -> None:
+        """Take over what earlier drivers of this run recorded: results by outcome, counted tests by agent."""
+        self._seen.update(outcomes)
+        self._tested.update(tested)
 
     def note(self, row: Row) -> None:
         """Count one row; agents are announced at once."""

@@ -11,13 +11,25 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock, Timer
 from typing import Any
 
-from archive import Agent, ExpansionOutcome, Outcome, Row, Run, RunInfo, Split, create_run, resume_run
+from archive import (
+    Agent,
+    ExpansionOutcome,
+    Outcome,
+    Row,
+    Run,
+    RunInfo,
+    Split,
+    create_run,
+    open_run,
+    resume_run,
+)
 from dgm.benchmarks import Task
 from dgm.deciding import Decider
 from dgm.gates import Gates
@@ -125,7 +137,7 @@ class Quiet:
 
 @dataclass
 class Driver:
-    """One driver on one run; `search` goes on wherever the run stands."""
+    """One driver on one run; `search` goes on wherever the run stands, which it reads in `columns` or row by row."""
 
     path: Path
     seed: int = 0
@@ -135,6 +147,7 @@ class Driver:
     work: Callable[[Job], Result] = field(default_factory=Script)
     stops: Callable[[], int] = lambda: 0
     pool: Callable[[Callable[[Job], Result]], Pool] | None = None
+    columns: bool = True
 
     def open(self) -> Run:
         if self.path.exists():
@@ -145,7 +158,7 @@ class Driver:
         )
 
     def search(self, stops: Callable[[], int] = lambda: 0) -> Tree:
-        with self.open() as run:
+        with self.open() as run, ExitStack() as stack:
             if run.next_seq == 0:
                 seed = run.code.commit(SEED_TREE, parents=(), message="Seed agent", seq=0)
                 run.append(Agent(id=seed, seq=0, parent=None, depth=0, tree=run.code.tree(seed)))
@@ -162,6 +175,7 @@ class Driver:
                     display=Quiet(),
                     clock=time.monotonic,
                     stops=stops,
+                    past=stack.enter_context(open_run(self.path)) if self.columns else None,
                 ).run()
             finally:
                 pool.close()

@@ -104,9 +104,14 @@ def test_one_worker_and_one_seed_give_the_same_run_byte_for_byte(tmp_path: Path)
     assert rows(tmp_path / "c") != rows(tmp_path / "a")
 
 
-def test_stopping_and_going_on_gives_the_decisions_of_an_unbroken_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("policy", "columns"), [("huxley", True), ("huxley", False), ("darwin", True)], ids=str
+)
+def test_stopping_and_going_on_gives_the_decisions_of_an_unbroken_run(
+    tmp_path: Path, policy: str, columns: bool
+) -> None:
     """With one worker a run that was stopped again and again is the run that never was."""
-    Driver(tmp_path / "whole", seed=3).search()
+    Driver(tmp_path / "whole", seed=3, policy=policy).search()
     stopped = 0
     for turn in range(100):
         started: list[Job] = []
@@ -115,7 +120,7 @@ def test_stopping_and_going_on_gives_the_decisions_of_an_unbroken_run(tmp_path: 
             started.append(job)
             return Script()(job)
 
-        driver = Driver(tmp_path / "broken", seed=3, work=work)
+        driver = Driver(tmp_path / "broken", seed=3, work=work, policy=policy, columns=columns)
         limit = 4 + turn % 5
         try:
             driver.search(stops=lambda limit=limit, started=started: int(len(started) >= limit))

@@ -114,13 +114,8 @@ def test_the_final_test_shows_n_of_total() -> None:
 
 def test_what_earlier_drivers_did_is_counted_but_not_announced() -> None:
     screen = Screen()
-    rows = [
-        *evaluated(1, "katas/x", Outcome.CRASHED, Split.TEST),
-        a_decision(3, task=None),
-        replace(an_agent(4), parent=screen.tree.ids[0], depth=1),
-    ]
     before = screen.out.getvalue()
-    screen.progress.recall(rows)
+    screen.progress.recall({"crashed": 1}, {screen.tree.ids[0]: 1})
     assert screen.out.getvalue() == before
     line = screen.show()
     assert "final test 1/6" in line
