@@ -201,7 +201,9 @@ class OpenAIBackend:
             return RateLimitedError(told, retry_after_s=retry_after_s)
         if status >= 500 or status in (408, 409, 425):
             return UpstreamUnavailableError(told, retry_after_s=retry_after_s)
-        if status in (400, 413, 422) and _detail(body, "param") not in _OUR_FIELDS | set(self._parameters):
+        if (status == 403 and _flagged(body)) or (
+            status in (400, 413, 422) and _detail(body, "param") not in _OUR_FIELDS | set(self._parameters)
+        ):
             error = error_body(
                 self._clean(_message(body)),
                 kind=str(_detail(body, "type") or "invalid_request_error"),
@@ -272,6 +274,12 @@ def _error(data: bytes) -> Body:
 def _detail(body: Body, key: str) -> object:
     error = body.get("error")
     return error.get(key) if isinstance(error, dict) else None
+
+
+def _flagged(body: Body) -> bool:
+    """Whether a router says that its moderation turned the text of the request down: no matter of permissions."""
+    told = _detail(body, "metadata")
+    return isinstance(told, dict) and "flagged_input" in told
 
 
 def _message(body: Body) -> str:

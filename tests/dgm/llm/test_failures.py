@@ -33,6 +33,11 @@ LENGTH = {
     "param": "messages",
     "code": "context_length_exceeded",
 }
+FLAGGED = {
+    "message": "This model requires moderation, your input was flagged.",
+    "code": 403,
+    "metadata": {"reasons": ["violence"], "flagged_input": "text", "provider_name": "p", "model_slug": "m"},
+}
 MAXIMUM = 16_384 * 10
 """Micro-dollars; what the output limit alone costs at the price of `fake-1`."""
 
@@ -190,16 +195,22 @@ def test_a_stream_that_breaks_off_before_it_began_is_asked_for_again(
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("code", "error"), [(400, LENGTH), (403, FLAGGED)], ids=["400", "403"])
 def test_a_4xx_that_the_request_earned_is_the_agents(
-    gateway: Gateway, upstream: FakeUpstream, connect: Connect, stream: bool
+    gateway: Gateway,
+    upstream: FakeUpstream,
+    connect: Connect,
+    code: int,
+    error: dict[str, Any],
+    stream: bool,
 ) -> None:
-    upstream.script(status(400, error=LENGTH))
+    upstream.script(status(code, error=error))
     seen, record = rollout(gateway, connect, calls=2, stream=stream)
-    assert isinstance(seen[0], openai.BadRequestError)
-    assert seen[0].code == "context_length_exceeded"
+    assert isinstance(seen[0], openai.APIStatusError)
+    assert (seen[0].status_code, seen[0].code) == (code, str(error["code"]))
     assert seen[1] is None  # the rollout goes on
     assert record.fault is None
-    assert [(call.status, call.cost_microusd > 0) for call in record.calls] == [(400, False), (200, True)]
+    assert [(call.status, call.cost_microusd > 0) for call in record.calls] == [(code, False), (200, True)]
 
 
 @pytest.mark.parametrize("stream", [False, True])
