@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +81,17 @@ def situation(view: View) -> dict[str, object]:
     }
 
 
+def leaders(values: NDArray[np.float64], count: int) -> list[int]:
+    """Indices of the largest values, largest first, the earlier of equals first; without sorting the others."""
+    if len(values) > count:
+        least = np.partition(values, -count)[-count]
+        among = np.flatnonzero(values >= least)
+    else:
+        among = np.arange(len(values))
+    order: list[int] = among[np.argsort(-values[among], kind="stable")][:count].tolist()
+    return order
+
+
 def ranked(
     tree: Tree,
     candidates: NDArray[np.int64],
@@ -90,7 +100,7 @@ def ranked(
     unresolved: NDArray[np.int64],
 ) -> tuple[int, tuple[Json, ...]]:
     """Index of the candidate with the largest value, and the best few (the chosen first) for the decision row."""
-    order: Sequence[int] = np.argsort(-values, kind="stable")[: 1 + RUNNERS_UP].tolist()
+    order = leaders(values, 1 + RUNNERS_UP)
     rows = tuple(
         {
             "agent": tree.ids[int(candidates[i])],

@@ -28,7 +28,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """What may happen now. `parents` and `agents` are indices into the tree of who may be chosen."""
+    """What may happen now. `agents` and, for an expansion, `parents` are indices into the tree of who may be chosen."""
 
     step: Step
     parents: NDArray[np.int64]
@@ -59,11 +59,10 @@ def schedule(view: View, alpha: float) -> Schedule:
     Once the evaluation budget is started nothing more is. When every agent has used every task, an expansion is made
     even if the widening rule would wait for more evaluations: nothing else could ever happen.
     """
-    parents, agents = expandable(view), evaluable(view)
-    tree = view.tree
+    tree, agents = view.tree, evaluable(view)
     spent = view.left < 1
     at_start = not tree.used.any()
-    may_expand = view.may_expand and len(parents) > 0
+    may_expand = view.may_expand
     if spent or len(tree) == 0:
         step = Step.WAIT
     elif at_start and may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots):
@@ -76,4 +75,5 @@ def schedule(view: View, alpha: float) -> Schedule:
         step = Step.EXPAND
     else:
         step = Step.WAIT
+    parents = expandable(view) if step is Step.EXPAND else np.array([], dtype=np.int64)
     return Schedule(step=step, parents=parents, agents=agents)

@@ -62,6 +62,16 @@ def test_the_archive_is_measured_beside_others(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_decisions_are_measured_beside_a_walk() -> None:
+    done = perf("decisions", "--agents", "50", "1000", "--decisions", "20", "--walks", "2", "--json")
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    assert (figures["50 agents: decision"]["n"], figures["50 agents: walk"]["n"]) == (20, 2)
+    assert figures["1000 agents: decision : walk"]["median"] > 0
+    assert [one["name"] for one in report["targets"]] == ["1000 agents: decision, median"]
+
+
 def test_without_an_engine_it_says_so() -> None:
     done = perf("sandbox", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert (done.returncode, done.stdout) == (2, "")

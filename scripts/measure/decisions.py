@@ -1,0 +1,144 @@
+"""Decisions: one of `huxley` over 1,000, 10,000 and 100,000 agents, beside a walk of each clade.
+
+A *decision* is what the driver does between two jobs, without the disk: fold the result of an evaluation into the
+tree, build the view, let the policy decide with a generator of its own, check what it chose and fold that decision in.
+The agents hang on random earlier ones, each has ten evaluations, and eight jobs are in flight. The *walk* counts the
+clade of every agent by going down from it, as a plain reading of the paper has it, and draws once for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import deque
+from datetime import UTC, datetime
+
+import numpy as np
+
+from archive import Agent, Decision, DecisionKind, Evaluation, Outcome, Split
+from dgm.deciding import Bounds, Decider
+from dgm.policies import Huxley
+from dgm.policies.huxley import thompson
+from dgm.tree import Tree
+from scripts.measure.report import Figure, Report, Target, machine
+from scripts.measure.rows import agent_id, task_id
+from scripts.measure.stats import estimate, figure
+
+TARGETS_MS = {1_000: 0.2, 10_000: 1.0, 100_000: 8.0}
+TASKS = tuple(task_id(n) for n in range(200))
+EACH = 10
+IN_FLIGHT = 8
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--agents", type=int, nargs="*", default=list(TARGETS_MS), help="sizes to measure")
+    parser.add_argument("--decisions", type=int, default=300, help="decisions at each size (300)")
+    parser.add_argument("--walks", type=int, default=5, help="walks at each size (5)")
+
+
+def measure(options: argparse.Namespace) -> Report:
+    before = os.getloadavg()
+    figures: list[Figure] = []
+    targets: list[Target] = []
+    for agents in options.agents:
+        decider, seq = _grown(agents)
+        taken = _decisions(decider, seq, options.decisions)
+        walks = [_walk(decider.tree) for _ in range(options.walks)]
+        median = float(np.median(taken))
+        figures += [
+            figure(
+                f"{agents} agents: decision", "ms", taken, note=f"99 % within {np.quantile(taken, 0.99):.3f}"
+            ),
+            figure(f"{agents} agents: walk", "ms", walks),
+            estimate(f"{agents} agents: decision : walk", "", [median / walk for walk in walks]),
+        ]
+        if agents in TARGETS_MS:
+            name = f"{agents} agents: decision, median"
+            targets.append(Target(name=name, unit="ms", value=median, bound=TARGETS_MS[agents]))
+    settings = {"decisions": options.decisions, "tasks": len(TASKS), "evaluations each": EACH}
+    return Report(
+        subject="decisions", machine=machine(), settings=settings, load_before=before, load_after=os.getloadavg(),
+        figures=tuple(figures), targets=tuple(targets),
+    )  # fmt: skip
+
+
+def _grown(agents: int) -> tuple[Decider[None], int]:
+    """A run of so many agents with their evaluations, and the number of the next entry."""
+    generator = np.random.default_rng(0)
+    tree = Tree(TASKS)
+    decider = Decider(policy=Huxley(), tree=tree, tests=(), operator="single_failure")
+    for number in range(agents):
+        parent = None if number == 0 else int(generator.integers(number))
+        depth = 0 if parent is None else int(tree.depths[parent]) + 1
+        decider.observe(
+            Agent(
+                id=agent_id(number),
+                seq=0,
+                parent=None if parent is None else agent_id(parent),
+                depth=depth,
+                tree="t",
+            )
+        )
+    seq = 1
+    for number in range(agents):
+        for task in range(EACH):
+            decision = Decision(
+                seq=seq, kind=DecisionKind.EVALUATE, agent=agent_id(number), task=TASKS[task], split=Split.SEARCH,
+                policy="huxley", policy_version=2,
+            )  # fmt: skip
+            decider.observe(decision)
+            decider.observe(_result(decision, seq + 1))
+            seq += 2
+    return decider, seq
+
+
+def _decisions(decider: Decider[None], seq: int, count: int) -> list[float]:
+    """Milliseconds of each decision, with its predecessor's result folded in."""
+    bounds = Bounds(seed=0, evaluations=10**9, expansions=10**9)
+    waiting: deque[Decision] = deque()
+    taken: list[float] = []
+    while len(taken) < count:
+        began = time.perf_counter()
+        if len(waiting) == IN_FLIGHT:
+            decider.observe(_result(waiting.popleft(), seq))
+            seq += 1
+        decision = decider.decide(seq, bounds, IN_FLIGHT)
+        assert decision is not None
+        decider.observe(decision)
+        if len(waiting) == IN_FLIGHT - 1:
+            taken.append(1000 * (time.perf_counter() - began))
+        waiting.append(decision)
+        seq += 1
+    return taken
+
+
+def _result(decision: Decision, seq: int) -> Evaluation:
+    assert decision.task is not None
+    won = decision.seq % 3 == 0
+    return Evaluation(
+        id=f"{decision.seq:032x}", seq=seq, decision=decision.seq, attempt=1, agent=decision.agent, task=decision.task,
+        split=Split.SEARCH, outcome=Outcome.RESOLVED if won else Outcome.UNRESOLVED, score=float(won), started=THEN,
+    )  # fmt: skip
+
+
+def _walk(tree: Tree) -> float:
+    """Milliseconds of one choice of a parent that goes through the clade of each."""
+    children: list[list[int]] = [[] for _ in range(len(tree))]
+    for child, parent in enumerate(tree.parents.tolist()):
+        if parent >= 0:
+            children[parent].append(child)
+    resolved, unresolved = tree.resolved.tolist(), tree.unresolved.tolist()
+    began = time.perf_counter()
+    sums = np.zeros((2, len(tree)), dtype=np.int64)
+    for root in range(len(tree)):
+        left = [root]
+        while left:
+            member = left.pop()
+            sums[0, root] += resolved[member]
+            sums[1, root] += unresolved[member]
+            left += children[member]
+    assert np.array_equal(sums[0], tree.clade_resolved)
+    int(np.argmax(thompson(sums[0], sums[1], 1.0, np.random.default_rng(0))))
+    return 1000 * (time.perf_counter() - began)
