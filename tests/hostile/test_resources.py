@@ -544,10 +544,11 @@ say([fcntl.fcntl(os.pipe()[1], get_size), libc.inotify_init() >= 0])
 
 def test_accounts_that_the_kernel_keeps_per_user(docker: DockerSandbox) -> None:
     with docker.open(a_spec()) as greedy, docker.open(a_spec()) as other:
+        before = attack(other, LOOK_AT_THE_ACCOUNTS)
         pipes, watchers = attack(greedy, HOG_THE_ACCOUNTS)
         assert pipes > 64
         assert watchers > 0
-        assert attack(greedy, LOOK_AT_THE_ACCOUNTS) == [2 * 4096, False]
         # A smaller pipe makes a program hang that waits for a child before it reads what it said.
-        assert attack(other, LOOK_AT_THE_ACCOUNTS) == [16 * 4096, True]
+        assert attack(other, LOOK_AT_THE_ACCOUNTS) == before == [16 * 4096, True]
         assert greedy.worker != other.worker
+        assert attack(other, "import getpass; say(getpass.getuser())") == "agent"
