@@ -283,9 +283,12 @@ def test_20_worker_killed_in_mid_run(docker: DockerSandbox, untouched_host: Path
 def test_a_container_that_nobody_looks_after_ends_by_itself(docker: DockerSandbox, marker: str) -> None:
     with gateway() as door:
         labels = {"dgm.instance": docker.instance}
-        made = config.container(a_spec(door=door), image=docker.digests["agent_image"], labels=labels)
-        command = [*config.main_process(a_spec(door=door))[:-1], "3"]  # seconds instead of minutes
-        container = docker.engine.create({**made, "Cmd": command}, f"dgm-{docker.instance}-alone")
+        spec = a_spec(door=door)
+        made = config.container(spec, image=docker.digests["agent_image"], labels=labels)
+        *command, seconds = config.main_process(spec)
+        assert float(seconds) == config.lifetime(spec)
+        made["Cmd"] = [*command, "3"]  # seconds instead of minutes
+        container = docker.engine.create(made, f"dgm-{docker.instance}-alone")
         try:
             docker.engine.start(container)
             stay = ["python3", "-c", PRELUDE + STAY.replace("MARKER", marker)]

@@ -335,7 +335,9 @@ class TestReaper:
         spec = BoxSpec(name="short", kind="solve")
         labels = {"dgm.instance": sandbox.instance}
         made = config.container(spec, image=sandbox.digests["agent_image"], labels=labels)
-        made["Cmd"] = ["sleep", "0.5"]
+        *command, seconds = config.main_process(spec)
+        assert float(seconds) == config.lifetime(spec)
+        made["Cmd"] = [*command, "0.5"]
         container = sandbox.engine.create(made, f"dgm-short-{sandbox.instance}")
         sandbox.engine.start(container)
         end = time.monotonic() + 60
