@@ -137,7 +137,7 @@ class Decider(Generic[Belief]):
             case Evaluate():
                 # Looked at here, since a decision is on disk before it is folded: a wrong one would be there for good.
                 known = action.agent in self.tree
-                if not known or action.task not in self.tree.unused_tasks(self.tree.index(action.agent)):
+                if not known or not self.tree.is_unused(self.tree.index(action.agent), action.task):
                     raise PolicyError(
                         f"policy {self._policy.name} chose task {action.task!r} for agent {action.agent}, "
                         "which is unknown, of another split, or used already"

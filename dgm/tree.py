@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,7 +174,12 @@ class Tree:
 
     def unused_tasks(self, index: int) -> tuple[TaskId, ...]:
         """Search tasks that the agent may still be evaluated on, in frozen order."""
-        return tuple(self.tasks[i] for i in np.flatnonzero(~self._used[index]).tolist())
+        return tuple(compress(self.tasks, (~self._used[index]).tolist()))
+
+    def is_unused(self, index: int, task: TaskId) -> bool:
+        """Whether this is a search task that the agent may still be evaluated on."""
+        place = self._task_index.get(task)
+        return place is not None and not self._used[index, place]
 
     def best(self) -> AgentId:
         """The best-belief agent of this moment."""

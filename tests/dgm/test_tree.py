@@ -112,6 +112,7 @@ def test_what_is_decided_is_in_flight_until_it_has_a_result() -> None:
     assert sorted(tree.open) == [1, 2, 3]
     assert (tree.evaluating[0], tree.expanding[0], tree.used[0]) == (2, 1, 2)
     assert tree.unused_tasks(0) == TASKS[2:]
+    assert [tree.is_unused(0, task) for task in (*TASKS, "katas/other")] == [False, False, *[True] * 4, False]
     tree.observe(evaluated(first, Outcome.RESOLVED))
     made = an_expansion(50, decision=3, parent=name(0), outcome=ExpansionOutcome.NO_CHANGE)
     tree.observe(made)
