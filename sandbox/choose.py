@@ -12,7 +12,7 @@ from sandbox.base import Level, Sandbox
 from sandbox.errors import SandboxError, SandboxUnavailableError, WeakerSandboxError
 from sandbox.place import Place
 from sandbox.reaper import PERIOD, Reaper
-from sandbox.selftest import Check, answers_digest, self_test
+from sandbox.selftest import Check, answers, self_test
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _try(level: Level, options: Options, tried: list[Attempt]) -> Sandbox | None
         tried.append(Attempt(level=level, fault=fault, checks=checks))
         return None
     tried.append(Attempt(level=level, fault=None, checks=checks))
-    sandbox.note({"selftest": answers_digest(checks)})
+    sandbox.note({"selftest": answers(checks)})
     return sandbox
 
 

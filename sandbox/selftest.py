@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 import time
@@ -46,10 +45,11 @@ def self_test(sandbox: Sandbox) -> tuple[Check, ...]:
     return (*_probe(sandbox), _kill(sandbox))
 
 
-def answers_digest(checks: tuple[Check, ...]) -> str:
-    """Short digest of what was asked and whether it held: the same wherever the same held."""
-    lines = sorted(f"{check.name}: {check.holds}" for check in checks)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+def answers(checks: tuple[Check, ...]) -> str:
+    """What was asked and whether it held, in one line: the same wherever the same held."""
+    held = ", ".join(sorted(check.name for check in checks if check.holds))
+    failed = ", ".join(sorted(check.name for check in checks if not check.holds))
+    return f"held: {held or 'nothing'}" + (f"; did not hold: {failed}" if failed else "")
 
 
 def _probe(sandbox: Sandbox) -> tuple[Check, ...]:

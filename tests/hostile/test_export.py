@@ -343,7 +343,7 @@ ways = {
     'link beside': tried(os.symlink, '/etc', '/box/new'), 'over it': tried(os.rename, '/tmp/link', w) if tried(os.symlink, '/etc', '/tmp/link') == 'done' else 'no link',
     'exchange': called(316, -100, b'/box/workspace', -100, b'/tmp/link', 2), 'mode of /box': tried(os.chmod, '/box', 0o777),
     'mount': called(165, b'/etc', w.encode(), 0, 4096, 0), 'unmount': called(166, b'/box', 2), 'chroot': tried(os.chroot, '/tmp'),
-    'owner': tried(os.chown, '/box', 10002, 10002),
+    'owner': tried(os.chown, '/box', os.getuid(), os.getgid()),
 }
 os.chmod(w, 0)
 say(ways)
