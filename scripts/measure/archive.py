@@ -21,8 +21,8 @@ import numpy as np
 
 from scripts.measure.opening import measure_opening
 from scripts.measure.report import Figure, Report, Target, machine
-from scripts.measure.stats import estimate
-from scripts.measure.stores import Bare, DeltaLake, OurArchive, Sqlite
+from scripts.measure.stats import estimate, figure
+from scripts.measure.stores import TABLES, Bare, DeltaLake, OurArchive, Sqlite
 
 QUEUED = 64
 BYTES = 2048
@@ -82,7 +82,20 @@ def _appends(directory: Path, name: str, turns: int, together: int) -> list[Figu
     for way in ("SQLite", "Delta Lake", "floor"):
         ratios = [a / b for a, b in zip(took["archive"], took[way], strict=True)]
         figures.append(estimate(f"append, {name}: archive : {way}", "", ratios))
-    return figures
+    return figures + (_sizes(directory, name, (turns + 1) * together) if together > 1 else [])
+
+
+def _sizes(directory: Path, name: str, results: int) -> list[Figure]:
+    """Bytes of a result, evaluation and calls, once all is sealed; SQLite after its checkpoint."""
+    sealed = sum(
+        part.stat().st_size for table in TABLES for part in (directory / "run" / table).glob("part-*.parquet")
+    )
+    sqlite = (directory / "sqlite.db").stat().st_size
+    return [
+        figure(f"size, {name}: archive", "B", [sealed / results]),
+        figure(f"size, {name}: SQLite", "B", [sqlite / results]),
+        figure(f"size, {name}: archive : SQLite", "", [sealed / sqlite]),
+    ]
 
 
 def spread(name: str, unit: str, samples: list[float]) -> Figure:

@@ -56,6 +56,7 @@ def test_the_archive_is_measured_beside_others(tmp_path: Path) -> None:
     stores = ("archive", "SQLite", "Delta Lake", "floor")
     assert {f"append, {how}: {store}" for how in ("alone", "64 queued") for store in stores} <= set(figures)
     assert figures["append, 64 queued: archive : SQLite"]["n"] == 2
+    assert 0 < figures["size, 64 queued: archive : SQLite"]["median"] < 1
     assert figures["open, view ready"]["n"] == 2
     assert 100 < figures["sealed, one model call each"]["median"] < 5000
     assert [one["bound"] for one in report["targets"]] == [1.0, 700.0]
