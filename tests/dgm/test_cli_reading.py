@@ -225,9 +225,10 @@ def test_help_names_every_command() -> None:
         assert f"dgm {command}" in said.out
 
 
-def test_the_help_of_run_names_every_choice() -> None:
-    said = dgm("run", "--help")
-    assert said.status == 0
+def test_the_helps_name_every_choice() -> None:
+    helps = {command: dgm(command, "--help") for command in ("run", "simulate")}
+    assert [said.status for said in helps.values()] == [0, 0]
     for path in (ROOT / "configs").glob("*/*.yaml"):
+        said = helps["simulate" if path.parent.name == "world" else "run"]
         assert re.search(rf"^ +{path.parent.name} .*\b{path.stem}\b", said.out, re.MULTILINE), path
     assert "_schema" not in said.out
