@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from numpy.random import default_rng
@@ -114,45 +115,47 @@ class Decider(Generic[Belief]):
         action = self._policy.decide(
             self._belief, view, default_rng(stream(bounds.seed, seq, Purpose.DECIDE))
         )
+        if isinstance(action, Wait):
+            return None
+        # Looked at here, since a decision is on disk before it is folded: a wrong one would be there for good.
+        self._check(action)
+        decision = partial(
+            Decision,
+            seq=seq,
+            policy=self._policy.name,
+            policy_version=self._policy.version,
+            saw={"slots": slots, **action.saw},
+            runners_up=action.runners_up,
+        )
         match action:
-            case Wait():
-                return None
+            case Expand():
+                return decision(
+                    kind=DecisionKind.EXPAND,
+                    agent=action.parent,
+                    context_parents=action.context_parents,
+                    operator=self._operator,
+                )
+            case Evaluate():
+                return decision(
+                    kind=DecisionKind.EVALUATE, agent=action.agent, task=action.task, split=Split.SEARCH
+                )
+
+    def _check(self, action: Expand | Evaluate) -> None:
+        """Raises PolicyError for an action that cannot be done."""
+        match action:
             case Expand():
                 unknown = [id for id in (action.parent, *action.context_parents) if id not in self.tree]
                 if unknown:
                     raise PolicyError(
                         f"policy {self._policy.name} chose agents that nobody knows: {', '.join(unknown)}"
                     )
-                return Decision(
-                    seq=seq,
-                    kind=DecisionKind.EXPAND,
-                    agent=action.parent,
-                    context_parents=action.context_parents,
-                    operator=self._operator,
-                    policy=self._policy.name,
-                    policy_version=self._policy.version,
-                    saw={"slots": slots, **action.saw},
-                    runners_up=action.runners_up,
-                )
             case Evaluate():
-                # Looked at here, since a decision is on disk before it is folded: a wrong one would be there for good.
                 known = action.agent in self.tree
                 if not known or not self.tree.is_unused(self.tree.index(action.agent), action.task):
                     raise PolicyError(
                         f"policy {self._policy.name} chose task {action.task!r} for agent {action.agent}, "
                         "which is unknown, of another split, or used already"
                     )
-                return Decision(
-                    seq=seq,
-                    kind=DecisionKind.EVALUATE,
-                    agent=action.agent,
-                    task=action.task,
-                    split=Split.SEARCH,
-                    policy=self._policy.name,
-                    policy_version=self._policy.version,
-                    saw={"slots": slots, **action.saw},
-                    runners_up=action.runners_up,
-                )
 
     def _of_final_test(self, seq: int, bounds: Bounds, slots: int) -> Iterator[Decision]:
         """What the final test still lacks; nothing while the search itself has work in flight."""
