@@ -52,9 +52,8 @@ class Darwin:
             raise ValueError(f"policy.keep must be {' or '.join(Keep)}, got {self.keep!r}")
         if self.generation < 0:
             raise ValueError(f"policy.generation must not be negative, got {self.generation}")
-        self.stages  # noqa: B018 - says what is wrong with the sizes
+        self.stages()
 
-    @property
     def stages(self) -> Stages:
         return Stages(sizes=tuple(self.sizes), gate=self.gate, top=self.top)
 
@@ -72,10 +71,9 @@ class Darwin:
         member = self._members(belief, tree)
         scores = means(tree)
         perfect = (tree.unresolved == 0) & (tree.resolved > 0)
-        now = flow(view, self.stages, member & ~perfect, self.generation)
-        parents = np.array([], dtype=np.int64) if now.parents is None else now.parents
+        now = flow(view, self.stages(), member & ~perfect, self.generation)
         children = children_among(tree, member)
-        return act(view, now, self.weights(scores[parents], children[parents]), generator)
+        return act(view, now, self.weights(scores[now.parents], children[now.parents]), generator)
 
     def weights(self, scores: NDArray[np.float64], children: NDArray[np.int64]) -> NDArray[np.float64]:
         """What each parent's chance is in proportion to; shapes (parents,)."""

@@ -36,9 +36,8 @@ class Hyper:
     def __post_init__(self) -> None:
         if self.generation < 0:
             raise ValueError(f"policy.generation must not be negative, got {self.generation}")
-        self.stages  # noqa: B018 - says what is wrong with the sizes
+        self.stages()
 
-    @property
     def stages(self) -> Stages:
         return Stages(sizes=tuple(self.sizes), gate=self.gate)
 
@@ -54,10 +53,10 @@ class Hyper:
     def decide(self, belief: frozenset[AgentId], view: View, generator: Generator) -> Action:
         tree = view.tree
         sound = np.fromiter((agent not in belief for agent in tree.ids), dtype=bool, count=len(tree))
-        now = flow(view, self.stages, sound, self.generation)
-        parents = np.array([], dtype=np.int64) if now.parents is None else now.parents
-        scores = tree.resolved / max(1, self.stages.of(tree)[-1])
-        return act(view, now, self.weights(scores, tree.children, parents), generator)
+        stages = self.stages()
+        now = flow(view, stages, sound, self.generation)
+        scores = tree.resolved / max(1, stages.of(tree)[-1])
+        return act(view, now, self.weights(scores, tree.children, now.parents), generator)
 
     def weights(
         self, scores: NDArray[np.float64], children: NDArray[np.int64], parents: NDArray[np.int64]

@@ -87,10 +87,10 @@ def best(tree: Tree, parents: NDArray[np.int64]) -> int:
 
 
 def _only(
-    parents: NDArray[np.int64] | None, choose: Callable[[Tree, NDArray[np.int64]], int], tree: Tree
+    parents: NDArray[np.int64], choose: Callable[[Tree, NDArray[np.int64]], int], tree: Tree
 ) -> NDArray[np.float64]:
     """Weights that leave no chance to any parent but the one that `choose` takes."""
-    weights = np.zeros(0 if parents is None else len(parents))
-    if parents is not None:
+    weights = np.zeros(len(parents))
+    if len(parents):
         weights[choose(tree, parents)] = 1.0
     return weights

@@ -7,7 +7,7 @@ last stage: the reference program starts from a seed that was evaluated beforeha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
@@ -89,7 +89,7 @@ class Now:
     """What is to be done: evaluate `agent` on its next task, expand one of `parents`, or (neither) wait."""
 
     agent: int | None = None
-    parents: NDArray[np.int64] | None = None
+    parents: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 def flow(view: View, stages: Stages, eligible: NDArray[np.bool_], generation: int) -> Now:
@@ -124,7 +124,7 @@ def act(view: View, now: Now, weights: NDArray[np.float64], generator: Generator
     tree, saw = view.tree, situation(view)
     if now.agent is not None:
         return Evaluate(agent=tree.ids[now.agent], task=tree.unused_tasks(now.agent)[0], saw=saw)
-    if now.parents is None:
+    if not len(now.parents):
         return Wait()
     total = float(weights.sum())
     shares = weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
