@@ -38,7 +38,7 @@ class Bounds:
 
     With an `expansion_cost` an expansion uses up so many of the `evaluations`, whatever comes of it.
     `test_repeats` is how often the winner and the seed meet each test task at the end. `latest` is the control
-    without an archive (see `dgm.policies.View`).
+    without an archive and `known` what was evaluated beforehand (see `dgm.policies.View`).
     """
 
     seed: int
@@ -47,6 +47,7 @@ class Bounds:
     test_repeats: int = 2
     expansion_cost: float = 0.0
     latest: bool = False
+    known: int = 0
 
 
 class Decider(Generic[Belief]):
@@ -106,11 +107,12 @@ class Decider(Generic[Belief]):
             tree=self.tree,
             slots=slots,
             evaluations_budget=bounds.evaluations,
-            evaluations_started=self.tree.evaluations_started,
+            evaluations_started=self.tree.evaluations_started - bounds.known,
             expansions_budget=bounds.expansions,
             expansions_started=self.tree.expansions_started,
             expansion_cost=bounds.expansion_cost,
             latest=bounds.latest,
+            known=bounds.known,
         )
         action = self._policy.decide(
             self._belief, view, default_rng(stream(bounds.seed, seq, Purpose.DECIDE))

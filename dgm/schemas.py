@@ -293,6 +293,7 @@ class SettingConfig:
     late: int = 0
     expansion_time: float = 3.0
     spread: float = 0.5
+    seed_known: bool = True
 
 
 @dataclass

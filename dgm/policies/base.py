@@ -52,7 +52,8 @@ class View:
 
     `tree` holds agents, own and clade counts, tasks and what is in flight; budgets count *started* jobs, void ones
     not counted. `slots` is how many jobs may run at once. `latest` lets only the newest agent that may be a parent be
-    one: the control without an archive.
+    one: the control without an archive. `known` evaluations of the seed were there before the search began: they are
+    in the tree like any other, and in no budget.
     """
 
     tree: Tree
@@ -63,6 +64,7 @@ class View:
     expansions_started: int
     expansion_cost: float = 0.0
     latest: bool = False
+    known: int = 0
 
     @property
     def spent(self) -> float:
@@ -73,6 +75,11 @@ class View:
     def left(self) -> float:
         """What is left of the budget, in evaluations; never below 0."""
         return max(0.0, self.evaluations_budget - self.spent)
+
+    @property
+    def at_start(self) -> bool:
+        """Whether nothing but what was known beforehand has been evaluated yet."""
+        return int(self.tree.used.sum()) == self.known
 
     @property
     def may_expand(self) -> bool:

@@ -61,11 +61,10 @@ def schedule(view: View, alpha: float) -> Schedule:
     """
     tree, agents = view.tree, evaluable(view)
     spent = view.left < 1
-    at_start = not tree.used.any()
     may_expand = view.may_expand
     if spent or len(tree) == 0:
         step = Step.WAIT
-    elif at_start and may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots):
+    elif may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots) and view.at_start:
         step = Step.EXPAND_SEED
     elif may_expand and view.evaluations_started**alpha >= len(tree) + tree.expansions_in_flight:
         step = Step.EXPAND

@@ -34,6 +34,21 @@ def test_next_to_nothing_to_spend_ends_cleanly(policy: Policy[Any], total: int) 
     assert one.accuracy == one.seed_accuracy
 
 
+def test_what_is_known_of_the_seed_costs_nothing_and_is_no_task_of_the_search() -> None:
+    """With all its tasks known the seed is expanded at once; without, every policy has to pay for them first."""
+    for policy in POLICIES:
+        one, paid = found(policy, total=6), found(policy, total=6, seed_known=False)
+        assert one.expansions >= 1
+        assert one.evaluations + 3 * one.expansions <= 6
+        assert (paid.expansions, paid.evaluations) in {(0, 6), (1, 3)}
+
+
+def test_the_first_expansions_are_made_whether_or_not_the_seed_is_known() -> None:
+    for known in (False, True):
+        one = found(Huxley(), total=15, workers=5, seed_known=known)
+        assert (one.expansions, one.evaluations) == (5, 0)
+
+
 def test_two_policies_meet_the_same_world() -> None:
     assert {found(policy, seed=3).seed_accuracy for policy in POLICIES} == {found(Huxley(), 3).seed_accuracy}
     assert found(Huxley(), seed=4).seed_accuracy != found(Huxley(), seed=3).seed_accuracy
