@@ -35,7 +35,8 @@ from .lineage import Lineage
 from .log import FORMAT_VERSION
 from .memory import MemoryArchive
 from .patches import Patch, bounded_patch
-from .query import RunReader, fold_regrades, open_run
+from .query import fold_regrades
+from .reader import RunReader, open
 from .records import (
     ROW_TYPES,
     Agent,
@@ -129,7 +130,7 @@ __all__ = [
     "fold_regrades",
     "fork_run",
     "job_id",
-    "open_run",
+    "open",
     "resume_run",
     "tree_hash",
     "verify",

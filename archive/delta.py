@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from .errors import MissingPackageError, RunExistsError
-from .query import RunReader
+from .reader import RunReader
 from .records import ROW_TYPES
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import RunExistsError, UnknownAgentError, write_failed
-from .query import RunReader
+from .reader import RunReader
 from .records import Agent, AgentId, Evaluation, Expansion
 from .trees import check_path
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from . import reader
 from .disk import make_directory, sync_directory
 from .errors import EntryError, RunExistsError, write_failed
 from .info import RunInfo
-from .query import RunReader, open_run
 from .records import Agent, Entry
 from .run import Run, create_run
 
@@ -34,7 +34,7 @@ def fork_run(path: str | Path, new: str | Path, *, at: int) -> RunInfo:
     make_directory(new.parent)
     place = Path(tempfile.mkdtemp(dir=new.parent, prefix=f".{new.name}.", suffix=".fork"))
     try:
-        with open_run(path) as source:
+        with reader.open(path) as source:
             if not 0 < at <= source.next_seq:
                 raise EntryError(f"a fork begins at an entry from 1 to {source.next_seq}, got {at}")
             info = replace(source.info, forked_at=at)
@@ -50,7 +50,7 @@ def fork_run(path: str | Path, new: str | Path, *, at: int) -> RunInfo:
     return info
 
 
-def _fill(run: Run, source: RunReader, at: int) -> None:
+def _fill(run: Run, source: reader.RunReader, at: int) -> None:
     _share(source.path / "blobs", run.path / "blobs")
     _share(source.path / "code.git" / "objects", run.path / "code.git" / "objects")
     if (source.path / "journal").is_dir():

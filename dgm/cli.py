@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archive import ArchiveError, RunReader, open_run
+import archive
+from archive import ArchiveError, RunReader
 from dgm import keeping
 from dgm.errors import UserError
 from dgm.report import (
@@ -162,7 +163,7 @@ def _command(given: Sequence[str]) -> int:
 
 
 def _read(options: argparse.Namespace) -> int:
-    with open_run(_directory(options.run)) as run:
+    with archive.open(_directory(options.run)) as run:
         _say(_page(options, run, view_of(run)))
     return DONE
 
@@ -217,7 +218,7 @@ def _regrade(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     from dgm import replay  # here, because it composes policies with Hydra
 
-    with open_run(_directory(options.run)) as run:
+    with archive.open(_directory(options.run)) as run:
         return replay.report(run, _say)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import archive
 from archive import (
     ArchiveError,
     RunReader,
@@ -16,7 +17,6 @@ from archive import (
     export_agent,
     export_delta,
     fork_run,
-    open_run,
     verify,
 )
 from dgm.errors import UserError
@@ -80,7 +80,7 @@ def _fork(say: Say, options: argparse.Namespace) -> int:
 
 
 def _export(say: Say, options: argparse.Namespace) -> int:
-    with open_run(options.run) as run:
+    with archive.open(options.run) as run:
         if options.delta:
             say(f"Delta tables of {options.run}: {export_delta(run, options.directory)}")
         else:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+import archive
 from archive import (
     SEGMENT_LINES,
     Agent,
@@ -21,7 +22,6 @@ from archive import (
     RunReader,
     Split,
     create_run,
-    open_run,
     resume_run,
     tree_hash,
 )
@@ -115,7 +115,7 @@ def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> None:
             stops=stops,
             grace_s=prepared.settings.grace_s,
         ) as progress,
-        open_run(run.path) as past,
+        archive.open(run.path) as past,
     ):
         progress.recall(outcomes_of(past), tests_of(past, tests))
         _searcher(prepared, run, pool, progress, stops, past).run()
@@ -184,7 +184,7 @@ def _is_finished(prepared: Prepared) -> bool:
     The search itself says so: over a reader and a pool that starts nothing, it ends exactly if it has no decision to
     make and no job to run.
     """
-    with open_run(prepared.path) as run:
+    with archive.open(prepared.path) as run:
         refuse_another(prepared, run)
         if run.next_seq == 0:
             return False
@@ -268,6 +268,6 @@ def _as_recorded(upstream: Replay, pool: Pool) -> Pool:
 
 
 def _report(prepared: Prepared, say: Say) -> None:
-    with open_run(prepared.path) as run:
+    with archive.open(prepared.path) as run:
         view = view_of(run)
     say("\n".join(["", tree_text(view), "", best_text(view), *view.all_notes(), f"archive: {prepared.path}"]))

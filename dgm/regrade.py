@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archive import Change, Evaluation, Outcome, Row, Run, TaskId, open_run, resume_run
+import archive
+from archive import Change, Evaluation, Outcome, Row, Run, TaskId, resume_run
 from dgm.benchmarks import Task
 from dgm.config import Plain
 from dgm.errors import ConfigError, LookUpError
@@ -167,7 +168,7 @@ def _slots(config: Plain) -> int:
 
 
 def _view(path: Path) -> RunView:
-    with open_run(path) as reader:
+    with archive.open(path) as reader:
         return view_of(reader)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from archive import Change, Outcome, Run, RunReader, TaskId, open_run, tree_hash
+import archive
+from archive import Change, Outcome, Run, RunReader, TaskId, tree_hash
 from dgm.config import Plain, differences, identity
 from dgm.errors import ConfigError
 from dgm.prepare import Prepared, expansions, leaves
@@ -82,7 +83,7 @@ def _limit(value: object) -> float:
 def _in_force(run: Run | RunReader) -> dict[str, Any]:
     """The values of the noted keys that the last driver of this run went by."""
     values: dict[str, Any] = {key: run.info.config[key] for key in NOTED}
-    with open_run(run.path) as reader:
+    with archive.open(run.path) as reader:
         changes = reader.columns("changes", "kind", "after")
     for kind, after in zip(changes["kind"].to_pylist(), changes["after"].to_pylist(), strict=True):
         if kind in NOTED:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from archive import Decision, Evaluation, Expansion, RunReader, open_run
+import archive
+from archive import Decision, Evaluation, Expansion, RunReader
 from dgm.llm.backends import Recorded
 from dgm.llm.journal import read_journal
 from dgm.llm.transcript import Message, transcript, unpacked
@@ -95,4 +96,4 @@ class RecordedCalls(Mapping[tuple[int, int], Recorded]):
 
 def recorded_calls(run: Path) -> RecordedCalls:
     """Open the run in `run` and index its calls. Raises an ArchiveError when there is none."""
-    return RecordedCalls(open_run(run))
+    return RecordedCalls(archive.open(run))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import archive
 from archive import (
     Agent,
     ArchiveError,
@@ -16,7 +17,6 @@ from archive import (
     RunReader,
     Split,
     TaskId,
-    open_run,
 )
 from dgm.errors import LookUpError
 from dgm.report.grades import regrade_notes
@@ -109,7 +109,7 @@ def _answered_by(config: Json, depth: int = 0) -> tuple[bool, tuple[str, ...]]:
         return False, ()
     note = f"replay: the answers are those of the run {llm.get('run')}"
     try:
-        with open_run(Path(str(llm.get("run")))) as recorded:
+        with archive.open(Path(str(llm.get("run")))) as recorded:
             rehearsed, notes = _answered_by(recorded.info.config, depth + 1) if depth < 10 else (False, ())
     except ArchiveError:
         return False, (f"{note}, which cannot be read now: whether it was a rehearsal is not known here",)

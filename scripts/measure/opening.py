@@ -19,10 +19,11 @@ SECONDS, MIB = 1.0, 700.0
 
 OPENING = """
 import json, sys, time
-from archive import Split, open_run
+import archive
+from archive import Split
 from dgm.tree import Tree
 started, cpu = time.perf_counter(), time.process_time()
-run = open_run(sys.argv[1])
+run = archive.open(sys.argv[1])
 tree = Tree(run.info.splits[Split.SEARCH])
 tree.fold(run)
 seconds, cpu = time.perf_counter() - started, time.process_time() - cpu

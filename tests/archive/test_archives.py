@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import Archive, MemoryArchive, Run, RunInfo, create_run, open_run, resume_run
+from archive import Archive, MemoryArchive, Run, RunInfo, create_run, resume_run
+from archive import open as open_reader
 from archive.testing import ArchiveContract
 
 
@@ -51,6 +52,6 @@ class TestReader(TestRun):
     def fill(self, archive: Archive, *entries):  # type: ignore[no-untyped-def]
         written = super().fill(archive, *entries)
         assert isinstance(archive, Run)
-        with open_run(archive.path) as reader:
+        with open_reader(archive.path) as reader:
             assert list(reader.entries())[-len(written) :] == written
         return written

@@ -12,7 +12,8 @@ from types import FrameType
 
 import pytest
 
-from archive import Blobs, GitStore, Run, RunInfo, create_run, open_run, resume_run
+import archive
+from archive import Blobs, GitStore, Run, RunInfo, create_run, resume_run
 from archive.testing import a_search
 
 
@@ -120,7 +121,7 @@ def test_what_a_kill_left_under_a_temporary_name_is_removed_by_the_next_driver(
         run.code.commit({"a": b"a"}, message="agent", seq=0)
     left = run.path / store / ".whatever.k8xq.tmp"
     left.write_bytes(b"half")
-    with open_run(run.path) as reader:
+    with archive.open(run.path) as reader:
         assert reader.next_seq == 0
         assert left.exists()
     resume_run(run.path).close()

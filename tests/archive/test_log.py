@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import archive
 from archive import (
     CorruptArchiveError,
     NotWritableError,
     RunInfo,
     create_run,
-    open_run,
     resume_run,
 )
 from archive.log import SegmentWriter, create_segment, encode_line, read_segment
@@ -48,10 +48,10 @@ def test_a_torn_last_line_is_ignored_by_readers_and_cut_off_by_the_writer(run: P
     path = segment(run)
     whole = path.read_bytes()
     last = whole.rindex(b"\n", 0, -1) + 1
-    entries = list(open_run(run).entries())
+    entries = list(archive.open(run).entries())
     for end in range(last, len(whole)):
         path.write_bytes(whole[:end])
-        assert list(open_run(run).entries()) == entries[:-1]
+        assert list(archive.open(run).entries()) == entries[:-1]
     for end in {last, last + 1, (last + len(whole)) // 2, len(whole) - 1}:
         path.write_bytes(whole[:end])
         with resume_run(run) as again:
@@ -68,13 +68,13 @@ def test_zeroed_sectors_at_the_end_are_a_torn_line(run: Path) -> None:
     path = segment(run)
     whole = path.read_bytes()
     last = whole.rindex(b"\n", 0, -1) + 1
-    entries = list(open_run(run).entries())
+    entries = list(archive.open(run).entries())
     line = whole[last:]
     assert len(line) > 700
     rest_of_a_sector = bytes(60) + line[60:]  # the block that the line before ends in was not written again
     for torn in (bytes(4096), line[:100] + bytes(600), line[:50] + bytes(512) + line[562:], rest_of_a_sector):
         path.write_bytes(whole[:last] + torn)
-        assert list(open_run(run).entries()) == entries[:-1]
+        assert list(archive.open(run).entries()) == entries[:-1]
 
 
 def test_a_flipped_bit_anywhere_is_named_with_file_and_line(run: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_flipped_bit_anywhere_is_named_with_file_and_line(run: Path) -> None:
         changed[at] ^= 0x04
         path.write_bytes(changed)
         with pytest.raises(CorruptArchiveError) as caught:
-            open_run(run)
+            archive.open(run)
         assert caught.value.path == str(path)
         assert caught.value.line == whole.count(b"\n", 0, at) + 1
         assert f"{path}, line {caught.value.line}: " in str(caught.value)
@@ -99,26 +99,26 @@ def test_a_line_that_went_missing_is_named(run: Path) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:3] + lines[4:]))
     with pytest.raises(CorruptArchiveError, match=r"line 4: expected entry 2, found 3"):
-        open_run(run)
+        archive.open(run)
 
 
 def test_an_emptied_segment_is_no_empty_log(run: Path) -> None:
     segment(run).write_bytes(b"")
     with pytest.raises(CorruptArchiveError, match="no header; it was emptied"):
-        open_run(run)
+        archive.open(run)
 
 
 def test_a_missing_log_is_named(run: Path) -> None:
     segment(run).unlink()
     with pytest.raises(CorruptArchiveError, match="must always be one"):
-        open_run(run)
+        archive.open(run)
 
 
 def test_a_segment_under_another_name_is_named(run: Path) -> None:
     path = segment(run)
     path.rename(path.with_name("000000000005.jsonl"))
     with pytest.raises(CorruptArchiveError, match="unlike the file"):
-        open_run(run)
+        archive.open(run)
 
 
 def test_a_closed_segment_has_no_torn_end(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_segment_that_was_deleted_takes_nothing(tmp_path: Path) -> None:
 def test_readers_follow_a_run_that_is_written(tmp_path: Path) -> None:
     with create_run(tmp_path / "run", RunInfo(id="run", seed=1), segment_lines=4) as run:
         for number in range(20):
-            with open_run(run.path) as reader:
+            with archive.open(run.path) as reader:
                 assert reader.next_seq == number
                 assert [entry.seq for entry in reader.entries()] == list(range(number))
             run.append(a_change(number))
@@ -169,9 +169,9 @@ def test_what_a_driver_that_lost_the_run_left_is_passed_over_and_removed(tmp_pat
             run.append(a_change(seq))
         lost = run.path / "log" / f"{first:012d}.jsonl"
         lost.write_bytes(encode_line({"format_version": 1, "first": first, "epoch": 1, "sealed": {}}))
-        assert [entry.seq for entry in open_run(run.path).entries()] == list(range(40))
+        assert [entry.seq for entry in archive.open(run.path).entries()] == list(range(40))
         for seq in range(40, 60):
             run.append(a_change(seq))
-        assert [entry.seq for entry in open_run(run.path).entries()] == list(range(60))
+        assert [entry.seq for entry in archive.open(run.path).entries()] == list(range(60))
     with resume_run(run.path):
         assert not lost.exists()

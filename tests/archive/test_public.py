@@ -15,7 +15,7 @@ from archive import errors
 
 def test_the_public_names() -> None:
     assert set(archive.__all__) == {
-        *("Archive", "MemoryArchive", "Run", "RunReader", "RunInfo", "create_run", "resume_run", "open_run"),
+        *("Archive", "MemoryArchive", "Run", "RunReader", "RunInfo", "create_run", "resume_run", "open"),
         *("Agent", "Call", "Change", "Decision", "Evaluation", "Expansion", "Entry", "Row", "ROW_TYPES"),
         *("GateVerdict", "TestResult", "Usage", "AgentId", "TaskId", "Json", "job_id"),
         *("DecisionKind", "ExpansionOutcome", "Outcome", "Split", "TestStatus"),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from scipy.stats import beta
 
-from archive import Outcome, Row, RunInfo, RunReader, Split, create_run, open_run
+import archive
+from archive import Outcome, Row, RunInfo, RunReader, Split, create_run
 from archive.testing import a_decision, a_regrade, a_search, agent_id, an_agent, an_evaluation, an_expansion
 
 
@@ -19,7 +20,7 @@ def half_sealed(tmp_path: Path) -> Iterator[RunReader]:
     run = create_run(tmp_path / "run", RunInfo(id="run", seed=1), segment_lines=7)
     for rows in a_search(20):
         run.append(*rows)
-    with open_run(run.path) as reader:
+    with archive.open(run.path) as reader:
         yield reader
     run.close()
 
@@ -53,7 +54,7 @@ def write(tmp_path: Path, *results: tuple[str, Outcome, Split]) -> RunReader:
     with create_run(tmp_path / "run", RunInfo(id="run", seed=1)) as run:
         for rows in entries:
             run.append(*rows)
-    return open_run(tmp_path / "run")
+    return archive.open(tmp_path / "run")
 
 
 def test_the_leaderboard_counts_evidence_on_the_search_split(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_the_leaderboard_counts_evidence_on_the_search_split(tmp_path: Path) -> 
 def test_agents_nobody_evaluated_stand_in_the_order_they_were_made(tmp_path: Path) -> None:
     assert write(tmp_path).leaderboard()["agent"].to_pylist() == ["a", "b"]
     with pytest.raises(ValueError, match="mass must lie between 0 and 1, got 1"):
-        open_run(tmp_path / "run").leaderboard(mass=1.0)
+        archive.open(tmp_path / "run").leaderboard(mass=1.0)
 
 
 def test_of_an_evaluation_and_its_regrades_the_last_counts(tmp_path: Path) -> None:
@@ -99,18 +100,18 @@ def test_of_an_evaluation_and_its_regrades_the_last_counts(tmp_path: Path) -> No
         run.append(a_decision(1, agent="a"))
         for row, counts in zip((first, second, third, fourth, void), expected, strict=True):
             run.append(row)
-            with open_run(run.path) as reader:
+            with archive.open(run.path) as reader:
                 (line,) = reader.leaderboard().to_pylist()
                 assert (line["resolved"], line["unresolved"]) == counts
                 assert reader.counted_evaluations().num_rows == 1
-        assert open_run(run.path).evaluations.num_rows == 5
+        assert archive.open(run.path).evaluations.num_rows == 5
 
 
 def test_code_and_blobs_are_at_hand(tmp_path: Path) -> None:
     with create_run(tmp_path / "run", RunInfo(id="run", seed=1)) as run:
         seed = run.code.commit({"a": b"b"}, message="seed", seq=0)
         digest = run.blobs.put(b"transcript")
-    with open_run(tmp_path / "run") as reader:
+    with archive.open(tmp_path / "run") as reader:
         assert reader.code.files(seed) == {"a": b"b"}
         assert reader.blobs.get(digest) == b"transcript"
 
@@ -120,7 +121,7 @@ def test_sql_over_the_tables_of_a_run_that_is_written(tmp_path: Path) -> None:
     with create_run(tmp_path / "run", RunInfo(id="run", seed=1), segment_lines=5) as run:
         for rows in a_search(12):
             run.append(*rows)
-        with open_run(run.path) as reader:
+        with archive.open(run.path) as reader:
             found = reader.sql(
                 "SELECT outcome, count(*) AS n, sum(calls.cost_microusd) AS cost FROM evaluations "
                 "JOIN calls ON calls.rollout = evaluations.id GROUP BY outcome ORDER BY outcome"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import archive
 from archive import (
     CorruptArchiveError,
     DiskFullError,
@@ -28,7 +29,6 @@ from archive import (
     RunLockedError,
     Split,
     create_run,
-    open_run,
     resume_run,
 )
 from archive.testing import a_change, a_search, an_agent
@@ -55,7 +55,7 @@ def test_a_run_remembers_what_it_was_created_with(tmp_path: Path) -> None:
     with create_run(tmp_path / "runs" / "new", INFO) as run:
         assert run.info == INFO
         assert run.next_seq == 0
-    with open_run(tmp_path / "runs" / "new") as reader:
+    with archive.open(tmp_path / "runs" / "new") as reader:
         assert reader.info == INFO
     with resume_run(tmp_path / "runs" / "new") as again:
         assert again.info == INFO
@@ -95,7 +95,7 @@ def test_what_is_not_a_run_is_refused(tmp_path: Path) -> None:
         (tmp_path.parent, "it has no run.json"),
         (tmp_path, "does not say format 'dgm archive'"),
     ]:
-        for opener in (open_run, resume_run):
+        for opener in (archive.open, resume_run):
             with pytest.raises(ForeignDirectoryError, match=message):
                 opener(path)
 
@@ -105,7 +105,7 @@ def test_another_format_version_is_refused(tmp_path: Path, version: object) -> N
     create_run(tmp_path / "run", INFO).close()
     path = tmp_path / "run" / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": version}))
-    for opener in (open_run, resume_run):
+    for opener in (archive.open, resume_run):
         with pytest.raises(FormatVersionError, match=f"format version {version}, this release reads 1 to 2"):
             opener(tmp_path / "run")
 
@@ -122,7 +122,7 @@ def test_a_changed_run_json_is_named(tmp_path: Path) -> None:
         json.dumps({key: value for key, value in json.loads(whole).items() if key != "id"}).encode(),
     ):
         path.write_bytes(content)
-        for opener in (open_run, resume_run):
+        for opener in (archive.open, resume_run):
             with pytest.raises(CorruptArchiveError, match=r"run\.json: "):
                 opener(tmp_path / "run")
 
@@ -157,7 +157,7 @@ def test_the_holder_in_another_process_is_named_and_a_killed_one_is_followed_at_
         with pytest.raises(RunLockedError) as caught:
             resume_run(tmp_path / "run")
         assert caught.value.pid == holder.pid
-        assert open_run(tmp_path / "run").next_seq == 1
+        assert archive.open(tmp_path / "run").next_seq == 1
         holder.kill()
         holder.wait()
         with resume_run(tmp_path / "run") as run:
@@ -190,7 +190,7 @@ def test_a_creation_that_was_killed_leaves_nothing_in_the_way(tmp_path: Path) ->
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".run.")
     with pytest.raises(ForeignDirectoryError):
-        open_run(tmp_path / "run")
+        archive.open(tmp_path / "run")
     create_run(tmp_path / "run", INFO).close()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
@@ -213,7 +213,10 @@ def test_two_creations_at_once(tmp_path: Path) -> None:
 
 def test_readers_cannot_append(tmp_path: Path) -> None:
     create_run(tmp_path / "run", INFO).close()
-    with open_run(tmp_path / "run") as reader, pytest.raises(NotWritableError, match="opened for reading"):
+    with (
+        archive.open(tmp_path / "run") as reader,
+        pytest.raises(NotWritableError, match="opened for reading"),
+    ):
         reader.append(an_agent(0))
 
 
@@ -245,7 +248,7 @@ def test_a_driver_killed_anywhere_loses_nothing(tmp_path: Path, segment_lines: i
         output = driver.stdout.read()  # not `communicate`, which forgets what came with the first line
         driver.communicate()
         acknowledged = max([acknowledged, *map(int, output.split())])
-        with open_run(tmp_path / "run") as reader:
+        with archive.open(tmp_path / "run") as reader:
             assert reader.next_seq in (acknowledged + 1, acknowledged + 2)
             assert [e.rows for e in reader.entries()] == expected[: reader.next_seq]
             acknowledged = reader.next_seq - 1
@@ -288,7 +291,7 @@ def test_an_append_that_the_disk_does_not_take_leaves_the_log_as_it_was(tmp_path
     first, second = output.splitlines()
     assert first.startswith("no room to write entry")
     assert second == "True"
-    assert [entry.rows for entry in open_run(tmp_path / "run").entries()] == a_search(50)
+    assert [entry.rows for entry in archive.open(tmp_path / "run").entries()] == a_search(50)
 
 
 @pytest.fixture
@@ -323,7 +326,7 @@ def test_a_full_disk(small_disk: Path, segment_lines: int) -> None:
     until_full(lambda _: run.code.commit({"a": os.urandom(5000)}, message="", seq=1))
     with pytest.raises(DiskFullError, match="no room to write"):
         run.close()
-    assert [entry.rows for entry in open_run(small_disk / "run").entries()] == entries[:held]
+    assert [entry.rows for entry in archive.open(small_disk / "run").entries()] == entries[:held]
     ballast.unlink()
     with resume_run(small_disk / "run", segment_lines=segment_lines) as again:
         assert again.append(a_change(held)) == held
@@ -379,9 +382,11 @@ def test_an_interrupt_at_any_moment_of_an_append(tmp_path: Path) -> None:
             run.close()
             run = resume_run(tmp_path / "run", segment_lines=3)
             assert run.next_seq in (held, held + 1)
-        assert [entry.rows for entry in open_run(run.path).entries(0)][: run.next_seq] == entries[
+        assert [entry.rows for entry in archive.open(run.path).entries(0)][: run.next_seq] == entries[
             : run.next_seq
         ]
     assert run.next_seq > 5
     run.close()
-    assert [entry.rows for entry in open_run(run.path).entries()][: run.next_seq] == entries[: run.next_seq]
+    assert [entry.rows for entry in archive.open(run.path).entries()][: run.next_seq] == entries[
+        : run.next_seq
+    ]

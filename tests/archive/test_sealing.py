@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from archive import CorruptArchiveError, Entry, RunInfo, create_run, open_run, resume_run
+import archive
+from archive import CorruptArchiveError, Entry, RunInfo, create_run, resume_run
 from archive.log import create_segment, read_segment, segment_paths
 from archive.parquet import list_parts, seal
 from archive.seals import read_seal, seal_paths
@@ -70,7 +71,7 @@ def states(run: Path, scratch: Path) -> Iterator[Path]:
 def test_a_crash_at_any_step_of_sealing(rolled: Path, tmp_path: Path) -> None:
     whole: dict[str, bytes] = {}
     for state in states(rolled, tmp_path):
-        with open_run(state) as reader:
+        with archive.open(state) as reader:
             assert list(reader.entries()) == ENTRIES[:14]
             assert reader.evaluations.num_rows + reader.expansions.num_rows == 6
         with resume_run(state) as run:
@@ -79,7 +80,7 @@ def test_a_crash_at_any_step_of_sealing(rolled: Path, tmp_path: Path) -> None:
             run.append(*ENTRIES[14].rows)
         assert len(segment_paths(state / "log")) == 1
         assert not list(state.rglob("*.tmp"))
-        assert list(open_run(state).entries()) == ENTRIES[:15]
+        assert list(archive.open(state).entries()) == ENTRIES[:15]
         whole = whole or files(state)
         assert files(state) == whole
 
@@ -104,7 +105,7 @@ def test_a_segment_is_closed_by_lines_and_by_age(tmp_path: Path) -> None:
     assert spans == [(0, 4), (5, 9), (10, 12)]
     run.close()
     assert [(part.first, part.last) for part in list_parts(run.path)["changes"]] == [*spans, (13, 15)]
-    assert [entry.seq for entry in open_run(tmp_path / "run").entries()] == list(range(16))
+    assert [entry.seq for entry in archive.open(tmp_path / "run").entries()] == list(range(16))
 
 
 def test_parts_are_never_written_again(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def sealed(tmp_path: Path) -> Path:
 def test_a_part_that_went_missing_is_noticed(sealed: Path, table: str, place: int) -> None:
     gone = list_parts(sealed)[table][place].path
     gone.unlink()
-    for opener in (open_run, resume_run):
+    for opener in (archive.open, resume_run):
         with pytest.raises(CorruptArchiveError, match=f"{table}/{gone.name}: the part is missing"):
             opener(sealed)
 
@@ -146,14 +147,14 @@ def test_a_part_that_went_missing_is_noticed(sealed: Path, table: str, place: in
 def test_a_seal_that_went_missing_is_noticed(sealed: Path, place: int) -> None:
     seal_paths(sealed)[place].unlink()
     with pytest.raises(CorruptArchiveError, match="no seal names this part"):
-        open_run(sealed)
+        archive.open(sealed)
 
 
 def test_a_changed_seal_is_named(sealed: Path) -> None:
     path = seal_paths(sealed)[1]
     path.write_bytes(path.read_bytes().replace(b'"rows":', b'"Rows":'))
     with pytest.raises(CorruptArchiveError, match=f"{path.name}: not a seal as it was written"):
-        open_run(sealed)
+        archive.open(sealed)
 
 
 def test_what_a_range_of_entries_left_whole_is_missed(sealed: Path) -> None:
@@ -163,14 +164,14 @@ def test_what_a_range_of_entries_left_whole_is_missed(sealed: Path) -> None:
         (sealed / table / f"part-{seal.first:012d}-{seal.last:012d}.parquet").unlink()
     seal_paths(sealed)[-1].unlink()
     with pytest.raises(CorruptArchiveError, match="expected entry"):
-        open_run(sealed)
+        archive.open(sealed)
 
 
 def test_a_part_that_does_not_belong_is_noticed(sealed: Path) -> None:
     part = list_parts(sealed)["calls"][0].path
     shutil.copy(part, part.with_name("part-000000000900-000000000901.parquet"))
     with pytest.raises(CorruptArchiveError):
-        open_run(sealed)
+        archive.open(sealed)
 
 
 @pytest.mark.parametrize("keep", [0, 10, 500, -1])
@@ -178,7 +179,7 @@ def test_a_truncated_part_is_named(sealed: Path, keep: int) -> None:
     part = list_parts(sealed)["evaluations"][1].path
     part.write_bytes(part.read_bytes()[:keep])
     with pytest.raises(CorruptArchiveError, match=part.name):
-        open_run(sealed)
+        archive.open(sealed)
 
 
 def test_a_flipped_byte_in_a_page_is_named(sealed: Path) -> None:
@@ -187,5 +188,5 @@ def test_a_flipped_byte_in_a_page_is_named(sealed: Path) -> None:
     column = pq.read_metadata(part).row_group(0).column(6)
     at = column.data_page_offset + column.total_compressed_size - 2
     part.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
-    with pytest.raises(CorruptArchiveError, match=part.name), open_run(sealed) as reader:
+    with pytest.raises(CorruptArchiveError, match=part.name), archive.open(sealed) as reader:
         list(reader.entries())

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import Entry, RunInfo, RunLockedError, TakenOverError, create_run, open_run, resume_run
+import archive
+from archive import Entry, RunInfo, RunLockedError, TakenOverError, create_run, resume_run
 from archive.log import segment_paths
 from archive.testing import a_change, a_search
 
@@ -79,7 +80,7 @@ def test_a_driver_that_wakes_up_after_a_takeover(tmp_path: Path, call: str, file
     assert f"by process {os.getpid()} on" in last
     assert list(map(int, acknowledged)) == list(range(len(acknowledged)))
     assert len(acknowledged) <= taken <= len(acknowledged) + 1
-    with open_run(path) as reader:
+    with archive.open(path) as reader:
         assert [entry.rows for entry in reader.entries()] == ENTRIES[: taken + after + 6]
     assert len(segment_paths(path / "log")) == 1
     assert not list(path.rglob("*.tmp"))
@@ -93,7 +94,7 @@ def test_a_driver_whose_lock_was_removed_stops(tmp_path: Path) -> None:
         with pytest.raises(TakenOverError, match="its lock was removed"):
             run.append(a_change(1))
     run.close()
-    assert open_run(run.path).next_seq == 1
+    assert archive.open(run.path).next_seq == 1
     with resume_run(run.path) as again:
         again.append(a_change(1))
 

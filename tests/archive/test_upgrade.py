@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import archive
 from archive import (
     SCHEMAS,
     Agent,
@@ -20,7 +21,6 @@ from archive import (
     Entry,
     GitStore,
     Split,
-    open_run,
     resume_run,
     tree_hash,
 )
@@ -56,7 +56,7 @@ def expected(tmp_path: Path) -> list[Entry]:
 
 def test_a_run_of_version_1_is_read(old: Path, expected: list[Entry]) -> None:
     assert read_version(old) == 1
-    with open_run(old) as run:
+    with archive.open(old) as run:
         assert list(run.entries()) == expected
         assert run.info.splits[Split.SEARCH] == ("katas/anagram",)
         assert [run.code.tree(agent.id) for agent in run.lineage] == [agent.tree for agent in run.lineage]
@@ -74,12 +74,12 @@ def test_a_driver_upgrades_it_and_goes_on(old: Path, expected: list[Entry]) -> N
         assert read_version(old) == 2
         run.append(a_change(25))
     assert len(seal_paths(old)) == 3
-    with open_run(old) as reader:
+    with archive.open(old) as reader:
         assert list(reader.entries()) == [*expected, Entry(25, (a_change(25),))]
     part = list_parts(old)["evaluations"][0].path
     part.unlink()
     with pytest.raises(CorruptArchiveError, match=f"{part.name}: the part is missing"):
-        open_run(old)
+        archive.open(old)
 
 
 @pytest.mark.parametrize("kill", range(1, 5))
@@ -100,9 +100,9 @@ resume_run(sys.argv[1]).close()
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", script, str(old), str(kill)], env=environment)
     assert done.returncode == -signal.SIGKILL
-    with open_run(old) as reader:
+    with archive.open(old) as reader:
         assert list(reader.entries()) == expected
     resume_run(old).close()
     assert json.loads((old / "run.json").read_text())["format_version"] == 2
-    with open_run(old) as reader:
+    with archive.open(old) as reader:
         assert list(reader.entries()) == expected

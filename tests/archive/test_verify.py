@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+import archive
 from archive import (
     ArchiveError,
     CorruptArchiveError,
     Entry,
     Row,
     create_run,
-    open_run,
     resume_run,
     verify,
 )
@@ -37,13 +37,13 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def entries(path: Path) -> list[Entry]:
-    with open_run(path) as run:
+    with archive.open(path) as run:
         return list(run.entries())
 
 
 def rebuilt(searched: Path, path: Path, rows: list[tuple[Row, ...]], keep: Path) -> Path:
     """A run of these entries with the code and blobs of `searched`, as its killed driver left it in `keep`."""
-    with open_run(searched) as reader, create_run(path, reader.info, segment_lines=LINES) as run:
+    with archive.open(searched) as reader, create_run(path, reader.info, segment_lines=LINES) as run:
         for store in ("blobs", "code.git"):
             shutil.rmtree(path / store)
             shutil.copytree(searched / store, path / store)
@@ -78,7 +78,7 @@ def test_a_search_that_ended_is_whole(searched: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_run_that_is_being_written_is_whole_at_every_moment(searched: Path, tmp_path: Path) -> None:
-    with open_run(searched) as reader, create_run(tmp_path / "run", reader.info, segment_lines=20) as run:
+    with archive.open(searched) as reader, create_run(tmp_path / "run", reader.info, segment_lines=20) as run:
         for store in ("blobs", "code.git"):
             shutil.rmtree(run.path / store)
             shutil.copytree(searched / store, run.path / store)
@@ -107,19 +107,19 @@ def segment(run: Path) -> Path:
 
 
 def blob(run: Path) -> Path:
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         digest = next(d for d in reader.evaluations["answer"].to_pylist() if d)
     return run / "blobs" / digest[:2] / f"{digest}.zst"
 
 
 def commit(run: Path) -> Path:
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         id = reader.agents["id"].to_pylist()[-1]
     return run / "code.git" / "objects" / id[:2] / id[2:]
 
 
 def tree(run: Path) -> Path:
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         id = reader.agents["tree"].to_pylist()[-1]
     return run / "code.git" / "objects" / id[:2] / id[2:]
 
@@ -207,7 +207,7 @@ def test_what_keeps_a_run_from_being_opened_is_named(run: Path, name: str) -> No
     assert any(words in problem and (key(file, run) in problem or "seal" in words) for problem in problems), (
         problems
     )
-    for opener in (open_run, resume_run):
+    for opener in (archive.open, resume_run):
         with pytest.raises(CorruptArchiveError):
             opener(run)
 

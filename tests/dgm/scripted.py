@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Lock, Timer
 from typing import Any
 
+import archive
 from archive import (
     Agent,
     ExpansionOutcome,
@@ -27,7 +28,6 @@ from archive import (
     RunInfo,
     Split,
     create_run,
-    open_run,
     resume_run,
 )
 from dgm.benchmarks import Task
@@ -175,7 +175,7 @@ class Driver:
                     display=Quiet(),
                     clock=time.monotonic,
                     stops=stops,
-                    past=stack.enter_context(open_run(self.path)) if self.columns else None,
+                    past=stack.enter_context(archive.open(self.path)) if self.columns else None,
                 ).run()
             finally:
                 pool.close()

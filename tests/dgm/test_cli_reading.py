@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from archive import RunInfo, Split, create_run, open_run
+import archive
+from archive import RunInfo, Split, create_run
 from archive.testing import an_agent
 from tests.dgm.commands import ROOT, Said, dgm
 from tests.dgm.report.hostile import ODD_TASK, hostile_run
@@ -107,7 +108,7 @@ def test_show_by_number_by_id_and_by_name(run: Path) -> None:
 
 def test_the_json_of_a_diff_is_the_patch_as_it_is(run: Path) -> None:
     patch = read(run, ("diff", "best"), "--json").json["patch"]
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         seed, child = (
             row.id for entry in reader.entries() for row in entry.rows if type(row).__name__ == "Agent"
         )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import create_run, open_run
+import archive
+from archive import create_run
 from dgm.launch import run_info
 from dgm.prepare import prepare
 from sandbox.docker import Engine
@@ -42,7 +43,7 @@ def test_what_run_json_holds(tmp_path: Path) -> None:
     prepared = prepare(composed("workers=local", f"runs_dir={tmp_path}", "seed=3"))
     with create_run(prepared.path, run_info(prepared)):
         pass
-    with open_run(prepared.path) as run:
+    with archive.open(prepared.path) as run:
         assert run.info.config == prepared.config
         assert run.info.seed == 3
         assert {"python", "dgm", "numpy"} <= set(run.info.packages)

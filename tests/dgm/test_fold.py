@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import Entry, Evaluation, ExpansionOutcome, Outcome, RunInfo, Split, create_run, open_run
+import archive
+from archive import Entry, Evaluation, ExpansionOutcome, Outcome, RunInfo, Split, create_run
 from archive.testing import a_regrade
 from dgm.search import RunPausedError
 from dgm.tree import Tree
@@ -63,7 +64,7 @@ def entries(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             break
         except RunPausedError:
             continue
-    with open_run(driver.path) as run:
+    with archive.open(driver.path) as run:
         return list(with_regrades(list(run.entries())))
 
 
@@ -73,7 +74,7 @@ def folded(path: Path, entries: list[Entry], segment_lines: int) -> Tree:
         run.append_many([])
         for entry in entries:
             run.append(*entry.rows)
-        with open_run(path) as reader:
+        with archive.open(path) as reader:
             tree = Tree(SEARCH)
             tree.fold(reader)
             return tree
@@ -105,5 +106,5 @@ def test_a_run_without_rows(tmp_path: Path) -> None:
 
 def test_a_tree_that_has_seen_rows_folds_no_run(tmp_path: Path, entries: list[Entry]) -> None:
     tree = folded(tmp_path / "run", entries[:1], 50)
-    with open_run(tmp_path / "run") as run, pytest.raises(ValueError, match="has seen rows"):
+    with archive.open(tmp_path / "run") as run, pytest.raises(ValueError, match="has seen rows"):
         tree.fold(run)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from numpy.random import Generator, default_rng
 
+import archive
 from archive import (
     Agent,
     Decision,
@@ -22,7 +23,6 @@ from archive import (
     Split,
     create_run,
     job_id,
-    open_run,
 )
 from archive.testing import a_change, a_regrade, an_agent, an_evaluation, an_expansion, id_at
 from dgm.tree import MAX_ATTEMPTS, Tree
@@ -122,7 +122,7 @@ def observed(entries: list[tuple[Row, ...]]) -> Tree:
 
 
 def folded(run: Path) -> Tree:
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         tree = Tree(SPLITS[Split.SEARCH])
         tree.fold(reader)
         return tree

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import archive
 from archive import (
     EntryError,
     RunExistsError,
@@ -22,7 +23,6 @@ from archive import (
     export_agent,
     export_delta,
     fork_run,
-    open_run,
     resume_run,
     verify,
 )
@@ -42,7 +42,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
 
 
 def rows(path: Path) -> list[object]:
-    with open_run(path) as run:
+    with archive.open(path) as run:
         return [entry.rows for entry in run.entries()]
 
 
@@ -54,9 +54,9 @@ def test_a_fork_holds_what_was_before_and_goes_on_as_its_run_did(
     fork_run(driver.path, tmp_path / "fork", at=at)
     assert rows(tmp_path / "fork") == before[:at]
     assert verify(tmp_path / "fork").problems == ()
-    with open_run(tmp_path / "fork") as fork:
+    with archive.open(tmp_path / "fork") as fork:
         assert fork.info.forked_at == at
-        with open_run(driver.path) as run:
+        with archive.open(driver.path) as run:
             assert replace(fork.info, forked_at=None) == run.info
     replace(driver, path=tmp_path / "fork").search()
     assert rows(tmp_path / "fork") == before
@@ -98,7 +98,7 @@ def test_a_fork_begins_inside_its_run(driver: Driver, tmp_path: Path, at: int) -
 
 
 def newest(path: Path) -> str:
-    with open_run(path) as run:
+    with archive.open(path) as run:
         return str(run.agents["id"].to_pylist()[-1])
 
 
@@ -107,7 +107,7 @@ def test_an_exported_agent_is_its_tree_its_lineage_and_its_transcripts(
 ) -> None:
     id = newest(driver.path)
     assert main(["export", str(driver.path), "--agent", id[:12], str(tmp_path / "out")]) == 0
-    with open_run(driver.path) as run:
+    with archive.open(driver.path) as run:
         assert read_agent(str(tmp_path / "out" / "agent")) == run.code.files(id)
         line = [*reversed(run.lineage.ancestors(id)), id]
         patches = {path.read_text() for path in (tmp_path / "out" / "patches").iterdir()}
@@ -115,7 +115,7 @@ def test_an_exported_agent_is_its_tree_its_lineage_and_its_transcripts(
     lineage = json.loads((tmp_path / "out" / "lineage.json").read_text())
     assert [step["agent"] for step in lineage] == line
     assert [step["depth"] for step in lineage] == list(range(len(line)))
-    with open_run(driver.path) as run:
+    with archive.open(driver.path) as run:
         score = next(row for row in run.leaderboard().to_pylist() if row["agent"] == id)
     text = (tmp_path / "out" / "README.md").read_text()
     assert id in text
@@ -126,7 +126,7 @@ def test_an_export_goes_to_a_directory_of_its_own(driver: Driver, tmp_path: Path
     id = newest(driver.path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("precious")
-    with open_run(driver.path) as run:
+    with archive.open(driver.path) as run:
         for export in (
             lambda: export_agent(run, id, tmp_path / "mine"),
             lambda: export_delta(run, tmp_path / "mine"),
@@ -142,7 +142,7 @@ def test_an_export_goes_to_a_directory_of_its_own(driver: Driver, tmp_path: Path
 def test_the_tables_as_delta_tables(driver: Driver, tmp_path: Path) -> None:
     deltalake = pytest.importorskip("deltalake")
     assert main(["export", str(driver.path), "--delta", str(tmp_path / "delta")]) == 0
-    with open_run(driver.path) as run:
+    with archive.open(driver.path) as run:
         for table in ("decisions", "expansions", "agents", "evaluations", "calls", "changes"):
             expected = getattr(run, table).to_pylist()
             found = deltalake.DeltaTable(str(tmp_path / "delta" / table)).to_pyarrow_table().to_pylist()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import archive
 from archive import (
     Agent,
     AgentId,
@@ -25,7 +26,6 @@ from archive import (
     Split,
     create_run,
     job_id,
-    open_run,
     tree_hash,
 )
 from archive.testing import a_regrade
@@ -234,7 +234,7 @@ class TestRows:
             assert row.detail == "RuntimeError: lost it ?[2J"
             assert row.usage.cost_microusd == 12
         driver.finish(evaluation(driver.planner.job(decision, 3), Outcome.RESOLVED), decision)
-        with open_run(driver.run.path) as run:
+        with archive.open(driver.run.path) as run:
             rows = [row for entry in run.entries() for row in entry.rows if isinstance(row, Evaluation)]
         assert [row.attempt for row in rows] == [1, 2, 3]
 
@@ -290,7 +290,7 @@ class TestJobs:
 
     def test_of_a_regraded_evaluation_the_last_grading_counts(self, driver: Driver) -> None:
         driver.evaluated(Outcome.UNRESOLVED)
-        with open_run(driver.run.path) as run:
+        with archive.open(driver.run.path) as run:
             first = next(r for e in run.entries() for r in e.rows if isinstance(r, Evaluation))
         driver.append(a_regrade(driver.run.next_seq, first))
         expand = driver.decide(DecisionKind.EXPAND)

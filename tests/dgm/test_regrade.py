@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import Agent, Change, Evaluation, Outcome, Run, Split, Usage, create_run, open_run, resume_run
+import archive
+from archive import Agent, Change, Evaluation, Outcome, Run, Split, Usage, create_run, resume_run
 from archive.testing import a_decision, an_agent, an_evaluation
 from dgm.benchmarks import Task
 from dgm.errors import ConfigError
@@ -100,7 +101,7 @@ class Made:
         )
 
     def view(self) -> RunView:
-        with open_run(self.path) as run:
+        with archive.open(self.path) as run:
             return view_of(run)
 
     def regrades(self) -> list[Evaluation]:
@@ -179,9 +180,11 @@ def test_a_verdict_that_changed_is_told_and_moves_what_steers(made: Made) -> Non
     )
     assert any(line.startswith(f"{forged.id[:10]}: resolved -> unresolved (") for line in said)
     (line,) = (
-        open_run(made.path)
+        archive.open(made.path)
         .leaderboard()
-        .filter([agent == made.child.id for agent in open_run(made.path).leaderboard()["agent"].to_pylist()])
+        .filter(
+            [agent == made.child.id for agent in archive.open(made.path).leaderboard()["agent"].to_pylist()]
+        )
         .to_pylist()
     )
     assert (line["resolved"], line["unresolved"]) == (0, 1)
@@ -312,10 +315,10 @@ def test_tasks_that_were_changed_are_refused_unless_that_is_meant(made: Made) ->
     assert f"tasks were changed since their answers were graded: {task}" in said.err
     assert made.regrades() == []
     today = prepare(composed(*small(made.path.parents[1])))
-    with open_run(made.path) as run, pytest.raises(ConfigError, match="tasks that were changed since"):
+    with archive.open(made.path) as run, pytest.raises(ConfigError, match="tasks that were changed since"):
         refuse_another(today, run)
     assert dgm("regrade", str(made.path), "--new-tests").status == 0
-    with open_run(made.path) as run:
+    with archive.open(made.path) as run:
         refuse_another(today, run)
     (new,) = made.regrades()
     assert new.digests["task"] != row.digests["task"]

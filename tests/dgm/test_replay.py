@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import archive
 from archive import (
     Agent,
     Change,
@@ -18,7 +19,6 @@ from archive import (
     RunReader,
     Split,
     create_run,
-    open_run,
     resume_run,
 )
 from archive.testing import a_regrade
@@ -37,7 +37,7 @@ def replayed(driver: Driver, path: Path | None = None) -> Replayed:
         return replace(driver, evaluations=budget["evaluations"]).settings()
 
     decider = Decider(policy=POLICIES[driver.policy], tree=Tree(SEARCH), tests=TEST, operator=OPERATOR.name)
-    with open_run(path or driver.path) as run:
+    with archive.open(path or driver.path) as run:
         return replay_with(decider, run, bounds_of, {"evaluations": driver.evaluations})
 
 
@@ -51,7 +51,7 @@ def test_every_decision_comes_out_as_recorded(tmp_path: Path, policy: str) -> No
     driver.search()
     found = replayed(driver)
     assert found.difference is None
-    with open_run(driver.path) as run:
+    with archive.open(driver.path) as run:
         assert found.agreed == len(decisions(run)) > 60
 
 
@@ -86,7 +86,7 @@ def test_a_decision_altered_by_hand_is_caught(
 ) -> None:
     driver = Driver(tmp_path / "run", slots=3)
     driver.search()
-    with open_run(driver.path) as run:
+    with archive.open(driver.path) as run:
         entries, info = [entry.rows for entry in run.entries()], run.info
         chosen = next(row for row in decisions(run)[20:] if len(row.runners_up) > 1)
     assert chosen.runners_up[1]["agent"] != chosen.agent
@@ -119,7 +119,7 @@ def test_a_run_that_was_stopped_graded_again_and_went_on(tmp_path: Path) -> None
     assert len(first) > 3
     tree = driver.search()
     assert replayed(driver).difference is None
-    with open_run(driver.path) as run:
+    with archive.open(driver.path) as run:
         rows = [row for entry in run.entries() for row in entry.rows]
     own = {id: Counts() for id in tree.ids}
     for row in latest(rows):

@@ -16,6 +16,7 @@ from types import FrameType
 
 import pytest
 
+import archive
 from archive import (
     Decision,
     EntryError,
@@ -26,7 +27,6 @@ from archive import (
     Row,
     RowError,
     Split,
-    open_run,
 )
 from dgm.deciding import PolicyError
 from dgm.jobs import ExpandJob, Job, Result
@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def rows(path: Path) -> list[Row]:
-    with open_run(path) as run:
+    with archive.open(path) as run:
         return [row for entry in run.entries() for row in entry.rows]
 
 

@@ -14,7 +14,8 @@ from typing import TypeVar
 
 import pytest
 
-from archive import Decision, Evaluation, Expansion, Row, open_run
+import archive
+from archive import Decision, Evaluation, Expansion, Row
 from dgm.llm import read_journal
 from sandbox import Level, SandboxError, open_sandbox
 from tests.dgm.commands import ROOT, few_katas
@@ -90,7 +91,7 @@ class Driver:
 def rows_of(run: Path, kind: type[AnyRow]) -> list[AnyRow]:
     if not run.exists():
         return []
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         return [row for entry in reader.entries() for row in entry.rows if isinstance(row, kind)]
 
 

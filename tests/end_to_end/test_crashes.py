@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import Call, Evaluation, open_run
+import archive
+from archive import Call, Evaluation
 from dgm.llm import read_journal
 from dgm.replay import replay
 from tests.dgm.commands import ROOT, dgm
@@ -48,7 +49,7 @@ def test_a_driver_killed_at_random_moments_loses_nothing_and_pays_nothing_twice(
             assert ended == -9
             killed += 1
             if run.exists():
-                with open_run(run) as reader:
+                with archive.open(run) as reader:
                     found: list[object] = list(reader.entries())
                 assert found[: len(kept)] == kept, "an entry that was there is gone or was changed"
                 kept = found
@@ -67,7 +68,7 @@ def test_a_driver_killed_at_random_moments_loses_nothing_and_pays_nothing_twice(
     assert paid <= asked <= paid + SLOTS * kills
     verified = dgm("verify", str(run))
     assert verified.status == 0, verified.out
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         assert replay(reader).difference is None
 
 

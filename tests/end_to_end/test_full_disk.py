@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from archive import open_run
+import archive
 from tests.dgm.commands import dgm, small_disk
 from tests.end_to_end.real import assert_whole, small
 
@@ -16,12 +16,12 @@ def test_a_disk_that_fills_up_loses_nothing(tmp_path: Path) -> None:
         assert said.status in (1, 2)
         assert "No space left" in said.err
         assert "Traceback" not in said.err
-        with open_run(disk / "a") as run:
+        with archive.open(disk / "a") as run:
             before = list(run.entries())
 
         subprocess.run(["mount", "-o", "remount,size=4m", str(disk)], check=True)
         said = dgm("run", *arguments)
         assert said.status == 0, said.err
         assert_whole(disk / "a")
-        with open_run(disk / "a") as run:
+        with archive.open(disk / "a") as run:
             assert list(run.entries())[: len(before)] == before

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import Agent, Call, Change, Decision, Evaluation, Split, open_run
+import archive
+from archive import Agent, Call, Change, Decision, Evaluation, Split
 from tests.dgm.commands import ROOT, dgm
 from tests.end_to_end.real import assert_whole, results_of, rows_of, small
 
@@ -105,7 +106,7 @@ def test_every_decision_is_made_again_as_recorded(told: str, folder: Path) -> No
 
 
 def _entries(run: Path) -> list[object]:
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         return list(reader.entries())
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import Call, Decision, open_run
+import archive
+from archive import Call, Decision
 from sandbox.local.bubblewrap import WEAKNESSES
 from tests.dgm.commands import dgm
 from tests.end_to_end.real import (
@@ -71,7 +72,7 @@ def test_a_killed_driver_loses_nothing_and_pays_nothing_twice(tmp_path: Path) ->
             lambda: len(results_of(run)) > 0 and journalled(run, open_decisions(run)).total() > 1
         )
         driver.kill()
-        with open_run(run) as reader:
+        with archive.open(run) as reader:
             before = list(reader.entries())
         left = open_decisions(run)
         paid = journalled(run, left)
@@ -82,7 +83,7 @@ def test_a_killed_driver_loses_nothing_and_pays_nothing_twice(tmp_path: Path) ->
         status, _, err = Driver(arguments).end()
         counts = upstream.counts()
     assert status == 0, err
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         assert list(reader.entries())[: len(before)] == before
     assert_whole(run)
     rollouts = {row.id: row.decision for row in results_of(run)}

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from archive import Evaluation, Expansion, Outcome, open_run
+import archive
+from archive import Evaluation, Expansion, Outcome
 from dgm.jobs import NodeServices
 from dgm.jobs.evaluate import evaluate
 from dgm.jobs.services import RELAY_UID, NodeDoors, NodeSettings
@@ -687,7 +688,7 @@ def test_40_escapes_and_made_up_log_lines(
     assert not any(STEERING.search(line) or "\n" in line for line in logged)
 
     run = tmp_path / "runs" / "a"
-    with open_run(run) as reader:
+    with archive.open(run) as reader:
         rows = [row for entry in reader.entries() for row in entry.rows]
         results = [row for row in rows if isinstance(row, Evaluation | Expansion)]
         logs = [reader.blobs.get(row.log) for row in results if row.log]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import Agent, ExpansionOutcome, RunInfo, Split, bounded_patch, create_run, open_run, tree_hash
+import archive
+from archive import Agent, ExpansionOutcome, RunInfo, Split, bounded_patch, create_run, tree_hash
 from archive.testing import a_decision, an_agent, an_expansion
 from dgm.jobs import ExpandResult, NodeServices
 from dgm.jobs.expand import expand
@@ -193,7 +194,7 @@ def handled(parent: Files, child: Files, folder: Path) -> dict[str, str]:
         )
         run.append(expansion, replace(grown, expansion=expansion.id))
         assert run.code.tree(second) == tree_hash(child)
-    with open_run(path) as reader:
+    with archive.open(path) as reader:
         assert reader.code.files(second) == child
         assert reader.code.patch(first, second)
         assert set(reader.code.agents()) == {first, second}

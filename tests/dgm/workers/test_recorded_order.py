@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from archive import Decision, Entry, Evaluation, Expansion, open_run
+import archive
+from archive import Decision, Entry, Evaluation, Expansion
 from dgm.jobs import Job, Result
 from dgm.llm.recordings import RecordedCalls
 from dgm.workers import LocalPool, RecordedOrder
@@ -15,13 +16,13 @@ from tests.dgm.scripted import Driver, Script, chance
 
 
 def results(path: Path) -> list[tuple[int, str]]:
-    with open_run(path) as run:
+    with archive.open(path) as run:
         rows = [row for entry in run.entries() for row in entry.rows]
     return [(row.decision, str(row.outcome)) for row in rows if isinstance(row, Evaluation | Expansion)]
 
 
 def rounds_of(path: Path) -> list[list[int]]:
-    with open_run(path) as run:
+    with archive.open(path) as run:
         return [list(round) for round in RecordedCalls(run).rounds]
 
 
@@ -43,7 +44,7 @@ def test_a_search_with_many_slots_goes_the_recorded_way(tmp_path: Path) -> None:
     )
     again.search()
     assert results(again.path) == results(first.path)
-    with open_run(first.path) as one, open_run(again.path) as other:
+    with archive.open(first.path) as one, archive.open(again.path) as other:
         assert _decisions(one.entries()) == _decisions(other.entries())
 
 

@@ -1,0 +1,155 @@
+"""A run opened for reading: its rows, its tables, and what people ask of them first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from . import query
+from .blobs import Blobs
+from .errors import MissingPackageError, NotWritableError
+from .gitstore import GitStore
+from .info import RunInfo, read_info
+from .lineage import Lineage
+from .records import ROW_TYPES, Agent, AgentId, Decision, Entry, Evaluation, Expansion, Row, Split
+from .schema import from_arrow
+from .snapshot import Snapshot
+
+
+def open(path: str | Path) -> RunReader:
+    """Open a run for reading, as it is now, whether a driver is writing it or not."""
+    return RunReader(Path(path).absolute())
+
+
+class RunReader:
+    """A run as it was when this was made. Also an `Archive`, one that nobody can append to."""
+
+    def __init__(self, path: Path) -> None:
+        """For `open`."""
+        self.path = path
+        self.info: RunInfo = read_info(path)
+        self._snapshot = Snapshot(path)
+        self.blobs = Blobs(path / "blobs")
+
+    @cached_property
+    def code(self) -> GitStore:
+        return GitStore(self.path / "code.git")
+
+    @property
+    def next_seq(self) -> int:
+        return self._snapshot.next_seq
+
+    def append(self, *rows: Row) -> int:
+        return self.append_many([rows])[0]
+
+    def append_many(self, entries: Sequence[Sequence[Row]]) -> Sequence[int]:
+        raise NotWritableError(f"{self.path} was opened for reading; use resume_run to write")
+
+    def entries(self, since: int = 0) -> Iterator[Entry]:
+        return self._snapshot.entries(since)
+
+    def close(self) -> None:
+        if "code" in self.__dict__:
+            self.code.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def decisions(self) -> pa.Table:
+        return self._snapshot.table("decisions")
+
+    @cached_property
+    def expansions(self) -> pa.Table:
+        return self._snapshot.table("expansions")
+
+    @cached_property
+    def agents(self) -> pa.Table:
+        return self._snapshot.table("agents")
+
+    @cached_property
+    def evaluations(self) -> pa.Table:
+        return self._snapshot.table("evaluations")
+
+    @cached_property
+    def calls(self) -> pa.Table:
+        return self._snapshot.table("calls")
+
+    @cached_property
+    def changes(self) -> pa.Table:
+        return self._snapshot.table("changes")
+
+    def columns(self, table: str, *names: str) -> pa.Table:
+        """These columns of a table in the order of entries, without reading the others; text comes as dictionaries."""
+        return self._snapshot.coded(table, names)
+
+    def pieces(self, table: str, *names: str) -> Iterator[pa.Table]:
+        """The same piece by piece, for what would not fit into memory at once."""
+        return self._snapshot.pieces(table, names)
+
+    def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:
+        """The decisions with these numbers, in order, without reading the others."""
+        return self._snapshot.decisions_at(numbers)
+
+    def evaluations_of(self, agent: AgentId) -> list[Evaluation]:
+        """What an agent was evaluated on, in the order of entries, re-grades included."""
+        return self._snapshot.evaluations_of(agent)
+
+    def last_results(self, count: int) -> list[Evaluation | Expansion]:
+        """The last results, at most `count`, oldest first; re-grades are none."""
+        span = 64
+        while True:
+            since = max(0, self.next_seq - span)
+            rows = [row for entry in self.entries(since) for row in entry.rows]
+            found = [
+                row
+                for row in rows
+                if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None)
+            ]
+            if since == 0 or len(found) >= count:
+                return found[-count:]
+            span *= 4
+
+    def sql(self, query: str) -> pa.Table:
+        """What DuckDB answers to `query` over the six tables. Needs the `duckdb` package; nothing is downloaded, and a
+        query reaches no file."""
+        try:
+            import duckdb  # here, because it is an optional package
+        except ImportError as error:
+            raise MissingPackageError("queries in SQL need the package duckdb; install dgm[sql]") from error
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        with duckdb.connect(":memory:", config=settings) as connection:
+            connection.execute("SET enable_external_access = false")
+            for table in ROW_TYPES:
+                if re.search(rf"\b{table}\b", query, re.IGNORECASE):
+                    connection.register(table, getattr(self, table))
+            return connection.sql(query).to_arrow_table()
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """The tree of all agents."""
+        return Lineage(row for row in from_arrow("agents", self.agents) if isinstance(row, Agent))
+
+    def counted_evaluations(self) -> pa.Table:
+        """The evaluations that are evidence: no voids, and of an evaluation and its re-grades only the
+        last."""
+        return query.fold_regrades(self.evaluations)
+
+    def leaderboard(self, split: Split = Split.SEARCH, mass: float = 0.95) -> pa.Table:
+        """One row per agent, best mean first: counts on `split`, mean and central interval of Beta(1 + r, 1 +
+        u)."""
+        return query.leaderboard(self.lineage, self.counted_evaluations(), split=split, mass=mass)
