@@ -3,6 +3,7 @@ but those."""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
@@ -29,6 +30,7 @@ from .records import (
 )
 
 _About = tuple[DecisionKind, AgentId, str | None]
+_NOTHING: _About = (DecisionKind.EXPAND, "", None)
 _Closed = dict[int, _About]
 
 
@@ -47,6 +49,7 @@ class Ledger:
         self.rows_by_table: Counter[str] = Counter(dict.fromkeys(ROW_TYPES, 0))
         self._states = bytearray()
         self._open: dict[int, _About] = {}
+        self._subjects = _Subjects()
         self._depths: dict[AgentId, int] = {}
         self._expansions: set[str] = set()
         self._evaluations: dict[str, int] = {}
@@ -92,13 +95,13 @@ class Ledger:
 
     def record(self, rows: Iterable[Row]) -> _Closed:
         """Take note of an entry that was checked. Gives the decisions that it closed, with what they were about."""
-        state, closed = _State.NO_DECISION, dict[int, _About]()
+        state, about, closed = _State.NO_DECISION, _NOTHING, dict[int, _About]()
         for row in rows:
             self.rows_by_table[TABLE_OF[type(row)]] += 1
             match row:
                 case Decision():
-                    state = _State.OPEN
-                    self._open[row.seq] = (row.kind, row.agent, row.task)
+                    state, about = _State.OPEN, (row.kind, row.agent, row.task)
+                    self._open[row.seq] = about
                 case Agent():
                     self._depths[row.id] = row.depth
                 case Expansion():
@@ -110,11 +113,14 @@ class Ledger:
                 case Call():
                     self._rollouts.add(row.rollout)
         self._states.append(state)
+        self._subjects.grow(1)
+        self._subjects.put(-1, about)
         return closed
 
     def _forget(self, rows: Iterable[Row], closed: _Closed) -> None:
         """Undo the last `record`, which closed these decisions."""
         self._states.pop()
+        self._subjects.pop()
         for row in rows:
             self.rows_by_table[TABLE_OF[type(row)]] -= 1
             match row:
@@ -149,9 +155,11 @@ class Ledger:
         """
         self.rows_by_table.update(rows_by_table)
         self._states.extend(bytes(entries))
+        self._subjects.grow(entries)
         for seq, about in decisions:
             self._states[seq] = _State.OPEN
             self._open[seq] = about
+            self._subjects.put(seq, about)
         self._depths.update(agents)
         for id, decision, counted in expansions:
             self._expansions.add(id)
@@ -227,7 +235,11 @@ class Ledger:
             raise EntryError(
                 f"decision {decision} has no counted result, so {evaluation.id} cannot be a re-grade of it"
             )
-        self._check_agents([evaluation.agent], {})
+        if not self._subjects.fits(decision, evaluation.agent, evaluation.task):
+            raise EntryError(
+                f"evaluation {evaluation.id} is of agent {evaluation.agent} on {evaluation.task}, which is not what "
+                f"decision {decision}, whose result it replaces, is about"
+            )
 
     def _state(self, decision: int) -> _State:
         return _State(self._states[decision]) if decision < len(self._states) else _State.NO_DECISION
@@ -237,3 +249,31 @@ class Ledger:
             return {}
         self._states[decision] = _State.DONE
         return {decision: self._open.pop(decision)}
+
+
+class _Subjects:
+    """Agent and task of each decision, by number: 8 bytes each, since a run has a million."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str | None, int] = {}
+        self._agents = array("i")
+        self._tasks = array("i")
+
+    def grow(self, entries: int) -> None:
+        for numbers in (self._agents, self._tasks):
+            numbers.frombytes(bytes(entries * numbers.itemsize))
+
+    def pop(self) -> None:
+        self._agents.pop()
+        self._tasks.pop()
+
+    def put(self, seq: int, about: _About) -> None:
+        _, agent, task = about
+        self._agents[seq] = self._number(agent)
+        self._tasks[seq] = self._number(task)
+
+    def fits(self, seq: int, agent: AgentId, task: str | None) -> bool:
+        return (self._agents[seq], self._tasks[seq]) == (self._numbers.get(agent), self._numbers.get(task))
+
+    def _number(self, name: str | None) -> int:
+        return self._numbers.setdefault(name, len(self._numbers))

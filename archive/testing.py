@@ -376,6 +376,19 @@ class ArchiveContract:
             archive.append(a_regrade(5, void))
         self.assert_holds(archive, 5)
 
+    @pytest.mark.parametrize("other", [{"agent": id_at(1)}, {"task": "katas/bowling"}])
+    def test_a_regrade_is_of_the_agent_and_task_that_were_decided(
+        self, archive: Archive, other: dict[str, str]
+    ) -> None:
+        first = an_evaluation(3, decision=2)
+        self.fill(archive, (an_agent(0),), (an_agent(1),), (a_decision(2),), (first,))
+        for reopened in (False, True):
+            archive = self.reopen(archive) if reopened else archive
+            with pytest.raises(EntryError, match="not what decision 2, whose result it replaces, is about"):
+                archive.append(replace(a_regrade(4, first), **other))
+        self.assert_holds(archive, 4)
+        archive.append(a_regrade(5, first))
+
     @pytest.mark.parametrize(
         "result", [an_evaluation(1, decision=0), an_evaluation(1, decision=5), an_expansion(1, decision=0)]
     )

@@ -264,6 +264,15 @@ def again(lines: list[dict[str, object]]) -> None:
     lines.append(new)
 
 
+def regraded_for_another(lines: list[dict[str, object]]) -> None:
+    """A re-grade of the first result, with the agent of another."""
+    first = next(row for row in result(lines) if row["score"] is not None)
+    other = next(row["agent"] for row in result(lines) if row["agent"] != first["agent"])
+    seq = lines[-1]["seq"] + 1  # type: ignore[operator]
+    new = {**first, "id": "f" * 32, "seq": seq, "agent": other, "replaces": first["id"], "usage": {}}
+    lines.append({"seq": seq, "rows": {"evaluations": [new]}})
+
+
 FORGED: dict[str, tuple[Callable[[list], None], str]] = {  # type: ignore[type-arg]
     "a duplicated row": (again, "is recorded already"),
     "another id": (lambda lines: next(result(lines)).update(id="f" * 32), "must be named"),
@@ -285,6 +294,7 @@ FORGED: dict[str, tuple[Callable[[list], None], str]] = {  # type: ignore[type-a
         lambda lines: next(result(lines)).update(replaces="f" * 32, usage={}),
         "replaces",
     ),
+    "a re-grade of another agent": (regraded_for_another, "is of agent"),
     "another answer": (
         lambda lines: next(r for r in result(lines) if r["answer"]).update(answer="0" * 64),
         "is missing",
