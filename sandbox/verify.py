@@ -93,7 +93,7 @@ def _tier_a(sandbox: Sandbox, spec: TestSpec, workspace: Files, name: str, limit
         workspace=workspace,
         areas={"grader": _program("wire.py", "solution_host.py")},
         private={
-            "driver": _program("wire.py", "proxies.py", "runner.py", "driver.py"),
+            "driver": _program("wire.py", "proxies.py", "remote.py", "runner.py", "driver.py"),
             "tests": spec.test_files,
             "run": {"config.json": json.dumps(config).encode()},
         },

@@ -17,7 +17,8 @@ import types
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 
-from sandbox.grader.proxies import Remote, RemoteType, SolutionFault, UncrossableError
+from sandbox.grader.proxies import RemoteType, SolutionFault, UncrossableError
+from sandbox.grader.remote import Remote
 from sandbox.grader.runner import Recorder, load_tests, silence, write_line
 from sandbox.grader.wire import Channel, WireError
 

@@ -27,43 +27,20 @@ test that looks at how an argument was changed in place needs tier B too.
 from __future__ import annotations
 
 import types
-from _thread import RLock
 from collections.abc import Callable, Iterator
 
-from sandbox.grader.wire import (
-    BINARY,
-    COMPARISONS,
-    CONTAINER,
-    DUNDERS,
-    EXCEPTIONS,
-    IN_PLACE,
-    MAX_DEPTH,
-    NUMERIC,
-    REFLECTED,
-    TYPE_NAMES,
-    TYPES,
-    Channel,
-    Peer,
-    TimeUpError,
-    TooLargeError,
-    WireError,
-)
+from sandbox.grader.wire import BINARY, COMPARISONS, CONTAINER, DUNDERS, IN_PLACE, NUMERIC, REFLECTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` is not worth its import here
     from typing import Any, NoReturn, TypeVar
 
-    from sandbox.grader.wire import Encoded
+    from sandbox.grader.remote import Remote
 
     _Plain = TypeVar("_Plain")
 
 # Attribute names that no source text can spell, so that they hide nothing of the solution's.
 REMOTE, NUMBER, MADE, MIXED, MESSAGE = "<remote>", "<number>", "<made>", "<mixed>", "<message>"
-
-VALUE_BASES = (int, float, complex, str, bytes, tuple, frozenset)
-"""Immutable built-ins: an instance of a solution's subclass of one of them carries its value with it."""
-
-MAX_NAME = 200
 
 
 class SolutionFault(BaseException):
@@ -90,7 +67,7 @@ class RemoteType(type):
     def __call__(cls, *args: object, **kwargs: object) -> Any:
         made = _ask(cls, "__call__", cls, args, kwargs)
         if type(made) is cls:
-            _own(made)[MADE] = True
+            state_of(made)[MADE] = True
         return made
 
     def __getattr__(cls, name: str) -> Any:
@@ -183,7 +160,7 @@ def _exactly(kind: type[_Plain], value: object) -> _Plain:
     return value
 
 
-def _own(handle: object) -> dict[str, Any]:
+def state_of(handle: object) -> dict[str, Any]:
     found: dict[str, Any] = object.__getattribute__(handle, "__dict__")
     return found
 
@@ -195,7 +172,7 @@ def _forward(name: str) -> Callable[..., Any]:
         return _ask(type(self), name, self, *operands)
 
     def integer(self: Handle) -> Any:
-        if name == "__len__" and MIXED in _own(self):
+        if name == "__len__" and MIXED in state_of(self):
             raise UncrossableError(f"{name} of {type(self).__name__} after an operator with a value")
         return _exactly(int, _ask(type(self), name, self))
 
@@ -208,19 +185,21 @@ def _forward(name: str) -> Callable[..., Any]:
         return _exactly(bool, _ask(type(self), name, self, other))
 
     def contains(self: Handle, item: object) -> Any:
-        if MADE not in _own(self):
+        if MADE not in state_of(self):
             items: Any = self
             return any(item is own or item == own for own in items)
         return _exactly(bool, _ask(type(self), name, self, item))
 
     def numeric(self: Handle, *operands: object) -> Any:
         result = _ask(type(self), name, self, *operands)
-        return _mixed(self, result, name) if MIXED in _own(self) else result
+        return _mixed(self, result, name) if MIXED in state_of(self) else result
 
     def binary(self: Handle, other: object) -> Any:
         if isinstance(other, Handle):
             result = _ask(type(self), name, self, other)
-            return _mixed(self, result, name) if MIXED in _own(self) or MIXED in _own(other) else result
+            return (
+                _mixed(self, result, name) if MIXED in state_of(self) or MIXED in state_of(other) else result
+            )
         if not _taken(type(self)):
             return NotImplemented
         return _mixed(self, _ask(type(self), name, self, other), name)
@@ -279,20 +258,20 @@ def _mixed(handle: Handle, result: object, name: str) -> object:
         raise UncrossableError(
             f"{name} of {type(handle).__name__} with a value gave {type(result).__name__}, not the same class"
         )
-    _own(result)[MIXED] = True
+    state_of(result)[MIXED] = True
     return result
 
 
 FORWARDERS: dict[str, Callable[..., Any]] = {name: _forward(name) for name in DUNDERS}
-_LOCAL_FOR_VALUES = (
+LOCAL_FOR_VALUES = (
     COMPARISONS | NUMERIC | BINARY | REFLECTED | IN_PLACE | CONTAINER | {"__hash__", "__contains__"}
 )
 
 
-def _local(value: type, bases: list[type]) -> dict[str, Any]:
+def local(value: type, bases: list[type]) -> dict[str, Any]:
     """The value's own special methods, over those that another of the bases would send to the solution."""
     shadowed = {
-        name for name in _LOCAL_FOR_VALUES for base in bases for cls in base.__mro__ if name in cls.__dict__
+        name for name in LOCAL_FOR_VALUES for base in bases for cls in base.__mro__ if name in cls.__dict__
     }
     own: dict[str, Any] = {name: getattr(value, name, None) for name in shadowed}
     if own.get("__bool__", True) is None:
@@ -300,255 +279,12 @@ def _local(value: type, bases: list[type]) -> dict[str, Any]:
     return own
 
 
-def _message(error: Any) -> str:
-    text = _own(error).get(MESSAGE)
+def message(error: Any) -> str:
+    text = state_of(error).get(MESSAGE)
     return text if text is not None else BaseException.__str__(error)
 
 
-def _error_attribute(error: Any, name: str) -> Any:
-    if NUMBER not in _own(error) or name.startswith("__"):
+def error_attribute(error: Any, name: str) -> Any:
+    if NUMBER not in state_of(error) or name.startswith("__"):
         raise AttributeError(name)
     return _ask(type(error), "get", error, name)
-
-
-class Remote(Peer):
-    """The driver's end of the channel.
-
-    `tests` is the directory of the tests. `broken` is the first reason why nothing more can be learned from
-    the solution; `strain` is the last reason why a pass would say nothing. Both count against a test even
-    where the test swallowed what was raised.
-    """
-
-    answers = frozenset({"call", "next"})
-
-    def __init__(self, channel: Channel, nonce: str, tests: str) -> None:
-        super().__init__(channel, nonce)
-        self.tests = f"{tests}/"
-        self.broken: str | None = None
-        self.timed_out = False
-        self.strain: str | None = None
-        self.taken: set[int] = set()
-        self._lock = RLock()  # tests may have threads; the solution's side has one
-        self._classes: dict[int, type] = {}
-        self._handles: dict[int, Any] = {}
-        self._lent: list[Any] = []
-        self._tokens: dict[int, int] = {}
-
-    # --- asking
-
-    def do(self, operation: str, *operands: object) -> Any:
-        """Have one operation done on the solution's side; give what it returned, raise what it raised."""
-        if self.broken is not None:
-            raise SolutionFault(self.broken)
-        try:
-            with self._lock:
-                raised, value = self._exchange(operation, operands)
-        except WireError as problem:
-            self.broken, self.timed_out = str(problem), isinstance(problem, TimeUpError)
-            raise SolutionFault(self.broken) from None
-        except TooLargeError as problem:
-            self.strain = str(problem)
-            raise UncrossableError(self.strain) from None
-        except UncrossableError as problem:
-            self.strain = str(problem)
-            raise
-        if raised:
-            name = operands[1] if operation == "method" else operation
-            if isinstance(value, StopIteration) and name not in ("__next__", "send", "throw"):
-                # Out of anything but an iterator it would silently end `map` or a loop of the test.
-                self.strain = "StopIteration from what is no iterator"
-            raise value
-        return value
-
-    def _exchange(self, operation: str, operands: tuple[object, ...]) -> tuple[bool, Any]:
-        match self.ask("do", operation, *[self.encode(operand) for operand in operands]):
-            case ["ok", value]:
-                return False, self.decode(value)
-            case ["raise", value]:
-                error = self.decode(value)
-                if isinstance(error, Exception):
-                    return True, error
-            case ["gone", str(text)]:
-                self.strain = text[:MAX_NAME]
-                return True, SolutionFault(self.strain)
-            case ["fault", str(text)]:
-                raise TooLargeError(text[:MAX_NAME])
-        raise WireError("an answer is not in its form")
-
-    # --- answering: only what a test handed over can be called, and nothing of it can be looked at
-
-    def answer(self, kind: str, fields: list[Encoded]) -> list[Encoded]:
-        token, *rest = fields or [None]
-        if type(token) is not int or not 0 <= token < len(self._lent):
-            raise WireError("a call of something that was never handed over")
-        try:
-            if kind == "next" and not rest:
-                return ["ok", self.encode(next(self._lent[token]))]
-            if kind == "call" and len(rest) == 2:
-                args, kwargs = self.decode(rest[0]), self.decode(rest[1])
-                if type(args) is tuple and type(kwargs) is dict and all(type(name) is str for name in kwargs):
-                    return ["ok", self.encode(self._lent[token](*args, **kwargs))]
-        except WireError:
-            raise
-        except (TooLargeError, UncrossableError, SolutionFault) as problem:
-            if self.broken is not None:
-                raise WireError(self.broken) from None
-            self.strain = str(problem)
-            return ["fault", self.strain]
-        except Exception as error:  # noqa: BLE001 - what a test's callable raises is its answer
-            if isinstance(error, AssertionError):
-                self.strain = f"in a call by the solution: {error}"
-            return ["raise", self._lend_error(error)]
-        raise WireError("a call is not in its form")
-
-    def _lend(self, value: Any) -> int:
-        token = self._tokens.get(id(value))
-        if token is None:
-            token = self._tokens[id(value)] = len(self._lent)
-            self._lent.append(value)
-        return token
-
-    def _lend_error(self, error: BaseException) -> Encoded:
-        if NUMBER in _own(error):
-            return ["o", _own(error)[NUMBER]]
-        base = next((kind for kind in type(error).__mro__ if kind in EXCEPTIONS), Exception)
-        try:
-            args = self.encode(error.args)
-        except (TooLargeError, UncrossableError):
-            args = self.encode((str(error)[:MAX_NAME],))
-        return ["x", TYPE_NAMES[base], type(error).__name__, args, self._lend(error)]
-
-    # --- references
-
-    def refer(self, value: Any, depth: int) -> Encoded:
-        if isinstance(value, Handle):
-            return ["o", _own(value)[NUMBER]]
-        if isinstance(value, Method):
-            return ["m", self.encode(value.__self__), value.__name__]
-        if isinstance(value, BaseException):
-            return self._lend_error(value)
-        if isinstance(value, RemoteType):
-            return ["o", value.__dict__[NUMBER]]
-        if isinstance(value, type) and value in TYPE_NAMES:
-            return ["ty", TYPE_NAMES[value]]
-        if isinstance(value, Iterator):
-            return ["it", self._lend(value)]
-        if callable(value):
-            named = isinstance(value, types.FunctionType | types.MethodType | type)
-            return ["fn", self._lend(value), value.__name__ if named else "callable"]
-        raise UncrossableError(f"a {type(value).__name__} of the tests cannot be passed to the solution")
-
-    def resolve(self, tag: str, fields: list[Encoded], depth: int) -> Any:
-        match tag, fields:
-            case "o", [int(number), cls]:
-                return self._handle(number, cls, depth)
-            case "v", [int(number), cls, value]:
-                return self._handle(number, cls, depth, [self.decode(value, depth + 1)])
-            case "k", [int(number), *description]:
-                return self._class(number, description, depth)
-            case "ty", [str(name)] if name in TYPES:
-                return TYPES[name]
-            case "lent", [int(token)] if 0 <= token < len(self._lent):
-                return self._lent[token]
-            case "m", [owner, str(name)]:
-                handle = self.decode(owner, depth + 1)
-                if isinstance(handle, Handle):
-                    return Method(handle, name[:MAX_NAME])
-            case "x", [cls, args, text, number, cause]:
-                return self._error(
-                    self.decode(cls, depth + 1), self.decode(args, depth + 1), text, number, cause, depth
-                )
-        raise WireError(f"a reference is not in its form ({tag[:20]!a})")
-
-    def _handle(self, number: int, cls: Encoded, depth: int, value: list[Any] | None = None) -> Any:
-        found = self._handles.get(number)
-        if found is not None:
-            return found
-        kind = self.decode(cls, depth + 1)
-        if not isinstance(kind, RemoteType) or not issubclass(kind, Handle):
-            raise WireError("a handle has no class")
-        base = next((base for base in VALUE_BASES if issubclass(kind, base)), None)
-        if (base is None) != (value is None) or (value is not None and type(value[0]) is not base):
-            raise WireError("a handle's value does not fit its class")
-        maker: Any = base or object
-        made = maker.__new__(kind, *(value or ()))
-        _own(made)[NUMBER] = number
-        self._handles[number] = made
-        return made
-
-    def _class(self, number: int, description: list[Encoded], depth: int) -> type:
-        known = self._classes.get(number)
-        if known is not None:
-            return known
-        match description:
-            case [str(name), list(bases), list(dunders)] if depth < MAX_DEPTH and len(name) <= MAX_NAME:
-                parents = [self.decode(base, depth + 1) for base in bases]
-            case _:
-                raise WireError("a class is not described in its form")
-        if not all(isinstance(parent, type) for parent in parents):
-            raise WireError("a class derives from something that is no class")
-        self._classes[number] = made = self._make_class(
-            number, name, parents, {d for d in dunders if type(d) is str}
-        )
-        return made
-
-    def _make_class(self, number: int, name: str, parents: list[type], dunders: set[str]) -> type:
-        namespace: dict[str, Any] = {REMOTE: self, NUMBER: number, "__module__": "solution"}
-        errors = [parent for parent in parents if issubclass(parent, BaseException)]
-        if errors:
-            bases: list[type] = [error for error in errors if error is not BaseException] or [Exception]
-            namespace |= {"__str__": _message, "__getattr__": _error_attribute}
-        else:
-            bases = [parent for parent in parents if issubclass(parent, Handle) or parent in VALUE_BASES]
-            if not any(issubclass(base, Handle) for base in bases):
-                bases.append(Handle)
-            value = next((base for parent in bases for base in VALUE_BASES if issubclass(parent, base)), None)
-            if value is not None:
-                dunders = dunders - _LOCAL_FOR_VALUES
-                namespace |= _local(value, bases)
-            elif "__hash__ = None" in dunders:
-                namespace["__hash__"] = None
-            namespace |= {dunder: FORWARDERS[dunder] for dunder in dunders & DUNDERS}
-            look = _LOOKS.get(name)
-            if look is not None:
-                namespace["__class__"] = property(lambda self: look)
-        try:
-            return RemoteType(name, tuple(bases), namespace)
-        except (TypeError, ValueError) as error:
-            raise WireError(f"a class cannot be built ({str(error)[:MAX_NAME]})") from None
-
-    def _error(
-        self, cls: Any, args: Any, text: Encoded, number: Encoded, cause: Encoded, depth: int
-    ) -> BaseException:
-        if type(args) is not tuple or not (text is None or type(text) is str):
-            raise WireError("an exception is not in its form")
-        if cls in EXCEPTIONS:
-            try:
-                error = cls(*args)
-            except Exception:  # noqa: BLE001 - a class that is picky about its arguments
-                error = cls.__new__(cls)
-                error.args = args
-        elif isinstance(cls, RemoteType) and issubclass(cls, Exception) and type(number) is int:
-            known: BaseException | None = self._handles.get(number)
-            if known is not None:
-                return known
-            error = cls.__new__(cls, *args)
-            error.args = args
-            _own(error).update({NUMBER: number, MESSAGE: text})
-            self._handles[number] = error
-        else:
-            raise WireError("an exception has no class")
-        if cause is not None:
-            reason = self.decode(cause, depth + 1)
-            if not isinstance(reason, BaseException):
-                raise WireError("an exception's cause is no exception")
-            error.__cause__ = reason
-        found: BaseException = error
-        return found
-
-
-_LOOKS: dict[str, type] = {
-    "function": types.FunctionType,
-    "generator": types.GeneratorType,
-}
-"""Built-in classes that tests ask for with `isinstance`; what a handle looks like gives nothing away."""

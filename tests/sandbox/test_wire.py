@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.grader.proxies import Remote, SolutionFault, UncrossableError
+from sandbox.grader.proxies import SolutionFault, UncrossableError
+from sandbox.grader.remote import Remote
 from sandbox.grader.wire import (
     MAX_DEPTH,
     MAX_MESSAGE_BYTES,
