@@ -15,13 +15,18 @@ from pathlib import Path
 import pytest
 
 from dgm.jobs import NodeServices
-from sandbox import SandboxUnavailableError
+from dgm.jobs.services import NodeDoors, NodeSettings
+from dgm.llm import Gateway
+from dgm.llm.upstreams import OpenAI
+from sandbox import Level, SandboxUnavailableError
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.engine import Engine
 from sandbox.local.bubblewrap import BubblewrapSandbox
 from sandbox.place import Place
 from sandbox.testing import a_spec
-from tests.dgm.jobs.agents import Chatty, serving
+from tests.dgm.jobs.agents import LIMITS, Chatty, serving
+from tests.fake_upstream import FakeUpstream
+from tests.hostile.gateways import KEY, Neighbour, a_gateway, visit
 from tests.hostile.helpers import (
     children,
     comes_true,
@@ -114,3 +119,43 @@ def bubblewrap_services(bubblewrap: BubblewrapSandbox) -> Iterator[NodeServices]
     """A node for whole jobs in bubblewrap boxes; its model always says the same."""
     with serving(bubblewrap, Chatty()) as services:
         yield services
+
+
+@pytest.fixture(scope="module")
+def provider(untouched_host: Path) -> Iterator[FakeUpstream]:
+    with FakeUpstream(key=KEY) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def upstream(provider: FakeUpstream) -> FakeUpstream:
+    provider.reset()
+    return provider
+
+
+@pytest.fixture
+def gateway(upstream: FakeUpstream) -> Iterator[Gateway]:
+    with a_gateway(upstream) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def node(docker: DockerSandbox, upstream: FakeUpstream) -> Iterator[NodeServices]:
+    """A node for whole jobs whose gateway holds a real key."""
+    settings = NodeSettings(
+        level=Level.DOCKER,
+        limits=LIMITS,
+        upstream=OpenAI(base_url=upstream.base_url, models={"solve": "fake-1", "improve": "fake-1"}),
+        slots=2,
+    )
+    doors = NodeDoors(settings, {"OPENAI_API_KEY": KEY})
+    try:
+        yield NodeServices(docker, doors, LIMITS)
+    finally:
+        doors.stop()
+
+
+@pytest.fixture
+def neighbour(gateway: Gateway, docker: DockerSandbox) -> Iterator[Neighbour]:
+    with visit(gateway, docker, "neighbour") as visiting:
+        yield Neighbour(visiting)
