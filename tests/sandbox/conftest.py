@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import Sandbox, open_sandbox
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.engine import Engine
 from sandbox.place import Place
@@ -22,3 +23,11 @@ def docker_sandbox(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path / "place")
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Sandbox]:
+    """Bare processes: no isolation, nothing to wait for."""
+    sandbox = open_sandbox("process")
+    yield sandbox
+    sandbox.close()
