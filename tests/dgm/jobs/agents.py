@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from archive import Outcome, Split
 from dgm.benchmarks import Task
@@ -22,6 +21,7 @@ from dgm.llm.errors import UpstreamDeniedError
 from dgm.llm.wire import Body
 from sandbox import MIB, Box, BoxSpec, ExecResult, Files, Level, Limits, Sandbox, SandboxUnavailableError
 from sandbox import TestSpec as Spec
+from tests.dgm.jobs.boxes import Forwarding
 
 LIMITS = Limits(memory_bytes=512 * MIB, disk_bytes=16 * MIB, output_bytes=256 << 10)
 
@@ -243,65 +243,12 @@ class Crowded(Faulty):
         return _CrowdedBox(self._inner.open(spec))
 
 
-class _StarvedBox:
-    def __init__(self, inner: Box) -> None:
-        self._inner = inner
-        self.queued_s = 0.0
-
-    @property
-    def base_url(self) -> str | None:
-        return self._inner.base_url
-
-    def path(self, area: str) -> str:
-        return self._inner.path(area)
-
-    def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        env: Mapping[str, str] | None = None,
-        area: str = "workspace",
-        seconds: float | None = None,
-    ) -> ExecResult:
+class _StarvedBox(Forwarding):
+    def exec(self, *_: Any, **__: Any) -> ExecResult:
         return ExecResult(exit_code=None, out_of_memory=True)
 
-    def exec_pair(
-        self,
-        trusted: Sequence[str],
-        untrusted: Sequence[str],
-        *,
-        env: Mapping[str, str] | None = None,
-        seconds: float | None = None,
-    ) -> ExecResult:
-        return ExecResult(exit_code=None, out_of_memory=True)
-
-    def get(self) -> Files:
-        return self._inner.get()
-
-    def take(self) -> Files:
-        return self._inner.take()
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    exec_pair = exec
 
 
-class _CrowdedBox(_StarvedBox):
-    """Runs everything, after a wait."""
-
-    def __init__(self, inner: Box) -> None:
-        super().__init__(inner)
-        self.queued_s = Crowded.WAIT
-
-    def exec(self, *words: Any, **given: Any) -> ExecResult:
-        return self._inner.exec(*words, **given)
-
-    def exec_pair(self, *words: Any, **given: Any) -> ExecResult:
-        return self._inner.exec_pair(*words, **given)
+class _CrowdedBox(Forwarding):
+    queued_s = Crowded.WAIT

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
+from collections.abc import Mapping
 
 from dgm.jobs import NodeServices
 from dgm.jobs.evaluate import evaluate
 from dgm.jobs.services import NodeDoors, NodeSettings
-from sandbox import Box, BoxSpec, ExecResult, Files, Level, Sandbox
+from sandbox import Box, BoxSpec, Level, Sandbox
 from sandbox.docker import DockerSandbox
 from tests.dgm.jobs.agents import LIMITS, RIGHT, Chatty, Fixed, agent, evaluate_job
+from tests.dgm.jobs.boxes import Forwarding
 
 SOLVE = f'ask()\nwork.joinpath("answer.py").write_text({RIGHT!r})\ntime.sleep(0.5)\n'
 
@@ -26,66 +25,9 @@ def say(what: str) -> None:
     sys.stdout.flush()
 
 
-class TellingBox:
-    def __init__(self, box: Box) -> None:
-        self._box = box
-
-    @property
-    def base_url(self) -> str | None:
-        return self._box.base_url
-
-    @property
-    def tools(self) -> str:
-        return self._box.tools
-
-    @property
-    def queued_s(self) -> float:
-        return self._box.queued_s
-
-    def path(self, area: str) -> str:
-        return self._box.path(area)
-
-    def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        env: Mapping[str, str] | None = None,
-        area: str = "workspace",
-        seconds: float | None = None,
-    ) -> ExecResult:
-        say("exec")
-        return self._box.exec(argv, env=env, area=area, seconds=seconds)
-
-    def exec_pair(
-        self,
-        trusted: Sequence[str],
-        untrusted: Sequence[str],
-        *,
-        env: Mapping[str, str] | None = None,
-        seconds: float | None = None,
-    ) -> ExecResult:
-        say("pair")
-        return self._box.exec_pair(trusted, untrusted, env=env, seconds=seconds)
-
-    def get(self) -> Files:
-        say("get")
-        return self._box.get()
-
-    def take(self) -> Files:
-        say("get")
-        return self._box.take()
-
-    def close(self) -> None:
-        say("close")
-        self._box.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+class TellingBox(Forwarding):
+    def about_to(self, what: str) -> None:
+        say(what)
 
 
 class Telling:
