@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archive import Archive, MemoryArchive, Run, RunInfo, create_run, resume_run
+from archive import Archive, Entry, MemoryArchive, Row, Run, RunInfo, create_run, resume_run
 from archive import open as open_reader
 from archive.testing import ArchiveContract
 
@@ -49,7 +49,7 @@ class TestReader(TestRun):
 
     segment_lines = 5
 
-    def fill(self, archive: Archive, *entries):  # type: ignore[no-untyped-def]
+    def fill(self, archive: Archive, *entries: tuple[Row, ...]) -> list[Entry]:
         written = super().fill(archive, *entries)
         assert isinstance(archive, Run)
         with open_reader(archive.path) as reader:

@@ -295,7 +295,7 @@ def test_an_append_that_the_disk_does_not_take_leaves_the_log_as_it_was(tmp_path
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path):  # type: ignore[no-untyped-def]
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     options = ["-t", "tmpfs", "-o", "size=400k,nr_inodes=500", "tmpfs", str(disk)]

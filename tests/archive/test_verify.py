@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -237,7 +238,11 @@ def test_the_torn_end_of_the_open_segment_is_no_damage(run: Path) -> None:
     assert verify(run) == before
 
 
-def forge(run: Path, change: Callable[[list[Entry]], None]) -> None:
+Lines = list[dict[str, Any]]
+"""Entries as the log writes them."""
+
+
+def forge(run: Path, change: Callable[[Lines], None]) -> None:
     """Write the open segment anew with other rows, checksums right."""
     path = segment(run)
     header, *lines = path.read_bytes().splitlines(keepends=True)
@@ -248,32 +253,32 @@ def forge(run: Path, change: Callable[[list[Entry]], None]) -> None:
     path.write_bytes(header + b"".join(map(encode_line, found)))
 
 
-def result(lines: list[dict[str, object]], table: str = "evaluations") -> Iterator[dict[str, object]]:
+def result(lines: Lines, table: str = "evaluations") -> Iterator[dict[str, Any]]:
     for line in lines:
-        yield from line["rows"].get(table, ())  # type: ignore[attr-defined]
+        yield from line["rows"].get(table, ())
 
 
-def again(lines: list[dict[str, object]]) -> None:
+def again(lines: Lines) -> None:
     """The first result once more, as an entry of its own."""
-    line = next(line for line in lines if "evaluations" in line["rows"])  # type: ignore[operator]
+    line = next(line for line in lines if "evaluations" in line["rows"])
     new = json.loads(json.dumps(line))
-    new["seq"] = lines[-1]["seq"] + 1  # type: ignore[operator]
+    new["seq"] = lines[-1]["seq"] + 1
     for rows in new["rows"].values():
         for row in rows:
             row["seq"] = new["seq"]
     lines.append(new)
 
 
-def regraded_for_another(lines: list[dict[str, object]]) -> None:
+def regraded_for_another(lines: Lines) -> None:
     """A re-grade of the first result, with the agent of another."""
     first = next(row for row in result(lines) if row["score"] is not None)
     other = next(row["agent"] for row in result(lines) if row["agent"] != first["agent"])
-    seq = lines[-1]["seq"] + 1  # type: ignore[operator]
+    seq = lines[-1]["seq"] + 1
     new = {**first, "id": "f" * 32, "seq": seq, "agent": other, "replaces": first["id"], "usage": {}}
     lines.append({"seq": seq, "rows": {"evaluations": [new]}})
 
 
-FORGED: dict[str, tuple[Callable[[list], None], str]] = {  # type: ignore[type-arg]
+FORGED: dict[str, tuple[Callable[[Lines], None], str]] = {
     "a duplicated row": (again, "is recorded already"),
     "another id": (lambda lines: next(result(lines)).update(id="f" * 32), "must be named"),
     "another decision": (
