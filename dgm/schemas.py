@@ -122,7 +122,8 @@ class RehearsalConfig:
 class OpenAIConfig:
     """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key, which is never stored.
 
-    A request with more than `input_bytes` of text is turned down as the agent's own mistake before the provider sees
+    `api` is chat, responses or both; null is both at the official address and chat elsewhere. A request with more than
+    `input_bytes` of text is turned down as the agent's own mistake before the provider sees
     it: set it to what the provider takes at once, limits per minute included.
     """
 
@@ -131,6 +132,7 @@ class OpenAIConfig:
     base_url: str = "https://api.openai.com/v1"
     key_env: str = "OPENAI_API_KEY"
     models: dict[str, str] = field(default_factory=lambda: {"solve": "gpt-5-mini", "improve": "gpt-5-mini"})
+    api: str | None = None
     limit_field: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     price: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from dgm.llm.gateway import Gateway as Gateway
 from dgm.llm.journal import read_journal as read_journal
 from dgm.llm.prices import Price as Price
 from dgm.llm.prices import PriceTable as PriceTable
-from dgm.llm.rollout import Retries as Retries
+from dgm.llm.retries import Retries as Retries
 from dgm.llm.transcript import packed as packed
 from dgm.llm.transcript import transcript as transcript
 from dgm.llm.transcript import unpacked as unpacked

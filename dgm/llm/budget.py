@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from dgm.llm.apis import CHAT, Dialect, spoken
 from dgm.llm.errors import AllowanceSpentError
 from dgm.llm.prices import FREE, Price
 from dgm.llm.values import Allowance, Spent, Tokens
@@ -144,11 +145,9 @@ def _prefixes(
     request: Mapping[str, object], *, image_tokens: int = IMAGE_TOKENS
 ) -> Iterator[tuple[bytes, int]]:
     """For the frame of the request and then for each message: digest of all so far, and its own size."""
-    messages = request["messages"]
-    assert isinstance(messages, list)
-    frame = [request.get(key) for key in ("tools", "functions", "response_format", "tool_choice")]
+    dialect = spoken(request)
     digest = hashlib.sha256()
-    for piece in (frame, *messages):
+    for piece in (dialect.frame(request), *dialect.messages(request)):
         images, text = _without_images(piece)
         data = json.dumps(text, ensure_ascii=False, separators=(",", ":")).encode()
         digest.update(data + b"\n")
@@ -156,22 +155,26 @@ def _prefixes(
 
 
 def _without_images(piece: object) -> tuple[int, object]:
-    content = piece.get("content") if isinstance(piece, dict) else None
-    if not isinstance(piece, dict) or not isinstance(content, list):
+    """How many inline images a message or item has, and the rest of it with their digests."""
+    if not isinstance(piece, dict):
         return 0, piece
-    images = [part for part in content if _is_image(part)]
-    if not images:
-        return 0, piece
-    names = [hashlib.sha256(json.dumps(image).encode()).hexdigest() for image in images]
-    rest = [part for part in content if not _is_image(part)]
-    return len(images), {**piece, "content": [*rest, *names]}
+    rest, found = dict(piece), 0
+    for key in ("content", "output"):
+        parts = piece.get(key)
+        if not isinstance(parts, list):
+            continue
+        if images := [part for part in parts if _is_image(part)]:
+            names = [hashlib.sha256(json.dumps(image).encode()).hexdigest() for image in images]
+            rest[key] = [*(part for part in parts if not _is_image(part)), *names]
+            found += len(images)
+    return found, rest
 
 
 def _is_image(part: object) -> bool:
-    return isinstance(part, dict) and part.get("type") == "image_url"
+    return isinstance(part, dict) and part.get("type") in ("image_url", "input_image")
 
 
-def read_usage(usage: object, most: Tokens) -> tuple[Tokens, bool]:
+def read_usage(usage: object, most: Tokens, dialect: Dialect = CHAT) -> tuple[Tokens, bool]:
     """What the provider says a call used, and whether that can be believed.
 
     Missing, malformed or impossible figures (no input at all, more input or cached tokens than there can have
@@ -180,9 +183,9 @@ def read_usage(usage: object, most: Tokens) -> tuple[Tokens, bool]:
     """
     if not isinstance(usage, dict):
         return most, False
-    counts = [usage.get("prompt_tokens"), usage.get("completion_tokens")]
-    counts.append(_detail(usage, "prompt_tokens_details", "cached_tokens"))
-    counts.append(_detail(usage, "completion_tokens_details", "reasoning_tokens"))
+    names = dialect.figures
+    counts = [usage.get(names.input), usage.get(names.output)]
+    counts += [_detail(usage, *names.cached), _detail(usage, *names.reasoning)]
     if not all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n < _BELIEVABLE for n in counts):
         return most, False
     input_tokens, output_tokens, cached, reasoning = (n for n in counts if isinstance(n, int))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,20 +12,19 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
+from dgm.llm.apis import DIALECTS, Dialect
 from dgm.llm.errors import (
     AllowanceSpentError,
     JournalError,
     RequestRefusedError,
     UpstreamFailedError,
 )
+from dgm.llm.event_stream import FINAL, EventStream
 from dgm.llm.journal import Answered
 from dgm.llm.rollout import OpenRollout
-from dgm.llm.stream import DONE, cut_up, event, is_last
-from dgm.llm.wire import Body, ChatRequest, dump, error_body, parse_chat
+from dgm.llm.wire import Body, ModelRequest, dump, error_body
 
-_FINAL = {"x-should-retry": "false"}
-"""Tells the stock client not to ask again: the gateway has already done what is worth doing."""
-
+_ROUTES = {f"POST {dialect.path}": dialect for dialect in DIALECTS.values()}
 
 _REST = 9
 """Times as long as a rollout's body took to look at, until its next one: a tenth of the thread at most."""
@@ -116,12 +114,11 @@ class Door:
             route = f"{request.method} {request.path}"
             if route == "GET /v1/models":
                 return _json(self._models())
-            if route != "POST /v1/chat/completions":
-                raise RequestRefusedError(
-                    f"Unknown request: {route}. Here are POST /v1/chat/completions and GET /v1/models.",
-                    code="unknown_url", status=404,
-                )  # fmt: skip
-            return await self._chat(request)
+            if route not in _ROUTES:
+                known = ", ".join(_ROUTES)
+                message = f"Unknown request: {route}. Here are {known} and GET /v1/models."
+                raise RequestRefusedError(message, code="unknown_url", status=404)
+            return await self._ask(request, _ROUTES[route])
         except RequestRefusedError as error:
             self._rollout.refuse()
             kind = "invalid_request_error"
@@ -133,31 +130,37 @@ class Door:
         except (UpstreamFailedError, JournalError):
             return _failed()
 
-    async def _chat(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _ask(self, request: web.BaseRequest, dialect: Dialect) -> web.StreamResponse:
         async with self._bodies:
-            chat = await self._checked(await self._body(request))
+            asked = await self._checked(await self._body(request), dialect)
         if self._closing or self._rollout.fault is not None:
             return _failed()
         task = asyncio.current_task()
         assert task is not None
         self._calls.add(task)
         try:
-            return await self._answer(request, chat)
+            return await self._answer(request, asked, dialect)
         finally:
             self._calls.discard(task)
 
-    async def _answer(self, request: web.BaseRequest, chat: ChatRequest) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.BaseRequest, asked: ModelRequest, dialect: Dialect
+    ) -> web.StreamResponse:
         if self._rollout.kept_bytes >= self._limits.kept_bytes:
             message = (
                 f"This rollout has asked and been told {self._limits.kept_bytes} bytes, and may not ask more."
             )
             raise RequestRefusedError(message, code="conversation_too_large", status=413)
-        call = self._rollout.begin(chat)
+        call = self._rollout.begin(asked)
         found = self._rollout.recorded(call)
-        if not chat.stream:
+        if not asked.stream:
             return _told(found or await self._rollout.buy(call, None))
         stream = EventStream(
-            request, self._rollout.spec.role, wants_usage=chat.wants_usage, write_s=self._limits.write_s
+            request,
+            dialect,
+            self._rollout.spec.role,
+            wants_usage=asked.wants_usage,
+            write_s=self._limits.write_s,
         )
         if found is None:
             try:
@@ -167,20 +170,20 @@ class Door:
                     raise
                 return stream.break_off()
         elif found.status == 200:
-            for chunk in found.chunks if found.chunks is not None else cut_up(found.body):
+            for chunk in found.chunks if found.chunks is not None else dialect.cut_up(found.body):
                 await stream.send(chunk)
         if found.status != 200:
             return stream.break_off() if stream.begun else _told(found)
         return await stream.finish()
 
-    async def _checked(self, body: bytes) -> ChatRequest:
+    async def _checked(self, body: bytes, dialect: Dialect) -> ModelRequest:
         """One after the other, with rests: requests that are refused cost nothing, and all rollouts share a thread."""
         loop = asyncio.get_running_loop()
         async with self._turn:
             await asyncio.sleep(self._resting_until - loop.time())
             began = loop.time()
             try:
-                return parse_chat(body, alias=self._rollout.spec.role)
+                return dialect.parse(body, self._rollout.spec.role)
             finally:
                 self._resting_until = loop.time() + _REST * (loop.time() - began)
 
@@ -202,66 +205,6 @@ class Door:
     def _models(self) -> Body:
         model = {"id": self._rollout.spec.role, "object": "model", "created": 946_684_800, "owned_by": "dgm"}
         return {"object": "list", "data": [model]}
-
-
-class EventStream:
-    """A streamed answer to one client. Its last chunks are held back until `finish`: by then it is
-    journalled.
-
-    A client that is gone or does not read is no reason to lose an answer that is being paid for: what follows
-    is then dropped, and the call goes on.
-    """
-
-    def __init__(self, request: web.BaseRequest, alias: str, *, wants_usage: bool, write_s: float) -> None:
-        self._request = request
-        self._alias = alias
-        self._wants_usage = wants_usage
-        self._write_s = write_s
-        self._response = web.StreamResponse(
-            headers={
-                "Content-Type": "text/event-stream; charset=utf-8",
-                "Cache-Control": "no-cache",
-                **_FINAL,
-            }
-        )
-        self._held: list[bytes] = []
-        self._gone = False
-        self.begun = False
-
-    async def send(self, chunk: Body) -> None:
-        last = is_last(chunk)
-        if not self._wants_usage and "usage" in chunk:
-            if not chunk.get("choices"):
-                return
-            chunk = {key: value for key, value in chunk.items() if key != "usage"}
-        data = event(chunk | {"model": self._alias})
-        if last or self._held:
-            self._held.append(data)
-        else:
-            await self._write([data])
-
-    async def finish(self) -> web.StreamResponse:
-        await self._write([*self._held, DONE])
-        return self._response
-
-    def break_off(self) -> web.StreamResponse:
-        """End without an end: the client sees that the answer is not whole."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
-        return self._response
-
-    async def _write(self, events: Iterable[bytes]) -> None:
-        if self._gone:
-            return
-        try:
-            async with asyncio.timeout(self._write_s):
-                if not self.begun:
-                    self.begun = True
-                    await self._response.prepare(self._request)
-                await self._response.write(b"".join(events))
-        except (ConnectionError, TimeoutError):
-            self._gone = True
-            self.break_off()
 
 
 class _Entrance(asyncio.Protocol):
@@ -301,5 +244,5 @@ def _failed() -> web.Response:
 
 
 def _json(body: Body, *, status: int = 200) -> web.Response:
-    headers = _FINAL if status != 200 else None
+    headers = FINAL if status != 200 else None
     return web.Response(body=dump(body), status=status, content_type="application/json", headers=headers)

@@ -27,7 +27,8 @@ from dgm.llm.door import Door, DoorLimits
 from dgm.llm.errors import GatewayConfigError, RolloutError
 from dgm.llm.journal import Journal, LocalFile, OpenFile
 from dgm.llm.prices import PriceTable
-from dgm.llm.rollout import OpenRollout, Retries, Surroundings
+from dgm.llm.retries import Retries
+from dgm.llm.rollout import OpenRollout, Surroundings
 from dgm.llm.values import RolloutRecord, RolloutSpec
 
 log = logging.getLogger(__name__)

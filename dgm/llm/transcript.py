@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from dgm.llm.apis import spoken
 from dgm.llm.values import Exchange
 
 Message = dict[str, object]
@@ -45,7 +46,7 @@ def unpacked(data: bytes) -> tuple[Exchange, ...]:
 def transcript(exchanges: Sequence[Exchange]) -> list[Message]:
     """The longest conversation of a rollout as the model saw it, its last answer included.
 
-    A request of chat completions carries the whole conversation, so that is the one with the most messages;
+    A request carries the whole conversation, so that is the one with the most messages;
     among equals the last. An answer that was an error adds no message.
     """
     longest: list[Message] = []
@@ -58,7 +59,4 @@ def transcript(exchanges: Sequence[Exchange]) -> list[Message]:
 
 def _messages(exchange: Exchange) -> list[Message]:
     request = json.loads(exchange.request)
-    response = json.loads(exchange.response)
-    messages = [dict(message) for message in request["messages"]]
-    messages.extend(choice["message"] for choice in response.get("choices", []))
-    return messages
+    return spoken(request).conversation(request, json.loads(exchange.response))

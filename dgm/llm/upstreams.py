@@ -62,7 +62,9 @@ class Rehearsal:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenAI:
-    """A provider that speaks chat completions at `base_url`; `key_env` names the variable that holds the key.
+    """A provider at `base_url`; `key_env` names the variable that holds the key.
+
+    `api` is what it speaks: chat, responses or both; None is both at the official address and chat elsewhere.
 
     `models` maps the roles `solve` and `improve` to the provider's model names, `prices` a model's name to dollars
     per million tokens (`input`, `cached`, `output`). A request with more than `input_bytes` of text is turned down
@@ -73,6 +75,7 @@ class OpenAI:
     base_url: str
     key_env: str = "OPENAI_API_KEY"
     models: Mapping[str, str]
+    api: str | None = None
     limit_field: str | None = None
     parameters: Mapping[str, object] = field(default_factory=dict)
     price: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -95,6 +98,7 @@ class OpenAI:
             environ=environ,
             base_url=self.base_url,
             key_variable=self.key_env,
+            api=self.api,
             limit_field=self.limit_field,
             parameters=self.parameters,
             timeout_s=self.timeout_s,

@@ -1,4 +1,4 @@
-"""Chat completions on the wire: what a request may say, and the shape of answers and errors.
+"""What both APIs of a provider share on the wire: bodies, refusals, the shape of errors.
 
 Whatever would make the provider act on the agent's behalf, or bill in a way that is not metered, is refused,
 never silently taken out. Labels without effect on the answer (`user`, `metadata`, ...) are dropped.
@@ -12,35 +12,20 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from dgm.llm.errors import RequestRefusedError
 
 Body = dict[str, object]
-"""A JSON object of the chat completions API: a request, an answer or one chunk of a stream."""
+"""A JSON object of a provider's API: a request, an answer or one chunk of a stream."""
 
-FORWARDED = frozenset(
-    [
-        "frequency_penalty",
-        "function_call",
-        "functions",
-        "logit_bias",
-        "logprobs",
-        "messages",
-        "parallel_tool_calls",
-        "presence_penalty",
-        "reasoning_effort",
-        "response_format",
-        "seed",
-        "stop",
-        "temperature",
-        "tool_choice",
-        "tools",
-        "top_logprobs",
-        "top_p",
-        "verbosity",
-    ]
-)
-"""Fields that go upstream as they came."""
+
+class Api(StrEnum):
+    """The two ways to ask a model."""
+
+    CHAT = "chat"
+    RESPONSES = "responses"
+
 
 DROPPED = frozenset(
     [
@@ -54,26 +39,6 @@ DROPPED = frozenset(
 )
 """Labels without effect on the answer."""
 
-OURS = frozenset(
-    ["max_completion_tokens", "max_tokens", "model", "n", "service_tier", "store", "stream", "stream_options"]
-)
-"""Fields that the gateway reads and answers for itself."""
-
-ACTS = frozenset(
-    [
-        "background",
-        "conversation",
-        "file_ids",
-        "mcp_servers",
-        "plugins",
-        "previous_response_id",
-        "prompt",
-        "web_search_options",
-        "webhook",
-    ]
-)
-"""Fields that let the provider act, or refer to what it keeps."""
-
 MAX_DEPTH = 100
 """Levels of a body, far from where writing it again could meet the interpreter's recursion limit."""
 
@@ -82,11 +47,12 @@ MAX_MESSAGES = 10_000
 """Of one body. All rollouts of a node share one thread, which a body of many small parts would keep for seconds."""
 
 
-@dataclass(frozen=True)
-class ChatRequest:
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest:
     """A request that passed. `forward` holds what goes upstream, without model, limit and stream fields."""
 
     raw: bytes
+    api: Api = Api.CHAT
     forward: Body
     stream: bool
     wants_usage: bool
@@ -94,70 +60,89 @@ class ChatRequest:
     digest: str
 
 
-def parse_chat(raw: bytes, *, alias: str) -> ChatRequest:
-    """Check a request's body. Raises `RequestRefusedError`."""
-    body = _object(raw)
-    body = {key: value for key, value in body.items() if value is not None}
+@dataclass(frozen=True, kw_only=True)
+class Fields:
+    """The fields of an API. `forwarded` go upstream as they came, `ours` the gateway reads and answers for itself,
+    `acts` let the provider act, or refer to what it keeps.
+    """
+
+    forwarded: frozenset[str]
+    ours: frozenset[str]
+    acts: frozenset[str]
+
+
+def read_fields(raw: bytes, fields: Fields, alias: str) -> Body:
+    """The body without nulls, its fields allowed and the common ones looked at. Raises `RequestRefusedError`."""
+    body = {key: value for key, value in _object(raw).items() if value is not None}
     if body.get("model") != alias:
         raise RequestRefusedError(
             f"The model {body.get('model')!r} does not exist; the only model here is {alias!r}.",
             code="model_not_found", param="model", status=404,
         )  # fmt: skip
     for key in body:
-        if key in ACTS:
-            raise _refused(key, "not_allowed_here", "is not available: the model only answers")
-        if key not in FORWARDED | DROPPED | OURS:
-            raise _refused(key, "unknown_parameter", "is not a known parameter")
-    if body.get("n", 1) != 1:
-        raise _refused("n", "not_allowed_here", "must be 1: each call gives one answer")
+        if key in fields.acts:
+            raise refused(key, "not_allowed_here", "is not available: the model only answers")
+        if key not in fields.forwarded | DROPPED | fields.ours:
+            raise refused(key, "unknown_parameter", "is not a known parameter")
     if body.get("store", False) is not False:
-        raise _refused("store", "not_allowed_here", "must be false: nothing is kept by the provider")
+        raise refused("store", "not_allowed_here", "must be false: nothing is kept by the provider")
     if body.get("service_tier", "auto") not in ("auto", "default"):
-        raise _refused("service_tier", "not_allowed_here", "must be 'auto' or 'default'")
-    _check_messages(body.get("messages"))
-    _check_tools(body.get("tools", []))
-    stream = body.get("stream", False)
-    if not isinstance(stream, bool):
-        raise _refused("stream", "invalid_type", "must be true or false")
-    options = body.get("stream_options", {})
-    if not isinstance(options, dict):
-        raise _refused("stream_options", "invalid_type", "must be an object")
-    return ChatRequest(
-        raw=raw,
-        forward={key: value for key, value in body.items() if key in FORWARDED},
-        stream=stream,
-        wants_usage=options.get("include_usage") is True,
-        output_limit=_output_limit(body),
-        digest=digest(body),
+        raise refused("service_tier", "not_allowed_here", "must be 'auto' or 'default'")
+    if not isinstance(body.get("stream", False), bool):
+        raise refused("stream", "invalid_type", "must be true or false")
+    if not isinstance(body.get("stream_options", {}), dict):
+        raise refused("stream_options", "invalid_type", "must be an object")
+    return body
+
+
+def output_limit(body: Body, *keys: str) -> int | None:
+    """The lowest of the limits under `keys`."""
+    limits = []
+    for key in keys:
+        value = body.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise refused(key, "invalid_value", "must be a whole number of at least 1")
+        limits.append(value)
+    return min(limits, default=None)
+
+
+def is_inline_image(url: object) -> bool:
+    return isinstance(url, str) and url.startswith("data:image/")
+
+
+def is_schema(schema: object) -> bool:
+    """Whether it has the outer form of the JSON schema of an object: named properties, a list of needed names."""
+    if not isinstance(schema, dict):
+        return False
+    needed = schema.get("required", [])
+    return (
+        isinstance(schema.get("properties", {}), dict)
+        and isinstance(needed, list)
+        and all(isinstance(name, str) for name in needed)
     )
 
 
-def canonical(request: Mapping[str, object]) -> Body:
-    """The request without what may differ from one try to the next: labels and ids of tool calls.
+class Names:
+    """Names for ids, by their order of appearance, so that which result answers which call stays told."""
 
-    Ids are replaced by their order of appearance, so that which result answers which call stays told.
-    """
-    ids: dict[object, str] = {}
+    def __init__(self) -> None:
+        self._names: dict[object, str] = {}
 
-    def name(value: object) -> str:
-        return ids.setdefault(value if isinstance(value, str) else repr(value), f"call_{len(ids)}")
-
-    messages = []
-    given = request.get("messages")
-    for message in given if isinstance(given, list) else []:
-        message = dict(message)
-        if isinstance(message.get("tool_calls"), list):
-            message["tool_calls"] = [{**call, "id": name(call.get("id"))} for call in message["tool_calls"]]
-        if "tool_call_id" in message:
-            message["tool_call_id"] = name(message["tool_call_id"])
-        messages.append(message)
-    kept = {k: v for k, v in request.items() if k not in DROPPED and k != "stream_options" and v is not None}
-    return {**kept, "messages": messages}
+    def __call__(self, value: object) -> str:
+        key = value if isinstance(value, str) else repr(value)
+        return self._names.setdefault(key, f"call_{len(self._names)}")
 
 
-def digest(request: Mapping[str, object]) -> str:
-    """SHA-256 of the canonical request: equal for requests that ask the same."""
-    text = json.dumps(canonical(request), sort_keys=True, separators=(",", ":"))
+def asks(request: Mapping[str, object]) -> Body:
+    """The request without labels, unset fields and how its stream is to be cut."""
+    return {k: v for k, v in request.items() if k not in DROPPED and k != "stream_options" and v is not None}
+
+
+def digest(canonical: Mapping[str, object]) -> str:
+    """SHA-256 of a canonical request: equal for requests that ask the same."""
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -171,7 +156,7 @@ def error_body(message: str, *, kind: str, code: str | None, param: str | None =
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def _refused(param: str, code: str, why: str) -> RequestRefusedError:
+def refused(param: str, code: str, why: str) -> RequestRefusedError:
     return RequestRefusedError(f"'{param}' {why}.", code=code, param=param)
 
 
@@ -220,97 +205,3 @@ def _deeper_than(depth: int, value: object) -> bool:
         if not level:
             return False
     return True
-
-
-def _check_messages(messages: object) -> None:
-    if not isinstance(messages, list) or not messages:
-        raise _refused("messages", "invalid_type", "must be a list with at least one message")
-    if len(messages) > MAX_MESSAGES:
-        raise _refused("messages", "request_too_large", f"must not be more than {MAX_MESSAGES}")
-    for i, message in enumerate(messages):
-        where = f"messages[{i}]"
-        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise _refused(where, "invalid_type", "must be an object with a role")
-        if message.get("audio") is not None:
-            raise _refused(f"{where}.audio", "not_allowed_here", "refers to what the provider keeps")
-        calls = message.get("tool_calls")
-        if calls is not None and not (isinstance(calls, list) and all(map(_is_call, calls))):
-            raise _refused(
-                f"{where}.tool_calls",
-                "invalid_type",
-                "must be a list of calls with the name and text of each",
-            )
-        content = message.get("content")
-        if isinstance(content, list):
-            for j, part in enumerate(content):
-                _check_part(part, f"{where}.content[{j}]")
-        elif content is not None and not isinstance(content, str):
-            raise _refused(f"{where}.content", "invalid_type", "must be text or a list of parts")
-
-
-def _check_part(part: object, where: str) -> None:
-    kind = part.get("type") if isinstance(part, dict) else None
-    if not isinstance(part, dict) or kind not in ("text", "refusal", "image_url"):
-        raise _refused(where, "not_allowed_here", "must be text or an inline image: no files, no audio")
-    if kind != "image_url" and not isinstance(part.get(kind), str):
-        raise _refused(f"{where}.{kind}", "invalid_type", "must be text")
-    if kind == "image_url":
-        image = part.get("image_url")
-        url = image.get("url") if isinstance(image, dict) else None
-        if not isinstance(url, str) or not url.startswith("data:image/"):
-            raise _refused(
-                f"{where}.image_url", "not_allowed_here", "must be inline (data:image/...;base64,...)"
-            )
-
-
-def _check_tools(tools: object) -> None:
-    if not isinstance(tools, list):
-        raise _refused("tools", "invalid_type", "must be a list")
-    for i, tool in enumerate(tools):
-        kind = tool.get("type") if isinstance(tool, dict) else None
-        if kind not in ("function", "custom"):
-            raise _refused(
-                f"tools[{i}]",
-                "not_allowed_here",
-                f"has type {kind!r}: only functions that the caller runs itself",
-            )
-        told = tool[kind] if isinstance(tool.get(kind), dict) else {}
-        if not isinstance(told.get("name"), str):
-            raise _refused(f"tools[{i}].{kind}.name", "invalid_type", "must be text")
-        if kind == "function" and not _is_schema(told.get("parameters", {})):
-            raise _refused(
-                f"tools[{i}].function.parameters", "invalid_type", "must be the schema of an object"
-            )
-
-
-def _is_call(call: object) -> bool:
-    """Whether it tells the name and the text of one call, of a function or of a custom tool."""
-    kind = call.get("type", "function") if isinstance(call, dict) else None
-    if not isinstance(call, dict) or kind not in ("function", "custom"):
-        return False
-    told, text = call.get(kind), "arguments" if kind == "function" else "input"
-    return isinstance(told, dict) and isinstance(told.get("name"), str) and isinstance(told.get(text), str)
-
-
-def _is_schema(schema: object) -> bool:
-    """Whether it has the outer form of the JSON schema of an object: named properties, a list of needed names."""
-    if not isinstance(schema, dict):
-        return False
-    needed = schema.get("required", [])
-    return (
-        isinstance(schema.get("properties", {}), dict)
-        and isinstance(needed, list)
-        and all(isinstance(name, str) for name in needed)
-    )
-
-
-def _output_limit(body: Body) -> int | None:
-    limits = []
-    for key in ("max_completion_tokens", "max_tokens"):
-        value = body.get(key)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise _refused(key, "invalid_value", "must be a whole number of at least 1")
-        limits.append(value)
-    return min(limits, default=None)

@@ -351,17 +351,36 @@ wishes = [
     part(type='file', file={'file_id': 'f'}), part(type='input_audio', input_audio={'data': ''}), part(type='video_url', video_url={'url': address}),
     message(audio={'id': 'a'}),
 ]
-paths = ['/v1/responses', '/v1/embeddings', '/v1/files', '/v1/batches', '/v1/fine_tuning/jobs', '/v1/../admin',
+def item(**fields):
+    return {'input': [fields]}
+
+def seen(**part):
+    return item(role='user', content=[part])
+
+responses = [
+    *({'tools': [{'type': kind}]} for kind in ('web_search', 'code_interpreter', 'file_search', 'computer_use_preview',
+                                                'image_generation', 'mcp', 'local_shell', 'shell')),
+    {'tool_choice': {'type': 'web_search_preview'}}, {'include': ['file_search_call.results']}, {'max_tool_calls': 1},
+    {'store': True}, {'background': True}, {'previous_response_id': 'resp_1'}, {'conversation': 'c'}, {'prompt': {'id': 'p'}},
+    {'context_management': [{'type': 'compaction'}]}, {'messages': []}, {'n': 2},
+    item(type='item_reference', id='msg_1'), item(type='mcp_call', id='x'), item(type='web_search_call', id='x'),
+    seen(type='input_image', image_url=address), seen(type='input_image', file_id='f'),
+    seen(type='input_file', file_id='f'), seen(type='input_file', file_url=address), seen(type='input_audio', input_audio={}),
+    item(type='function_call_output', call_id='c', output=[{'type': 'input_image', 'image_url': address}]),
+]
+paths = ['/v1/embeddings', '/v1/responses/resp_1', '/v1/conversations', '/v1/files', '/v1/batches', '/v1/fine_tuning/jobs', '/v1/../admin',
          '/v1/chat/completions/', '//v1/chat/completions', '/V1/chat/completions', 'http://127.0.0.1:1/v1/x', '/v1/chat/completions%00']
 say({'wishes': [[*wish, post({**chat('go'), **wish})[0]] for wish in wishes],
+     'responses': [[*wish, post({'model': 'solve', 'input': 'go', **wish}, '/v1/responses')[0]] for wish in responses],
      'paths': [[path, post(chat('go'), path)[0]] for path in paths],
      'methods': [[method, post(chat('go'), method=method)[0]] for method in ('GET', 'PUT', 'DELETE', 'PATCH', 'TRACE', 'OPTIONS')]})
 """  # noqa: E501
     with visit(gateway, docker) as attacker:
         said = attacker.attack(acting)
     assert [wish for wish in said["wishes"] if wish[-1] != 400] == []
+    assert [wish for wish in said["responses"] if wish[-1] != 400] == []
     assert [path for path in said["paths"] if path[1] != 404] == []
     assert [method for method in said["methods"] if method[1] not in (400, 404)] == []
-    assert len(said["wishes"]) == 31
+    assert (len(said["wishes"]), len(said["responses"])) == (31, 28)
     assert upstream.counts()["requests"] == 0
     assert attacker.record.calls == ()

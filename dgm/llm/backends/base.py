@@ -1,4 +1,4 @@
-"""What a backend owes the gateway: answers in the shape of chat completions, or a typed failure."""
+"""What a backend owes the gateway: answers in the shape of the API that it was asked in, or a typed failure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from dgm.llm.wire import Body
+from dgm.llm.wire import Api, Body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +25,14 @@ class Place:
 class Backend(Protocol):
     """Where answers come from.
 
-    A request holds `messages` and the other forwarded fields, and always `max_completion_tokens`; no model
-    and no stream fields. Failures are `RequestRejectedError` (the request's own fault) or
-    `UpstreamFailedError`; the gateway repeats what is worth repeating. Only `open`, `close`, `complete` and
-    `stream` run in its event loop.
+    A request holds `messages` (chat completions) or `input` (responses) and the other forwarded fields, and always
+    the output limit under that API's own name; no model and no stream fields. It is only asked in its `apis`.
+    Failures are `RequestRejectedError` (the request's own fault) or `UpstreamFailedError`; the gateway repeats what
+    is worth repeating. Only `open`, `close`, `complete` and `stream` run in its event loop.
     """
+
+    @property
+    def apis(self) -> frozenset[Api]: ...
 
     def model(self, role: str) -> str:
         """The name under which a role's calls are priced and recorded. Raises `UnknownRoleError`."""
@@ -39,7 +42,7 @@ class Backend(Protocol):
     async def close(self) -> None: ...
 
     async def complete(self, request: Body, place: Place) -> Body:
-        """One answer: a `chat.completion`."""
+        """One whole answer."""
 
     def stream(self, request: Body, place: Place) -> AsyncGenerator[Body, None]:
-        """One answer as `chat.completion.chunk`s, the figures in the last; it ends only when whole."""
+        """One answer in chunks, the figures in the last; it ends only when whole."""

@@ -1,4 +1,4 @@
-"""Any provider that speaks the chat completions API, called over plain HTTP.
+"""Any provider that speaks chat completions or responses, called over plain HTTP.
 
 The key is read once, from the environment variable that the config names, by the process that asks the
 provider. It is in the headers of its requests and nowhere else: this object cannot be pickled, does not show
@@ -8,31 +8,28 @@ it, and takes it out of every text that it passes on.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import AsyncGenerator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from dgm.llm.apis import CHAT, Dialect, EventSplitter, spoken
 from dgm.llm.backends.base import Place
+from dgm.llm.backends.failures import failed_amid, failure_of, rejected
 from dgm.llm.budget import text_bytes
 from dgm.llm.errors import (
     GatewayConfigError,
     MalformedAnswerError,
     MissingKeyError,
-    RateLimitedError,
     RequestRejectedError,
     StreamCutError,
     UnknownRoleError,
-    UpstreamDeniedError,
     UpstreamTimedOutError,
     UpstreamUnavailableError,
 )
-from dgm.llm.stream import EventSplitter, is_last
-from dgm.llm.wire import Body, error_body
+from dgm.llm.wire import Api, Body
 
 OFFICIAL = "https://api.openai.com/v1"
 
@@ -42,19 +39,15 @@ INPUT_BYTES = 512 << 10
 ANSWER_BYTES = 16 << 20
 """Bytes; far more than the longest text. Only a request for more than text (likelihoods) has a longer answer."""
 
-_TOO_LARGE = "Request too large"
-"""How the official provider begins a 429 about a request that alone is above the limit per minute, and never passes."""
-
 _NO_ANSWER = (aiohttp.ClientOSError, aiohttp.ConnectionTimeoutError, aiohttp.ServerDisconnectedError)
 """No connection, or one that went away before an answer: a kept-alive one does that, and nothing is billed.
 """
-
-_OUR_FIELDS = frozenset({"max_completion_tokens", "max_tokens", "model", "stream", "stream_options"})
 
 
 class OpenAIBackend:
     """A provider at `base_url`, which includes `/v1`.
 
+    `api` is what it speaks: chat, responses or both; by default both at the official address and chat elsewhere.
     `models` maps each role to the provider's model name. `parameters` are sent with every request that does
     not set them itself. `limit_field` is how the provider calls the output limit: by default
     `max_completion_tokens` for the official address and `max_tokens` for any other. `stall_s` is the longest
@@ -69,6 +62,7 @@ class OpenAIBackend:
         environ: Mapping[str, str],
         base_url: str = OFFICIAL,
         key_variable: str = "OPENAI_API_KEY",
+        api: str | None = None,
         limit_field: str | None = None,
         parameters: Mapping[str, object] | None = None,
         timeout_s: float = 600.0,
@@ -85,12 +79,16 @@ class OpenAIBackend:
             raise GatewayConfigError(
                 f"llm.limit_field must be max_completion_tokens or max_tokens, got {limit_field!r}"
             )
+        if api not in (None, "both", *Api):
+            raise GatewayConfigError(f"llm.api must be chat, responses or both, got {api!r}")
         self._key = environ.get(key_variable, "").strip()
         if not self._key and address.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise MissingKeyError(key_variable, base_url)
         self._models = dict(models)
-        self._url = base_url.rstrip("/") + "/chat/completions"
-        official = base_url.rstrip("/") == OFFICIAL
+        self._base_url = base_url.rstrip("/")
+        official = self._base_url == OFFICIAL
+        both = api == "both" or (api is None and official)
+        self.apis = frozenset(Api) if both else frozenset({Api(api or Api.CHAT)})
         self._limit_field = limit_field or ("max_completion_tokens" if official else "max_tokens")
         self._parameters = dict(parameters or {})
         self._timeout_s = timeout_s
@@ -100,7 +98,7 @@ class OpenAIBackend:
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
-        return f"OpenAIBackend({self._url!r}, models={self._models!r})"
+        return f"OpenAIBackend({self._base_url!r}, models={self._models!r})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an OpenAIBackend holds a key and does not travel; build it on the node that uses it")
@@ -124,29 +122,34 @@ class OpenAIBackend:
             self._session = None
 
     async def complete(self, request: Body, place: Place) -> Body:
+        dialect = spoken(request)
+        url = self._url(dialect)
         timeout = aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=10.0)
         try:
-            async with self._post(self._payload(request, place), timeout) as response:
+            async with self._post(url, self._payload(request, place, dialect), timeout) as response:
                 data = await _read(response, self._answer_bytes)
                 if response.status != 200:
-                    raise self._failure(response, data, request)
+                    raise self._failure(response, data, url)
         except _NO_ANSWER as error:
-            raise UpstreamUnavailableError(self._clean(f"no answer from {self._url}: {error}")) from error
+            raise UpstreamUnavailableError(self._clean(f"no answer from {url}: {error}")) from error
         except TimeoutError as error:
             raise UpstreamTimedOutError(f"no answer within {self._timeout_s:g} s") from error
         except aiohttp.ClientError as error:
             raise MalformedAnswerError(self._clean(f"the connection broke: {error!r}")) from error
-        return _parse(data)
+        return self._sound(_parse(data), dialect)
 
     async def stream(self, request: Body, place: Place) -> AsyncGenerator[Body, None]:
-        payload = self._payload(request, place)
-        payload |= {"stream": True, "stream_options": {"include_usage": True}}
+        dialect = spoken(request)
+        url = self._url(dialect)
+        payload = self._payload(request, place, dialect) | {"stream": True}
+        if dialect is CHAT:
+            payload["stream_options"] = {"include_usage": True}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10.0, sock_read=self._stall_s)
         begun, finished, size = False, False, 0
         try:
-            async with self._post(payload, timeout) as response:
+            async with self._post(url, payload, timeout) as response:
                 if response.status != 200:
-                    raise self._failure(response, await _read(response, self._answer_bytes), request)
+                    raise self._failure(response, await _read(response, self._answer_bytes), url)
                 splitter = EventSplitter(cap_bytes=self._answer_bytes)
                 async for data in response.content.iter_any():
                     size += len(data)
@@ -155,14 +158,12 @@ class OpenAIBackend:
                     for event in splitter.feed(data):
                         if event == b"[DONE]":
                             return
-                        chunk = _parse(event)
-                        if "error" in chunk:
-                            raise StreamCutError(self._clean(f"the stream told an error: {_message(chunk)}"))
-                        begun, finished = True, finished or is_last(chunk)
+                        chunk = self._sound(_parse(event), dialect)
+                        begun, finished = True, finished or dialect.is_last(chunk)
                         yield chunk
         except _NO_ANSWER as error:
             failure = StreamCutError if begun else UpstreamUnavailableError
-            raise failure(self._clean(f"no answer from {self._url}: {error}")) from error
+            raise failure(self._clean(f"no answer from {url}: {error}")) from error
         except TimeoutError as error:
             raise UpstreamTimedOutError(f"the stream was silent for {self._stall_s:g} s") from error
         except aiohttp.ClientError as error:
@@ -170,75 +171,48 @@ class OpenAIBackend:
         if not finished:  # some servers leave [DONE] out
             raise StreamCutError("the stream ended before its end")
 
-    def _post(self, payload: Body, timeout: aiohttp.ClientTimeout) -> aiohttp.client._RequestContextManager:
-        assert self._session is not None, "open() was not called"
-        return self._session.post(self._url, json=payload, timeout=timeout, allow_redirects=False)
+    def _url(self, dialect: Dialect) -> str:
+        return self._base_url + dialect.path.removeprefix("/v1")
 
-    def _payload(self, request: Body, place: Place) -> Body:
+    def _post(
+        self, url: str, payload: Body, timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.client._RequestContextManager:
+        assert self._session is not None, "open() was not called"
+        return self._session.post(url, json=payload, timeout=timeout, allow_redirects=False)
+
+    def _payload(self, request: Body, place: Place, dialect: Dialect) -> Body:
         size = text_bytes(request)
         if size > self._input_bytes:
             message = f"This request has {size} bytes of text, at most {self._input_bytes} are passed on."
-            kind = "invalid_request_error"
-            error = error_body(message, kind=kind, code="context_length_exceeded", param="messages")
-            raise RequestRejectedError(400, error)
-        payload = {**self._parameters, **request, "model": self.model(place.role)}
-        payload[self._limit_field] = payload.pop("max_completion_tokens")
+            raise rejected(message, code="context_length_exceeded", param="messages")
+        known = self._parameters
+        if dialect is not CHAT:  # the config's parameters are written for chat completions
+            known = {key: value for key, value in known.items() if key in dialect.fields.forwarded}
+        payload = {**known, **request, "model": self.model(place.role)}
+        if dialect is CHAT:
+            payload[self._limit_field] = payload.pop(dialect.limit_field)
         return payload
 
-    def _failure(self, response: aiohttp.ClientResponse, data: bytes, request: Body) -> Exception:
-        """What an answer with a status other than 200 means, and whose fault it is."""
-        status = response.status
-        body = _error(data)
-        told = self._clean(f"{self._url} answered {status}: {_message(body)}")
-        retry_after_s = retry_after(response.headers, datetime.now(UTC))
-        if status == 429:
-            if _detail(body, "code") == "insufficient_quota":
-                return UpstreamDeniedError(told)
-            if _message(body).startswith(_TOO_LARGE):
-                message, kind = self._clean(_message(body)), "invalid_request_error"
-                error = error_body(message, kind=kind, code="context_length_exceeded", param="messages")
-                return RequestRejectedError(400, error)
-            return RateLimitedError(told, retry_after_s=retry_after_s)
-        if status >= 500 or status in (408, 409, 425):
-            return UpstreamUnavailableError(told, retry_after_s=retry_after_s)
-        if (status == 403 and _flagged(body)) or (
-            status in (400, 413, 422) and _detail(body, "param") not in _OUR_FIELDS | set(self._parameters)
-        ):
-            error = error_body(
-                self._clean(_message(body)),
-                kind=str(_detail(body, "type") or "invalid_request_error"),
-                code=_text(_detail(body, "code")),
-                param=_text(_detail(body, "param")),
-            )
-            return RequestRejectedError(status, error)
-        # 401, 403, 404 (no such model), a redirect, a field that we set: not the agent's fault
-        return UpstreamDeniedError(told)
+    def _sound(self, told: Body, dialect: Dialect) -> Body:
+        """What was told, unless it says that it failed."""
+        failure = dialect.failure(told)
+        if failure is not None:
+            raise failed_amid(replace(failure, message=self._clean(failure.message)))
+        return told
+
+    def _failure(self, response: aiohttp.ClientResponse, data: bytes, url: str) -> Exception:
+        ours = frozenset(self._parameters)
+        return failure_of(response.status, response.headers, data, url=url, set_by_us=ours, clean=self._clean)
 
     def _clean(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds or a date)."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    try:
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return max(0.0, (date.astimezone(UTC) - now).total_seconds())
 
 
 def _too_long(most: int) -> RequestRejectedError:
     message = (
         f"The answer to this request is longer than {most} bytes. Ask for less: no logprobs, or fewer tokens."
     )
-    error = error_body(message, kind="invalid_request_error", code="answer_too_large")
-    return RequestRejectedError(400, error, charged=True)
+    return rejected(message, code="answer_too_large", charged=True)
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
@@ -261,30 +235,3 @@ def _parse(data: bytes) -> Body:
     if not isinstance(body, dict):
         raise MalformedAnswerError("the answer is not a JSON object")
     return body
-
-
-def _error(data: bytes) -> Body:
-    try:
-        body = json.loads(data)
-    except ValueError:
-        return {"error": {"message": data[:500].decode("utf-8", "replace")}}
-    return body if isinstance(body, dict) else {}
-
-
-def _detail(body: Body, key: str) -> object:
-    error = body.get("error")
-    return error.get(key) if isinstance(error, dict) else None
-
-
-def _flagged(body: Body) -> bool:
-    """Whether a router says that its moderation turned the text of the request down: no matter of permissions."""
-    told = _detail(body, "metadata")
-    return isinstance(told, dict) and "flagged_input" in told
-
-
-def _message(body: Body) -> str:
-    return str(_detail(body, "message") or body.get("message") or body.get("error") or "no message")[:2000]
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dgm.llm.apis import asked
 from dgm.llm.backends.base import Place
 from dgm.llm.backends.whole import WholeAnswers
 from dgm.llm.errors import NotRecordedError, RequestRejectedError
-from dgm.llm.wire import FORWARDED, Body, digest
+from dgm.llm.wire import Api, Body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +26,12 @@ class ReplayBackend(WholeAnswers):
     """Plays a run back. `recorded` maps (decision, n) to the call that was recorded there.
 
     It may be any mapping, one that reads on demand included. A call is answered only if it asks the same as
-    the recorded one (`wire.digest`); anything else is a `NotRecordedError`, which makes the rollout's result
+    the recorded one (`apis.asked`); anything else is a `NotRecordedError`, which makes the rollout's result
     void.
     """
 
     name = "replay"
+    apis = frozenset(Api)
 
     def __init__(self, recorded: Mapping[tuple[int, int], Recorded]) -> None:
         self._recorded = recorded
@@ -39,14 +41,9 @@ class ReplayBackend(WholeAnswers):
         call = self._recorded.get((place.decision, place.n))
         if call is None:
             raise NotRecordedError(f"the recorded run has no {where}")
-        if _asked(json.loads(call.request)) != _asked(request):
+        if asked(json.loads(call.request)) != asked(request):
             raise NotRecordedError(f"{where} does not ask what the recorded run asked there")
         answer: Body = json.loads(call.response)
         if call.status != 200:
             raise RequestRejectedError(call.status, answer)
         return answer
-
-
-def _asked(request: Body) -> str:
-    """What a request asks, whether it came from the agent or went upstream: the fields that are forwarded."""
-    return digest({key: value for key, value in request.items() if key in FORWARDED})

@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dgm.llm.apis import CHAT, spoken
 from dgm.llm.backends.base import Place
 from dgm.llm.errors import RequestRejectedError
-from dgm.llm.stream import cut_up
-from dgm.llm.wire import Body, canonical, error_body
+from dgm.llm.wire import Api, Body, error_body
 
 if TYPE_CHECKING:  # importing the stand-in reads all of its data, which a run with a provider has no use for
     from dgm.llm.backends.rehearsal.reply import Reply
@@ -24,6 +24,7 @@ class WholeAnswers(ABC):
     """Base of backends that hold no connection. `name` is the model's name for each role."""
 
     name: str
+    apis = frozenset({Api.CHAT})
 
     def model(self, role: str) -> str:
         return self.name
@@ -38,7 +39,7 @@ class WholeAnswers(ABC):
     async def complete(self, request: Body, place: Place) -> Body: ...
 
     async def stream(self, request: Body, place: Place) -> AsyncGenerator[Body, None]:
-        for chunk in cut_up(await self.complete(request, place)):
+        for chunk in spoken(request).cut_up(await self.complete(request, place)):
             yield chunk
 
 
@@ -69,7 +70,7 @@ class RehearsalBackend(WholeAnswers):
             raise RequestRejectedError(
                 400, error_body(why, kind="invalid_request_error", code="unsupported_tool")
             )
-        reply = self._reply({**canonical(request), "model": place.role}, place.sample)
+        reply = self._reply({**CHAT.canonical(request), "model": place.role}, place.sample)
         return as_completion(reply, place)
 
 

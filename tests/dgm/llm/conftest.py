@@ -40,6 +40,7 @@ def backend(upstream: FakeUpstream) -> OpenAIBackend:
         models={"solve": "fake-1", "improve": "fake-2", "smart": "reasoning-1", "lost": "missing-1"},
         environ={"OPENAI_API_KEY": KEY},
         base_url=upstream.base_url,
+        api="both",
         timeout_s=2.0,
         stall_s=1.5,
     )

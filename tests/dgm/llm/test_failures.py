@@ -15,7 +15,7 @@ import pytest
 
 from dgm.llm import Allowance, Gateway, GatewayConfigError, MissingKeyError, Retries, RolloutRecord, Spent
 from dgm.llm.backends import OpenAIBackend, ScriptedBackend
-from dgm.llm.backends.openai import retry_after
+from dgm.llm.backends.failures import retry_after
 from dgm.llm.backends.whole import completion
 from tests.dgm.llm.conftest import KEY, PRICES, Connect, Naps, spec
 from tests.fake_upstream import FakeUpstream

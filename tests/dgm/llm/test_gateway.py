@@ -148,9 +148,9 @@ def test_models_are_the_rollouts_own(gateway: Gateway, connect: Connect) -> None
     with pytest.raises(openai.NotFoundError, match="only model here is 'improve'") as caught:
         client.chat.completions.create(model="solve", messages=HELLO)
     assert caught.value.code == "model_not_found"
-    with pytest.raises(openai.NotFoundError, match="POST /v1/responses"):
-        client.responses.create(model="improve", input="hello")
-    with pytest.raises(openai.NotFoundError):
+    with pytest.raises(openai.NotFoundError, match="only model here is 'improve'"):
+        client.responses.create(model="gpt-5", input="hello")
+    with pytest.raises(openai.NotFoundError, match="POST /v1/responses and GET"):
         client.embeddings.create(model="improve", input="hello")
     record = gateway.close("r0")
     assert (record.calls, record.refused) == ((), 3)

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgm.llm import Exchange, Gateway, transcript
+from dgm.llm.apis import CHAT, EventSplitter
 from dgm.llm.backends import Place, Recorded, ReplayBackend
 from dgm.llm.errors import MalformedAnswerError, NotRecordedError, RequestRejectedError
-from dgm.llm.stream import EventSplitter, assemble, cut_up, event
-from dgm.llm.wire import Body, canonical, digest, dump, parse_chat
+from dgm.llm.wire import Body, dump
 from tests.dgm.llm.conftest import Connect, spec
 from tests.fake_upstream import FakeUpstream
 
@@ -40,6 +40,10 @@ def request(tool_id: str = "a", **more: Any) -> dict[str, Any]:
     }
 
 
+def digest(request: dict[str, Any]) -> str:
+    return CHAT.parse(json.dumps(request).encode(), "solve").digest
+
+
 def test_requests_that_ask_the_same_have_one_digest() -> None:
     same = digest(request())
     assert digest(request("zzz")) == same
@@ -50,12 +54,12 @@ def test_requests_that_ask_the_same_have_one_digest() -> None:
     swapped = request()
     swapped["messages"][2]["tool_call_id"] = "a"  # answers the other call
     assert digest(swapped) != same
-    assert canonical(request())["messages"][2]["tool_call_id"] == "call_1"  # type: ignore[index]
+    assert CHAT.canonical(request())["messages"][2]["tool_call_id"] == "call_1"  # type: ignore[index]
 
 
 def test_a_request_is_not_changed_by_reading_it() -> None:
     raw = json.dumps(request(max_tokens=9, max_completion_tokens=7, stream=True, stop=["x"])).encode()
-    chat = parse_chat(raw, alias="solve")
+    chat = CHAT.parse(raw, "solve")
     assert (chat.raw, chat.output_limit, chat.stream, chat.wants_usage) == (raw, 7, True, False)
     assert chat.forward == {"messages": request()["messages"], "stop": ["x"]}
 
@@ -90,13 +94,13 @@ def test_an_answer_survives_being_streamed(
     content: str | None, calls: list[tuple[str, str]], data: Any
 ) -> None:
     whole = answer(content, calls)
-    sent = b"".join(event(chunk) for chunk in cut_up(whole))
+    sent = b"".join(CHAT.event(chunk) for chunk in CHAT.cut_up(whole))
     cut = data.draw(st.integers(0, len(sent)))
     splitter = EventSplitter()
     events = [*splitter.feed(sent[:cut]), *splitter.feed(sent[cut:])]
     received = [json.loads(text) for text in events]
     whole = json.loads(dump(whole))
-    assert assemble(received) == whole
+    assert CHAT.assemble(received) == whole
 
 
 def test_a_stream_without_ends_of_lines_is_not_kept_for_ever() -> None:
@@ -192,4 +196,4 @@ def test_a_stream_out_of_shape_is_a_malformed_answer_and_nothing_else(
         for call in calls
     ]
     with contextlib.suppress(MalformedAnswerError):
-        assemble(chunks)
+        CHAT.assemble(chunks)

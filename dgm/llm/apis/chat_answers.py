@@ -1,45 +1,46 @@
-"""Server-sent events of a streamed answer: taking them apart, putting an answer together, cutting one up."""
+"""Answers of chat completions: whole, and as the chunks of a stream."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from dgm.llm.apis.events import Failure, objects, pieces, read_failure
 from dgm.llm.errors import MalformedAnswerError
 from dgm.llm.wire import Body
 
-DONE = b"data: [DONE]\n\n"
 
-_PIECE = 64
-"""Characters of text in one chunk of an answer that was whole and is sent as a stream."""
-
-
-class EventSplitter:
-    """Turns bytes, however they were cut, into the data of events."""
-
-    def __init__(self, *, cap_bytes: int = 16 << 20) -> None:
-        self._buffer = b""
-        self._cap_bytes = cap_bytes
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """The events that `data` completes, oldest first."""
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        if len(self._buffer) > self._cap_bytes:
-            raise MalformedAnswerError(f"an event of the stream is longer than {self._cap_bytes} bytes")
-        # A data field may span lines, but no provider of this API does that: one line is one event.
-        return [line[5:].strip() for line in lines if line.startswith(b"data:")]
+def checked(answer: Body) -> Body:
+    """The answer, or `MalformedAnswerError`."""
+    choices = answer.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, dict) or not isinstance(first.get("message"), dict):
+        raise MalformedAnswerError("the answer has no choices[0].message")
+    return answer
 
 
-def event(chunk: Body) -> bytes:
-    """One chunk as an event."""
-    text = json.dumps(chunk, ensure_ascii=False, separators=(",", ":"))
-    return b"data: " + text.encode("utf-8", "replace") + b"\n\n"
+def named(told: Body, alias: str) -> Body:
+    """An answer or a chunk that names the model as the agent knows it."""
+    return told | {"model": alias}
+
+
+def shown(chunk: Body, *, wants_usage: bool) -> Body | None:
+    """The chunk as the client asked for it; None if it did not ask for any of it."""
+    if wants_usage or "usage" not in chunk:
+        return chunk
+    if not chunk.get("choices"):
+        return None
+    return {key: value for key, value in chunk.items() if key != "usage"}
+
+
+def failure(told: Body) -> Failure | None:
+    """What an answer or a chunk says went wrong at the provider."""
+    return read_failure(told["error"]) if told.get("error") else None
 
 
 def is_last(chunk: Body) -> bool:
     """Whether a chunk belongs to the end of the stream: a finish reason, or the figures after it."""
     choices = chunk.get("choices")
-    return not choices or any(choice.get("finish_reason") for choice in _objects(choices))
+    return not choices or any(choice.get("finish_reason") for choice in objects(choices))
 
 
 def assemble(chunks: Sequence[Body]) -> Body:
@@ -50,12 +51,12 @@ def assemble(chunks: Sequence[Body]) -> Body:
     usage: object = None
     for chunk in chunks:
         usage = chunk.get("usage") or usage
-        for choice in _objects(chunk.get("choices")):
+        for choice in objects(chunk.get("choices")):
             finish = choice.get("finish_reason") or finish
             delta = choice.get("delta")
             for key, value in delta.items() if isinstance(delta, dict) else ():
                 if key == "tool_calls":
-                    for piece in _objects(value):
+                    for piece in objects(value):
                         index = piece.get("index", 0)
                         if not isinstance(index, int):
                             raise MalformedAnswerError(f"a call in the stream has the index {index!r:.50}")
@@ -77,7 +78,7 @@ def cut_up(answer: Body) -> Iterator[Body]:
     """A whole answer as the chunks of a stream, its figures in a last one of their own."""
     head: Body = {key: answer[key] for key in ("id", "created", "model") if key in answer}
     head["object"] = "chat.completion.chunk"
-    for choice in _objects(answer.get("choices")):
+    for choice in objects(answer.get("choices")):
         message = choice.get("message")
         message = message if isinstance(message, dict) else {}
         opening: Body = {"role": "assistant", "content": None if message.get("content") is None else ""}
@@ -90,26 +91,18 @@ def cut_up(answer: Body) -> Iterator[Body]:
 def _deltas(message: Body) -> Iterator[Body]:
     for key, value in message.items():
         if key == "tool_calls":
-            for index, call in enumerate(_objects(value)):
+            for index, call in enumerate(objects(value)):
                 function = call.get("function")
                 if not isinstance(function, dict):
                     yield {"tool_calls": [{"index": index, **call}]}
                     continue
                 named = {**function, "arguments": ""}
                 yield {"tool_calls": [{"index": index, **call, "function": named}]}
-                for piece in _pieces(str(function.get("arguments") or "")):
+                for piece in pieces(str(function.get("arguments") or "")):
                     yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
         elif isinstance(value, str) and key != "role":
-            for piece in _pieces(value):
+            for piece in pieces(value):
                 yield {key: piece}
-
-
-def _pieces(text: str) -> Iterable[str]:
-    return (text[i : i + _PIECE] for i in range(0, len(text), _PIECE))
-
-
-def _objects(values: object) -> list[Body]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 def _grow_call(call: Body, piece: Body) -> None:
@@ -130,3 +123,15 @@ def _grow(whole: Body, key: str, value: object) -> None:
         whole[key] = before + value
     elif value is not None:
         whole[key] = value
+
+
+def conversation(request: Mapping[str, object], answer: Body) -> list[Body]:
+    """What was said, the answer included, as chat messages."""
+    return [
+        *(dict(message) for message in objects(request.get("messages"))),
+        *(
+            message
+            for choice in objects(answer.get("choices"))
+            for message in objects([choice.get("message")])
+        ),
+    ]
