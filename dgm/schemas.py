@@ -70,6 +70,22 @@ class GreedyConfig:
 
 
 @dataclass
+class PedigreeConfig:
+    """`floor` null: 3 own results before an agent is a parent, 5 with 20 slots or more. See `dgm.policies.Pedigree`."""
+
+    _target_: str = "dgm.policies.Pedigree"
+    name: str = "pedigree"
+    mix: float = 0.0
+    floor: int | None = None
+    seed_share: float = 0.25
+    sharing: float = 0.5
+    patience: float = 0.35
+    expansion_cost: float = 3.0
+    level_penalty: float = 0.0
+    patch_penalty: float = 0.0
+
+
+@dataclass
 class SingleFailureConfig:
     _target_: str = "dgm.operators.SingleFailure"
 

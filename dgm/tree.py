@@ -176,6 +176,11 @@ class Tree:
         """Search tasks that the agent may still be evaluated on, in frozen order."""
         return tuple(compress(self.tasks, (~self._used[index]).tolist()))
 
+    def unused(self, index: int) -> NDArray[np.bool_]:
+        """Which search tasks, in frozen order, the agent may still be evaluated on; shape (tasks,)."""
+        left: NDArray[np.bool_] = ~self._used[index]
+        return left
+
     def is_unused(self, index: int, task: TaskId) -> bool:
         """Whether this is a search task that the agent may still be evaluated on."""
         place = self._task_index.get(task)

@@ -5,6 +5,7 @@ from dgm.policies.darwin import Darwin
 from dgm.policies.huxley import Huxley
 from dgm.policies.hyper import Hyper
 from dgm.policies.lines import Greedy, Sica
+from dgm.policies.pedigree import Pedigree
 from dgm.policies.uniform import Uniform
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Greedy",
     "Huxley",
     "Hyper",
+    "Pedigree",
     "Policy",
     "Sica",
     "Uniform",

@@ -2,7 +2,8 @@
 
 `start` makes the belief of an empty run, `observe` folds one row into it, `decide` chooses the next action. The belief
 is always the fold of `observe` over the archive's rows, so resume, replay and simulation need nothing else. A belief
-that starts as None stays None: all that such a policy goes by is in the view, and no row is shown to it.
+that starts as None stays None: all that such a policy goes by is in the view, and no row is shown to it. `observe` may
+change the belief that it is given: who folds goes on with what it returned. `decide` changes nothing.
 """
 
 from __future__ import annotations

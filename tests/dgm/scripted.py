@@ -38,7 +38,7 @@ from dgm.jobs.manifest import MANIFEST, parse_manifest
 from dgm.llm import Allowance
 from dgm.operators import SingleFailure
 from dgm.planning import Plan, RunPlanner
-from dgm.policies import Darwin, Greedy, Huxley, Hyper, Policy, Sica, Uniform
+from dgm.policies import Darwin, Greedy, Huxley, Hyper, Pedigree, Policy, Sica, Uniform
 from dgm.search import Search, Settings
 from dgm.tree import Tree
 from dgm.workers import LocalPool, Pool
@@ -49,7 +49,7 @@ SEED_TREE = {
     "skill.txt": b"40",
 }
 POLICIES: dict[str, Policy[Any]] = {
-    policy.name: policy for policy in (Huxley(), Uniform(), Darwin(), Hyper(), Sica(), Greedy())
+    policy.name: policy for policy in (Huxley(), Uniform(), Darwin(), Hyper(), Sica(), Greedy(), Pedigree())
 }
 OPERATOR = SingleFailure()
 THEN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dgm.policies import Darwin, Huxley, Policy, Sica, Uniform
+from dgm.policies import Darwin, Huxley, Pedigree, Policy, Sica, Uniform
 from dgm.simulate import Found, Rasch, Setting, Simulation, compared, summary
 
-POLICIES: list[Policy[Any]] = [Huxley(), Uniform(), Darwin(), Sica()]
+POLICIES: list[Policy[Any]] = [Huxley(), Uniform(), Darwin(), Sica(), Pedigree()]
 
 
 def found(policy: Policy[Any], seed: int = 0, **given: Any) -> Found:
