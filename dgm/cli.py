@@ -38,7 +38,7 @@ DONE, DOES_NOT_HOLD, WRONG_INPUT, STOPPED = 0, 1, 2, 130
 USAGE = f"""dgm run [OVERRIDE ...]       search; overrides such as policy=uniform budget.evaluations=30, or seed=1,2 -m;
                              `dgm run --help` lists them, `dgm run --cfg job` prints the configuration
 dgm tree RUN                 the tree of agents
-dgm best RUN                 the best-belief agent beside the seed
+dgm best RUN                 the winner beside the seed
 dgm tasks RUN                the tasks, and who resolved them
 dgm show RUN WHAT            an entry by its number; an agent, expansion or evaluation by the beginning of its id
 dgm diff RUN AGENT [OTHER]   what changed from OTHER (by default its parent) to AGENT

@@ -74,18 +74,29 @@ def clade_posterior(lineage: Lineage, counts: Mapping[AgentId, Counts], root: Ag
     return posterior(clade_counts(lineage, counts, root))
 
 
-def best_belief(
-    resolved: NDArray[np.int64], unresolved: NDArray[np.int64], *, tasks: int, level: float = BELIEF_QUANTILE
-) -> int:
-    """Index of the best-belief agent (HGM, section 3.3, read as a quantile).
+def best_beliefs(
+    resolved: NDArray[np.int64],
+    unresolved: NDArray[np.int64],
+    *,
+    tasks: int,
+    count: int,
+    level: float = BELIEF_QUANTILE,
+) -> list[int]:
+    """Indices of the `count` best-belief agents, best first (HGM, section 3.3, read as a quantile).
 
     `resolved` and `unresolved` are own counts, shape (agents,), index 0 the seed. Largest `level` quantile of
     Beta(1 + resolved, 1 + unresolved) among agents with at least min(10, `tasks`) evaluations; the seed always
-    competes. Ties go to the higher mean, then to the older agent.
+    competes, so there may be fewer than `count` but never none. Ties go to the higher mean, then to the older agent.
     """
     enough = (resolved + unresolved) >= min(BELIEF_EVALUATIONS, tasks)
     enough[0] = True
     quantiles = np.where(enough, betaincinv(1.0 + resolved, 1.0 + unresolved, level), -1.0)
     means = (1.0 + resolved) / (2.0 + resolved + unresolved)
     order = np.lexsort((np.arange(len(resolved)), -means, -quantiles))
-    return int(order[0])
+    best: list[int] = order[: min(count, int(enough.sum()))].tolist()
+    return best
+
+
+def best_belief(resolved: NDArray[np.int64], unresolved: NDArray[np.int64], *, tasks: int) -> int:
+    """Index of the best-belief agent: the first of `best_beliefs`."""
+    return best_beliefs(resolved, unresolved, tasks=tasks, count=1)[0]

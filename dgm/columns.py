@@ -6,7 +6,7 @@ Agents are numbered in the order in which they were made, tasks by their place i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,11 +81,12 @@ def evaluations_of(run: RunReader, agents: Agents, tasks: tuple[TaskId, ...]) ->
     )
 
 
-def evaluated_on(run: RunReader, tasks: Sequence[TaskId]) -> set[tuple[AgentId, TaskId, int]]:
-    """Agent, task and repeat of each evaluation on one of `tasks` that has a result."""
-    data = run.columns("evaluations", "agent", "task", "repeat")
+def graded_on(run: RunReader, tasks: Sequence[TaskId]) -> Iterator[tuple[int, AgentId, TaskId, int, str]]:
+    """Decision, agent, task, repeat and outcome of each result on one of `tasks`, re-grades included, in order."""
+    names = ("decision", "agent", "task", "repeat", "outcome")
+    data = run.columns("evaluations", *names)
     chosen = data.take(np.flatnonzero(_places(data["task"], tasks) >= 0))
-    return set(zip(*(chosen[name].to_pylist() for name in ("agent", "task", "repeat")), strict=True))
+    return zip(*(chosen[name].to_pylist() for name in names), strict=True)
 
 
 def outcomes_of(run: RunReader) -> Counter[str]:
@@ -96,14 +97,6 @@ def outcomes_of(run: RunReader) -> Counter[str]:
         words, codes = _coded(data["outcome"])
         found.update(dict(zip(words, np.bincount(codes, minlength=len(words)).tolist(), strict=True)))
     return found
-
-
-def tests_of(run: RunReader, tests: Sequence[TaskId]) -> Counter[AgentId]:
-    """How many counted evaluations on `tests` each agent has; re-grades are none."""
-    data = run.columns("evaluations", "agent", "task", "outcome", "replaces")
-    chosen = (_places(data["task"], tests) >= 0) & ~_is(data["outcome"], Outcome.VOID)
-    rows = data.take(np.flatnonzero(chosen & _flags(data["replaces"].is_null())))
-    return Counter(rows["agent"].to_pylist())
 
 
 def decisions_of(

@@ -5,23 +5,22 @@ The driver asks while it searches, `dgm replay` asks again afterwards; both must
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
 from numpy.random import default_rng
 
-from archive import Decision, DecisionKind, Row, RunReader, Split, TaskId
-from dgm.columns import evaluated_on
-from dgm.policies import Evaluate, Expand, Policy, View, Wait
+from archive import Decision, DecisionKind, Json, Row, RunReader, Split, TaskId
+from dgm.ending import EndBounds, Ending, Finalist
+from dgm.policies import Evaluate, Expand, Parents, Policy, View, Wait
 from dgm.streams import Purpose, stream
 from dgm.tree import Tree
 
 Belief = TypeVar("Belief")
 
 FINAL = "final"
-"""Stands for the policy in decisions of the final test."""
+"""Stands for the policy in decisions of the end: confirmation and final test."""
 
 
 class DriverError(Exception):
@@ -33,28 +32,26 @@ class PolicyError(DriverError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """What bounds a search. `evaluations` and `expansions` count non-void ones on the search split.
+class Bounds(EndBounds):
+    """What bounds a search and its end. `evaluations` and `expansions` count non-void ones on the search split.
 
-    With an `expansion_cost` an expansion uses up so many of the `evaluations`, whatever comes of it.
-    `test_repeats` is how often the winner and the seed meet each test task at the end. `latest` is the control
-    without an archive and `known` what was evaluated beforehand (see `dgm.policies.View`).
+    With an `expansion_cost` an expansion uses up so many of the `evaluations`, whatever comes of it. `parents` says
+    which agents an archive lets be parents, `known` what was evaluated beforehand (see `dgm.policies.View`).
     """
 
     seed: int
     evaluations: int
     expansions: int
-    test_repeats: int = 2
     expansion_cost: float = 0.0
-    latest: bool = False
+    parents: Parents = Parents.ALL
     known: int = 0
 
 
 class Decider(Generic[Belief]):
     """Folds the rows of one run into the tree and the policy's belief, and decides from them.
 
-    `tests` are the tasks of the test split in frozen order; `operator` is the name that an expansion's decision
-    gives it.
+    `confirm` and `tests` are the tasks of those splits in frozen order; `operator` is the name that an expansion's
+    decision gives it.
     """
 
     def __init__(
@@ -64,13 +61,13 @@ class Decider(Generic[Belief]):
         tree: Tree,
         tests: tuple[TaskId, ...],
         operator: str,
+        confirm: tuple[TaskId, ...] = (),
     ) -> None:
         self.tree = tree
+        self.ending = Ending(confirm, tests)
         self._policy = policy
-        self._tests = tests
         self._operator = operator
         self._belief = policy.start()
-        self._tested: set[tuple[str, TaskId, int]] = set()
 
     def recall(self, run: RunReader) -> None:
         """Fold all rows of `run` in, before any other row. They are read one by one only for a policy with a belief."""
@@ -79,28 +76,21 @@ class Decider(Generic[Belief]):
             for entry in run.entries():
                 for row in entry.rows:
                     self._belief = self._policy.observe(self._belief, row)
-        self._tested |= evaluated_on(run, self._tests)
-        for found in self.tree.open.values():
-            self._note_test(found.decision)
+        self.ending.recall(run, self.tree)
 
     def observe(self, row: Row) -> None:
         """Fold one row in. Rows come in the archive's order, each once."""
         self.tree.observe(row)
         if self._belief is not None:
             self._belief = self._policy.observe(self._belief, row)
-        if isinstance(row, Decision):
-            self._note_test(row)
-
-    def _note_test(self, row: Decision) -> None:
-        if row.split is Split.TEST and row.task is not None:
-            self._tested.add((row.agent, row.task, row.repeat))
+        self.ending.observe(row)
 
     def decide(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
-        """The decision with number `seq`, for the search or for its final test; None when there is none to make now.
+        """The decision with number `seq`, for the search or for its end; None when there is none to make now.
 
         `slots` is how many jobs may run at once. Raises PolicyError.
         """
-        return self._of_policy(seq, bounds, slots) or next(self._of_final_test(seq, bounds, slots), None)
+        return self._of_policy(seq, bounds, slots) or self._of_end(seq, bounds, slots)
 
     def _of_policy(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
         view = View(
@@ -111,7 +101,7 @@ class Decider(Generic[Belief]):
             expansions_budget=bounds.expansions,
             expansions_started=self.tree.expansions_started,
             expansion_cost=bounds.expansion_cost,
-            latest=bounds.latest,
+            parents=bounds.parents,
             known=bounds.known,
         )
         action = self._policy.decide(
@@ -159,23 +149,37 @@ class Decider(Generic[Belief]):
                         "which is unknown, of another split, or used already"
                     )
 
-    def _of_final_test(self, seq: int, bounds: Bounds, slots: int) -> Iterator[Decision]:
-        """What the final test still lacks; nothing while the search itself has work in flight."""
-        if any(found.decision.split is not Split.TEST for found in self.tree.open.values()):
-            return
-        best = self.tree.best()
-        for repeat in range(bounds.test_repeats):
-            for task in self._tests:
-                for agent in dict.fromkeys((best, self.tree.ids[0])):
-                    if (agent, task, repeat) not in self._tested:
-                        yield Decision(
-                            seq=seq,
-                            kind=DecisionKind.EVALUATE,
-                            agent=agent,
-                            task=task,
-                            split=Split.TEST,
-                            repeat=repeat,
-                            policy=FINAL,
-                            policy_version=1,
-                            saw={"slots": slots, "best": best},
-                        )
+    def _of_end(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
+        """What confirmation or final test still lacks."""
+        found = self.ending.next(self.tree, bounds)
+        if found is None:
+            return None
+        split, meeting = found
+        saw: Json = {"finalists": self.ending.finalists(self.tree, bounds)}
+        standings: tuple[Finalist, ...] = ()
+        if split is Split.TEST:
+            saw = {"best": self.ending.best(self.tree, bounds)}
+            standings = self.ending.standings(self.tree, bounds)
+        return Decision(
+            seq=seq,
+            kind=DecisionKind.EVALUATE,
+            agent=meeting.agent,
+            task=meeting.task,
+            split=split,
+            repeat=meeting.repeat,
+            policy=FINAL,
+            policy_version=1,
+            saw={"slots": slots, **saw},
+            runners_up=tuple(_told(one) for one in standings),
+        )
+
+
+def _told(one: Finalist) -> Json:
+    """A finalist as the decisions of the final test have it: the winner stands first."""
+    both = one.search + one.confirm
+    return {
+        "agent": one.agent,
+        "value": one.belief,
+        "resolved": both.resolved,
+        "unresolved": both.unresolved,
+    }

@@ -25,7 +25,7 @@ from archive import (
     resume_run,
     tree_hash,
 )
-from dgm.columns import outcomes_of, tests_of
+from dgm.columns import outcomes_of
 from dgm.config import Plain, run_id
 from dgm.deciding import Decider
 from dgm.errors import ConfigError
@@ -95,7 +95,7 @@ def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES) -> int:
                     made = create_run(prepared.path, run_info(prepared), segment_lines=segment_lines)
                     run = stack.enter_context(made)
                 _plant(prepared, run)
-                note_changes(run, config)
+                note_changes(run, prepared.config)
                 stops.count()
                 _search(prepared, run, pool, stops)
         _report(prepared, say)
@@ -103,7 +103,7 @@ def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES) -> int:
 
 
 def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> None:
-    tests, display = run.info.splits[Split.TEST], prepared.config["display"]
+    display = prepared.config["display"]
     console = Console()
     live = console.is_terminal if display == "auto" else display == "live"
     with (
@@ -111,13 +111,12 @@ def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> None:
             console,
             live=live,
             made_up=not prepared.upstream.real,
-            tests=tests,
             stops=stops,
             grace_s=prepared.settings.grace_s,
         ) as progress,
         archive.open(run.path) as past,
     ):
-        progress.recall(outcomes_of(past), tests_of(past, tests))
+        progress.recall(outcomes_of(past))
         _searcher(prepared, run, pool, progress, stops, past).run()
 
 
@@ -135,6 +134,7 @@ def _searcher(
         decider=Decider(
             policy=prepared.policy,
             tree=Tree(run.info.splits[Split.SEARCH]),
+            confirm=run.info.splits.get(Split.CONFIRM, ()),
             tests=run.info.splits[Split.TEST],
             operator=prepared.operator.name,
         ),

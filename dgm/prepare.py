@@ -8,13 +8,14 @@ import re
 import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from archive import ArchiveError, Split, TaskId, tree_hash
 from dgm.benchmarks import Benchmark, Task, UnresolvedReferenceError, deal_splits, settle
 from dgm.config import Plain, build
+from dgm.ending import end_bounds
 from dgm.errors import ConfigError
 from dgm.gates import Gates
 from dgm.jobs.manifest import MANIFEST, Manifest, ManifestError, parse_manifest
@@ -22,20 +23,22 @@ from dgm.jobs.services import NodeSettings
 from dgm.llm import Allowance, GatewayError
 from dgm.llm.upstreams import Upstream
 from dgm.operators import Operator
-from dgm.policies import Policy
+from dgm.policies import Parents, Policy
 from dgm.search import Settings
 from dgm.seeds import read_agent
 from dgm.workers import Pool
 from sandbox import MIB, Attempt, Files, Level, Limits, Sandbox, Tier, WeakerSandboxError, open_sandbox
 from sandbox.local.runtime import default_cache
 
-CHOICES = {"improver": ("parent", "seed"), "archive": ("all", "latest"), "display": ("auto", "live", "plain")}
+CHOICES = {"improver": ("parent", "seed"), "archive": tuple(Parents), "display": ("auto", "live", "plain")}
 
 LEAST = {
     "seed": 0,
     "workers.slots": 0,
     "budget.evaluations": 0,
     "budget.expansions": 0,
+    "budget.confirm": 0,
+    "budget.finalists": 1,
     "budget.test_repeats": 0,
     "budget.rollout.calls": 1,
     "budget.rollout.tokens": 1,
@@ -209,8 +212,8 @@ def settings(config: Plain, budget: Mapping[str, Any]) -> Settings:
         seed=int(config["seed"]),
         evaluations=int(budget["evaluations"]),
         expansions=expansions(budget),
-        test_repeats=int(budget["test_repeats"]),
-        latest=config.get("archive") == "latest",
+        parents=Parents(config.get("archive", Parents.ALL)),
+        **asdict(end_bounds(budget)),
     )
 
 

@@ -65,7 +65,7 @@ def regrade(path: Path, request: Request, *, slots: int | None, level: str | Non
     """Grade again what is asked for. 0: every verdict is as it was; 1: one is not, or was not had; 130: stopped."""
     with Stops() as stops, resume_run(path) as run:
         view = _view(path)
-        best = view.tree().best()
+        best = view.best()
         known, _ = read_tasks(run.info.config)
         chosen = select(view, request)
         refuse_edited(chosen.rows, known, request)
@@ -155,10 +155,10 @@ def _report(found: Sequence[Regrade], failed: Mapping[str, str], best: str, view
     )
     for one in changed:
         say(f"  {regrade_text(one)}")
-    now = view.tree().best()
+    now = view.best()
     if now != best:
         say(
-            f"the best-belief agent was {best[:10]} and is {now[:10]} by the grades that count now; the run's own "
+            f"the best agent was {best[:10]} and is {now[:10]} by the grades that count now; the run's own "
             "command goes on from them and tests it"
         )
 

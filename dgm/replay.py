@@ -52,6 +52,7 @@ def replay(run: RunReader) -> Replayed:
         Decider(
             policy=build(config, "policy"),
             tree=Tree(run.info.splits[Split.SEARCH]),
+            confirm=run.info.splits.get(Split.CONFIRM, ()),
             tests=run.info.splits[Split.TEST],
             operator=build(config, "operator").name,
         ),

@@ -102,3 +102,59 @@ def gain(better: Score, base: Score) -> Gain:
     picks = np.random.default_rng(0).integers(len(tasks), size=(RESAMPLES, len(tasks)))
     low, high = np.quantile(differences[picks].mean(axis=1), [0.025, 0.975])
     return Gain(mean=float(differences.mean()), low=float(low), high=float(high), tasks=len(tasks))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempts:
+    """What `k` attempts of one agent at each task come to: shares of tasks resolved.
+
+    `single` by one attempt, `frequent` by the answer that most of them gave (which a user can see), `any` by at least
+    one of them (pass@k: a choice by the hidden tests, which no user has).
+    """
+
+    k: int
+    single: Score
+    frequent: Score
+    any: Score
+
+
+def attempts(evaluations: Sequence[Evaluation], agent: AgentId, split: Split = Split.TEST) -> Attempts:
+    """The attempts of `agent` on `split`; k is what the task with the fewest has, of the others the first k count.
+
+    An attempt whose answer was not graded (a timeout, nothing written) is seen to have failed, and never chosen.
+    """
+    by_task: dict[TaskId, list[Evaluation]] = defaultdict(list)
+    for row in evaluations:
+        if row.agent == agent and row.split is split:
+            by_task[row.task].append(row)
+    k = min(map(len, by_task.values()), default=0)
+    first = {task: rows[:k] for task, rows in sorted(by_task.items())}
+    return Attempts(
+        k=k,
+        single=score([row for rows in first.values() for row in rows], agent, split),
+        frequent=_score_of({task: _most_frequent(rows) for task, rows in first.items()}, agent),
+        any=_score_of(
+            {task: any(row.outcome is Outcome.RESOLVED for row in rows) for task, rows in first.items()},
+            agent,
+        ),
+    )
+
+
+def _most_frequent(rows: Sequence[Evaluation]) -> bool:
+    """Whether the answer that was given most often is right; of those given equally often, the earliest."""
+    given: dict[str, list[Evaluation]] = defaultdict(list)
+    for row in rows:
+        if row.tier:
+            given[row.digests.get("submission") or row.answer or row.id].append(row)
+    if not given:
+        return False
+    return max(given.values(), key=len)[0].outcome is Outcome.RESOLVED
+
+
+def _score_of(resolved: Mapping[TaskId, bool], agent: AgentId) -> Score:
+    won = sum(resolved.values())
+    return Score(
+        agent=agent,
+        counts=Counts(won, len(resolved) - won),
+        by_task={task: float(value) for task, value in resolved.items()},
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 import archive
 from archive import Change, Outcome, Run, RunReader, TaskId, tree_hash
 from dgm.config import Plain, differences, identity
+from dgm.ending import end_bounds
 from dgm.errors import ConfigError
 from dgm.prepare import Prepared, expansions, leaves
 
@@ -70,9 +72,14 @@ def _edited(prepared: Prepared, run: RunReader) -> set[TaskId]:
 
 
 def shrinkage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The dotted keys of a budget whose value fell, with both values. Null is no limit, but for `expansions`."""
-    old = dict(leaves({**before, "expansions": expansions(before)}, "budget"))
-    new = dict(leaves({**after, "expansions": expansions(after)}, "budget"))
+    """The dotted keys of a budget whose value fell, with both values.
+
+    Null is no limit where it stands for no number.
+    """
+    old, new = (
+        dict(leaves({**one, "expansions": expansions(one), **asdict(end_bounds(one))}, "budget"))
+        for one in (before, after)
+    )
     return [f"{key}: {old[key]} -> {new.get(key)}" for key in old if _limit(new.get(key)) < _limit(old[key])]
 
 

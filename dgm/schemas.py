@@ -217,10 +217,17 @@ class RolloutBudgetConfig:
 
 @dataclass
 class BudgetConfig:
-    """`evaluations` on the search split; `expansions` null means twice evaluations ** 0.6."""
+    """`evaluations` on the search split; `expansions` null means twice evaluations ** 0.6.
+
+    Beside them `confirm` evaluations on the confirm split are for the `finalists` best-belief agents and the seed, of
+    whom one wins; null means 3.6 sqrt(evaluations), 0 none. The winner and the seed meet each test task `test_repeats`
+    times.
+    """
 
     evaluations: int = 100
     expansions: int | None = None
+    confirm: int | None = None
+    finalists: int = 3
     test_repeats: int = 2
     rollout: RolloutBudgetConfig = field(default_factory=RolloutBudgetConfig)
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader
 from dgm.deciding import Bounds, Decider, DriverError
+from dgm.ending import Ending
 from dgm.jobs import Job, Result
 from dgm.tree import Tree
 from dgm.workers import Pool
@@ -68,7 +69,7 @@ class Planner(Protocol):
 class Display(Protocol):
     """Shows a search while it goes on."""
 
-    def show(self, tree: Tree, settings: Settings, running: int) -> None: ...
+    def show(self, tree: Tree, ending: Ending, settings: Settings, running: int) -> None: ...
 
     def note(self, row: Row) -> None: ...
 
@@ -108,7 +109,7 @@ class Search:
         self._left_at: float | None = None
 
     def run(self) -> Tree:
-        """Search until the budget is used, then test the best-belief agent and the seed. Gives the final tree.
+        """Search until the budget is used, confirm who is best, test that agent and the seed. Gives the final tree.
 
         Raises StoppedError or RunPausedError; the same call on the same archive goes on.
         """
@@ -120,7 +121,7 @@ class Search:
             self._submit_retries()
             if self._left_at is None:
                 self._decide()
-            self._display.show(self._tree, self._settings, self._pool.running)
+            self._display.show(self._tree, self._decider.ending, self._settings, self._pool.running)
             if not self._tree.open:
                 return self._tree
             self._record(self._finished())

@@ -27,7 +27,7 @@ from archive import (
     Split,
     TaskId,
 )
-from dgm.cmp import Counts, best_belief
+from dgm.cmp import Counts, best_beliefs
 from dgm.columns import (
     Agents,
     Decisions,
@@ -188,7 +188,12 @@ class Tree:
 
     def best(self) -> AgentId:
         """The best-belief agent of this moment."""
-        return self.ids[best_belief(self.resolved, self.unresolved, tasks=len(self.tasks))]
+        return self.leaders(1)[0]
+
+    def leaders(self, count: int) -> list[AgentId]:
+        """The `count` best-belief agents of this moment, best first; fewer where fewer are known well enough."""
+        found = best_beliefs(self.resolved, self.unresolved, tasks=len(self.tasks), count=count)
+        return [self.ids[i] for i in found]
 
     def fold(self, run: RunReader) -> None:
         """Fold all rows of `run` into this tree, which has seen none: the same as observing them one by one, at a

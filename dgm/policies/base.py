@@ -9,9 +9,12 @@ change the belief that it is given: who folds goes on with what it returned. `de
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
+import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from archive import AgentId, Json, Row, TaskId
 from dgm.tree import Tree
@@ -47,14 +50,23 @@ class Wait:
 Action = Expand | Evaluate | Wait
 
 
+class Parents(StrEnum):
+    """Which agents the archive lets be parents: all, of those who may be one only the newest (DGM's control without
+    open-endedness), or only the seed (no evolution: every child is one step from the start)."""
+
+    ALL = "all"
+    LATEST = "latest"
+    SEED = "seed"
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """What a policy sees when it decides. Never the store.
 
     `tree` holds agents, own and clade counts, tasks and what is in flight; budgets count *started* jobs, void ones
-    not counted. `slots` is how many jobs may run at once. `latest` lets only the newest agent that may be a parent be
-    one: the control without an archive. `known` evaluations of the seed were there before the search began: they are
-    in the tree like any other, and in no budget.
+    not counted. `slots` is how many jobs may run at once. `parents` says which agents the archive lets be parents.
+    `known` evaluations of the seed were there before the search began: they are in the tree like any other, and in no
+    budget.
     """
 
     tree: Tree
@@ -64,8 +76,18 @@ class View:
     expansions_budget: int
     expansions_started: int
     expansion_cost: float = 0.0
-    latest: bool = False
+    parents: Parents = Parents.ALL
     known: int = 0
+
+    def parents_among(self, able: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Indices of those of the `able` agents, shape (agents,), whom the archive lets be parents and who do not rest.
+
+        If all of them rest, the machine fails for everyone: then none is passed over; it is for the driver to pause.
+        """
+        allowed = able & (np.arange(len(able)) == 0) if self.parents is Parents.SEED else able
+        awake = allowed & ~self.tree.resting
+        found = np.flatnonzero(awake if awake.any() else allowed)
+        return found[-1:] if self.parents is Parents.LATEST else found
 
     @property
     def spent(self) -> float:

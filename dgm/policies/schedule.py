@@ -36,16 +36,11 @@ class Schedule:
 
 
 def expandable(view: View) -> NDArray[np.int64]:
-    """Indices of agents that may be parents: the seed and everyone with a counted evaluation, but those that rest.
-
-    If all of them rest, the machine fails for everyone: then none is passed over, and it is for the driver to pause.
-    """
+    """Indices of agents that may be parents: the seed and everyone with a counted evaluation; see `View`."""
     evaluated = (view.tree.resolved + view.tree.unresolved) > 0
     if len(view.tree):
         evaluated[SEED] = True
-    awake = evaluated & ~view.tree.resting
-    parents = np.flatnonzero(awake if awake.any() else evaluated)
-    return parents[-1:] if view.latest else parents
+    return view.parents_among(evaluated)
 
 
 def evaluable(view: View) -> NDArray[np.int64]:

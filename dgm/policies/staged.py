@@ -104,10 +104,7 @@ def flow(view: View, stages: Stages, eligible: NDArray[np.bool_], generation: in
     targets = stages.targets(tree)
     due = np.flatnonzero(tree.used < targets)
     complete = (tree.used >= targets) & (tree.evaluating == 0) & (tree.resolved + tree.unresolved > 0)
-    awake = complete & eligible & ~tree.resting
-    parents = np.flatnonzero(awake if awake.any() else complete & eligible)
-    if view.latest:
-        parents = parents[-1:]
+    parents = view.parents_among(complete & eligible)
     may_expand = view.may_expand and len(parents) > 0
     amid = generation > 0 and view.expansions_started % generation != 0
     if may_expand and amid:

@@ -1,4 +1,4 @@
-"""Several runs side by side: the gain of each run's best-belief agent over its seed, pooled over runs and tasks."""
+"""Several runs side by side: the gain of each run's winner over its seed, pooled over runs and tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESAMPLES = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """The best-belief agent of one run beside the seed, on `test`: counts, and mean difference per task in [-1, 1]."""
+    """The winner of one run beside the seed, on `test`: counts, and mean difference per task in [-1, 1]."""
 
     best: Counts
     seed: Counts
@@ -40,8 +40,8 @@ class Pooled:
 
 def pair(view: RunView) -> Pair:
     """What the final test of one run says."""
-    tree, evaluations = view.tree(), view.evaluations
-    best, seed = score(evaluations, tree.best()), score(evaluations, tree.ids[0])
+    evaluations = view.evaluations
+    best, seed = (score(evaluations, agent) for agent in (view.best(), view.tree().ids[0]))
     return Pair(
         best=best.counts,
         seed=seed.counts,

@@ -14,8 +14,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from archive import Agent, AgentId, Evaluation, Expansion, ExpansionOutcome, Outcome, Row, Split, TaskId
+from archive import Agent, Evaluation, Expansion, ExpansionOutcome, Outcome, Row, Split
 from dgm.cmp import posterior
+from dgm.ending import Ending
 from dgm.tree import Tree
 
 if TYPE_CHECKING:  # the search brings the gateway with it, and only its settings are named here
@@ -34,6 +35,9 @@ FAILURES = (
 )
 """Outcomes that are counted one by one, in this order."""
 
+NAMES = {Split.CONFIRM: "confirmation", Split.TEST: "final test"}
+"""What the parts of the end are called."""
+
 STATUS_S = 5.0
 """The least time in seconds between two plain lines of status."""
 REFRESH_S = 0.25
@@ -42,8 +46,8 @@ REFRESH_S = 0.25
 class Progress:
     """Counts what happens and shows it.
 
-    `made_up` says that no provider is paid. `tests` are the tasks of the final test, `stops` says how often the
-    operator asked to stop, `grace_s` how long a stopping search waits for what is running.
+    `made_up` says that no provider is paid. `stops` says how often the operator asked to stop, `grace_s` how long a
+    stopping search waits for what is running.
     """
 
     def __init__(
@@ -52,7 +56,6 @@ class Progress:
         *,
         live: bool,
         made_up: bool = False,
-        tests: Sequence[TaskId] = (),
         stops: Callable[[], int] = lambda: 0,
         grace_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
@@ -60,7 +63,6 @@ class Progress:
         self._console = console
         self._live = Live(console=console, refresh_per_second=4, transient=True) if live else None
         self._made_up = " (made up)" if made_up else ""
-        self._tests = len(tests)
         self._stops = stops
         self._grace_s = grace_s
         self._clock = clock
@@ -69,7 +71,6 @@ class Progress:
         self._line = ""
         self._stopping = False
         self._seen: Counter[str] = Counter()
-        self._tested: Counter[AgentId] = Counter()
         self._first: int | None = None
 
     def __enter__(self) -> Progress:
@@ -81,10 +82,9 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def recall(self, outcomes: Mapping[str, int], tested: Mapping[AgentId, int]) -> None:
-        """Take over what earlier drivers of this run recorded: results by outcome, counted tests by agent."""
+    def recall(self, outcomes: Mapping[str, int]) -> None:
+        """Take over what earlier drivers of this run recorded: results by outcome."""
         self._seen.update(outcomes)
-        self._tested.update(tested)
 
     def note(self, row: Row) -> None:
         """Count one row; agents are announced at once."""
@@ -92,7 +92,7 @@ class Progress:
         if isinstance(row, Agent) and row.parent is not None:
             self._say(f"agent {row.id[:10]} from {row.parent[:10]} at depth {row.depth}")
 
-    def show(self, tree: Tree, settings: Settings, running: int) -> None:
+    def show(self, tree: Tree, ending: Ending, settings: Settings, running: int) -> None:
         """Show the state, at most as often as is useful."""
         if self._stops() and not self._stopping:
             self._stopping = True
@@ -105,7 +105,7 @@ class Progress:
         if now - self._shown < (STATUS_S if self._live is None else REFRESH_S):
             return
         self._shown = now
-        facts = self._facts(tree, settings, running, now)
+        facts = self._facts(tree, ending, settings, running, now)
         if self._live is not None:
             self._live.update(_panel(facts))
             return
@@ -119,14 +119,13 @@ class Progress:
             return
         if isinstance(row, Expansion | Evaluation):
             self._seen[row.outcome.value] += 1
-        if isinstance(row, Evaluation) and row.split is Split.TEST and row.outcome.counted:
-            self._tested[row.agent] += 1
 
-    def _facts(self, tree: Tree, settings: Settings, running: int, now: float) -> list[tuple[str, str]]:
+    def _facts(
+        self, tree: Tree, ending: Ending, settings: Settings, running: int, now: float
+    ) -> list[tuple[str, str]]:
         evaluated = int(tree.resolved.sum() + tree.unresolved.sum())
-        finalists = {tree.best(), tree.ids[0]} if len(tree) else set()
-        tested = sum(self._tested[agent] for agent in finalists)
-        to_test = self._tests * settings.test_repeats * len(finalists)
+        stages = ending.stages(tree, settings) if len(tree) else ()
+        done, total = sum(stage.done for stage in stages), sum(stage.total for stage in stages)
         failures = [f"{name} {self._seen[name]}" for name in FAILURES if self._seen[name]]
         return [
             ("evaluations", f"{evaluated}/{settings.evaluations}"),
@@ -136,13 +135,13 @@ class Progress:
             ("running", str(running)),
             ("cost", f"${tree.cost_microusd / 1e6:.2f}{self._made_up}"),
             *([("failures", ", ".join(failures))] if failures else []),
-            *([("final test", f"{tested}/{to_test}")] if tested else []),
+            *((NAMES[stage.split], f"{stage.done}/{stage.total}") for stage in stages if stage.done),
             ("elapsed", _duration(now - self._began)),
-            ("left", self._left(evaluated + tested, settings.evaluations + to_test, now)),
+            ("left", self._left(evaluated + done, settings.evaluations + total, now)),
         ]
 
     def _left(self, done: int, total: int, now: float) -> str:
-        """What the evaluations that this driver saw let one expect, the final test included."""
+        """What the evaluations that this driver saw let one expect, the end included."""
         if self._first is None:
             self._first = done
         elapsed = now - self._began

@@ -13,7 +13,10 @@ from dgm.report.views import RunView
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """One agent among the others: own and clade counts, belief with 95 % interval, what its expansions came to."""
+    """One agent among the others: own and clade counts, belief with 95 % interval, what its expansions came to.
+
+    `best` says that it is the best-belief agent of the search, `winner` that it won the confirmation.
+    """
 
     agent: AgentId
     parent: AgentId | None
@@ -28,6 +31,7 @@ class Standing:
     expansions: Mapping[str, int]
     patch_bytes: int
     best: bool
+    winner: bool
 
 
 def standings(view: RunView) -> list[Standing]:
@@ -37,7 +41,7 @@ def standings(view: RunView) -> list[Standing]:
     attempts: dict[AgentId, Counter[str]] = defaultdict(Counter)
     for expansion in view.expansions:
         attempts[expansion.parent][expansion.outcome.value] += 1
-    best = tree.best()
+    best, finalists = tree.best(), view.finalists()
     found = []
     for agent in view.agents:
         counts, clade = own[agent.id], clade_counts(lineage, own, agent.id)
@@ -57,6 +61,7 @@ def standings(view: RunView) -> list[Standing]:
                 expansions=dict(sorted(attempts[agent.id].items())),
                 patch_bytes=agent.patch_bytes,
                 best=agent.id == best,
+                winner=agent.id in [one.agent for one in finalists[:1]],
             )
         )
     return found
@@ -91,4 +96,5 @@ def _line(standing: Standing) -> str:
         f"  {standing.mean:.2f} [{low:.2f}, {high:.2f}]"
         f"  clade {standing.clade_resolved}/{standing.clade_evaluations} {standing.cmp:.2f}{ticks}"
         + ("  <- best belief" if standing.best else "")
+        + ("  <- winner" if standing.winner else "")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import archive
 from archive import (
     Agent,
+    AgentId,
     ArchiveError,
+    Change,
     Evaluation,
     Expansion,
     Json,
@@ -18,6 +21,7 @@ from archive import (
     Split,
     TaskId,
 )
+from dgm.ending import EndBounds, Ending, Finalist, end_bounds
 from dgm.errors import LookUpError
 from dgm.report.grades import regrade_notes
 from dgm.results import latest
@@ -27,6 +31,8 @@ REHEARSED = (
     "rehearsal: a stand-in answered, not a model, and its prices are made up; this shows that the machine works,"
     " nothing more"
 )
+DEFAULT_BOUNDS = EndBounds()
+"""Of a run that does not say what it was given."""
 STRONGEST = "docker"
 """The sandbox level about which nothing needs to be said."""
 WEAK = "weak"
@@ -35,12 +41,16 @@ WEAK = "weak"
 
 @dataclass(frozen=True)
 class RunView:
-    """Its rows, its tasks, and the notes that belong on every page: where answers came from, how agents were held."""
+    """Its rows, its tasks, and the notes that belong on every page: where answers came from, how agents were held.
+
+    `bounds` are those of its end under the budget in force.
+    """
 
     rows: Sequence[Row]
     tasks: Mapping[Split, tuple[TaskId, ...]]
     rehearsed: bool = False
     notes: tuple[str, ...] = ()
+    bounds: EndBounds = DEFAULT_BOUNDS
 
     @property
     def agents(self) -> list[Agent]:
@@ -69,11 +79,22 @@ class RunView:
             raise LookUpError("this run has no agents yet")
         return tree
 
+    def finalists(self) -> tuple[Finalist, ...]:
+        """Those who met on `confirm`, the winner first; nobody before the last meeting, or without any."""
+        ending = Ending(self.tasks[Split.CONFIRM], self.tasks[Split.TEST])
+        for row in self.rows:
+            ending.observe(row)
+        return ending.standings(self.tree(), self.bounds)
+
+    def best(self) -> AgentId:
+        """The winner; the best-belief agent where nothing was confirmed."""
+        finalists = self.finalists()
+        return finalists[0].agent if finalists else self.tree().best()
+
     def agent(self, prefix: str) -> Agent:
         """The agent whose id begins with `prefix`; `seed` and `best` are understood too."""
         if prefix in ("seed", "best"):
-            tree = self.tree()
-            prefix = tree.best() if prefix == "best" else tree.ids[0]
+            prefix = self.best() if prefix == "best" else self.tree().ids[0]
         found = [agent for agent in self.agents if prefix and agent.id.startswith(prefix)]
         if len(found) != 1:
             kind = "no agent" if not found else f"{len(found)} agents"
@@ -95,7 +116,16 @@ def view_of(run: RunReader) -> RunView:
     rows = [row for entry in run.entries() for row in entry.rows]
     splits = {split: tuple(run.info.splits.get(split, ())) for split in Split}
     rehearsed, notes = _answered_by(run.info.config)
-    return RunView(rows, splits, rehearsed, notes)
+    return RunView(rows, splits, rehearsed, notes, _end_bounds(run.info.config, rows))
+
+
+def _end_bounds(config: Json, rows: Sequence[Row]) -> EndBounds:
+    """Those of the last budget in force."""
+    budget = config.get("budget")
+    for row in rows:
+        if isinstance(row, Change) and row.kind == "budget":
+            budget = json.loads(row.after)
+    return end_bounds(budget) if isinstance(budget, Mapping) else DEFAULT_BOUNDS
 
 
 def _answered_by(config: Json, depth: int = 0) -> tuple[bool, tuple[str, ...]]:

@@ -63,8 +63,10 @@ def a_task(name: str) -> Task:
 
 
 SEARCH = tuple(f"made-up/s{n:02}" for n in range(24))
+CONFIRM = tuple(f"made-up/c{n:02}" for n in range(5))
 TEST = tuple(f"made-up/t{n:02}" for n in range(6))
-TASKS = {name: a_task(name) for name in (*SEARCH, *TEST)}
+SPLITS = {Split.SEARCH: SEARCH, Split.CONFIRM: CONFIRM, Split.TEST: TEST}
+TASKS = {name: a_task(name) for split in SPLITS.values() for name in split}
 
 
 def chance(*parts: object) -> float:
@@ -128,7 +130,7 @@ class Quiet:
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
-    def show(self, tree: Tree, settings: Settings, running: int) -> None:
+    def show(self, *_: object) -> None:
         return None
 
     def note(self, row: Row) -> None:
@@ -143,6 +145,7 @@ class Driver:
     seed: int = 0
     policy: str = "huxley"
     evaluations: int = 60
+    confirm: int = 0
     slots: int = 1
     work: Callable[[Job], Result] = field(default_factory=Script)
     stops: Callable[[], int] = lambda: 0
@@ -152,9 +155,8 @@ class Driver:
     def open(self) -> Run:
         if self.path.exists():
             return resume_run(self.path)
-        splits = {Split.SEARCH: SEARCH, Split.TEST: TEST}
         return create_run(
-            self.path, RunInfo(id="f" * 32, seed=self.seed, config={"made_up": True}, splits=splits)
+            self.path, RunInfo(id="f" * 32, seed=self.seed, config={"made_up": True}, splits=SPLITS)
         )
 
     def search(self, stops: Callable[[], int] = lambda: 0) -> Tree:
@@ -166,9 +168,7 @@ class Driver:
             try:
                 return Search(
                     archive=run,
-                    decider=Decider(
-                        policy=POLICIES[self.policy], tree=Tree(SEARCH), tests=TEST, operator=OPERATOR.name
-                    ),
+                    decider=self.decider(),
                     pool=pool,
                     planner=RunPlanner(self.plan(run), run.code, run.blobs),
                     settings=self.settings(),
@@ -180,11 +180,21 @@ class Driver:
             finally:
                 pool.close()
 
+    def decider(self) -> Decider[Any]:
+        return Decider(
+            policy=POLICIES[self.policy],
+            tree=Tree(SEARCH),
+            confirm=CONFIRM,
+            tests=TEST,
+            operator=OPERATOR.name,
+        )
+
     def settings(self) -> Settings:
         return Settings(
             seed=self.seed,
             evaluations=self.evaluations,
             expansions=int(2 * self.evaluations**0.6),
+            confirm=self.confirm,
             retry_s=0.01,
             grace_s=1.0,
         )
@@ -226,4 +236,4 @@ class Doomed:
 if __name__ == "__main__":
     run, seed, evaluations, jobs = sys.argv[1:]
     work = Doomed(Script(int(seed), delay_s=0.02), int(jobs), int(seed))
-    Driver(Path(run), int(seed), evaluations=int(evaluations), slots=4, work=work).search()
+    Driver(Path(run), int(seed), evaluations=int(evaluations), confirm=12, slots=4, work=work).search()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive import Agent, Lineage
-from dgm.cmp import Beta, Counts, best_belief, clade_counts, clade_posterior, posterior
+from dgm.cmp import Beta, Counts, best_beliefs, clade_counts, clade_posterior, posterior
 
 NAMES = tuple(f"{n:040x}" for n in range(12))
 
@@ -87,7 +87,7 @@ def test_the_interval_of_a_uniform_belief() -> None:
 
 def _best(*scores: tuple[int, int], tasks: int = 24) -> int:
     resolved, unresolved = np.array(scores).T
-    return best_belief(resolved, unresolved, tasks=tasks)
+    return best_beliefs(resolved, unresolved, tasks=tasks, count=1)[0]
 
 
 def test_best_belief_wants_evidence_not_luck() -> None:

@@ -23,22 +23,20 @@ from archive import (
 )
 from archive.testing import a_regrade
 from dgm.cmp import Counts, clade_counts
-from dgm.deciding import Bounds, Decider
+from dgm.deciding import Bounds
 from dgm.jobs import Job, Result
 from dgm.replay import Replayed, replay_with
 from dgm.results import latest
 from dgm.search import StoppedError
-from dgm.tree import Tree
-from tests.dgm.scripted import OPERATOR, POLICIES, SEARCH, TEST, THEN, Driver, Script
+from tests.dgm.scripted import POLICIES, THEN, Driver, Script
 
 
 def replayed(driver: Driver, path: Path | None = None) -> Replayed:
     def bounds_of(budget: Mapping[str, Any]) -> Bounds:
         return replace(driver, evaluations=budget["evaluations"]).settings()
 
-    decider = Decider(policy=POLICIES[driver.policy], tree=Tree(SEARCH), tests=TEST, operator=OPERATOR.name)
     with archive.open(path or driver.path) as run:
-        return replay_with(decider, run, bounds_of, {"evaluations": driver.evaluations})
+        return replay_with(driver.decider(), run, bounds_of, {"evaluations": driver.evaluations})
 
 
 def decisions(run: RunReader) -> list[Decision]:

@@ -187,7 +187,7 @@ class Pedigree:
         return penalty
 
     def parents(self, view: View) -> NDArray[np.bool_]:
-        """Who may be expanded: with results enough, or with none to come; those that rest only if all do."""
+        """Who may be expanded: with results enough, or with none to come; see `View.parents_among`."""
         tree = view.tree
         may = np.zeros(len(tree), dtype=bool)
         if not view.may_expand:
@@ -196,9 +196,7 @@ class Pedigree:
         ready = tree.resolved + tree.unresolved >= floor
         ready |= (tree.used == len(tree.tasks)) & (tree.evaluating == 0)
         ready[SEED] = True
-        awake = ready & ~tree.resting
-        among = np.flatnonzero(awake if awake.any() else ready)
-        may[among[-1:] if view.latest else among] = True
+        may[view.parents_among(ready)] = True
         return may
 
     def _task(self, belief: Belief, tree: Tree, agent: int, generator: Generator) -> int:

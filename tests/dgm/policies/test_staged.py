@@ -12,7 +12,21 @@ from numpy.random import default_rng
 
 from archive import ExpansionOutcome, Outcome
 from archive.testing import an_expansion
-from dgm.policies import Action, Darwin, Evaluate, Expand, Greedy, Hyper, Policy, Sica, View, Wait
+from dgm.policies import (
+    Action,
+    Darwin,
+    Evaluate,
+    Expand,
+    Greedy,
+    Huxley,
+    Hyper,
+    Parents,
+    Policy,
+    Sica,
+    Uniform,
+    View,
+    Wait,
+)
 from dgm.policies.lines import improver
 from dgm.policies.staged import Stages
 from dgm.tree import Tree
@@ -123,7 +137,7 @@ def test_nonsense_ends_in_waiting(policy: Policy[Any]) -> None:
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 def test_without_an_archive_the_newest_is_the_parent(policy: Policy[Any]) -> None:
-    seen = replace(a_view([(20, 40), (18, 42), (2, 16), (1, 17)]), latest=True)
+    seen = replace(a_view([(20, 40), (18, 42), (2, 16), (1, 17)]), parents=Parents.LATEST)
     tree = seen.tree
     for n, agent in enumerate([2] * 100):  # every stage of everyone is done, whatever the sizes are
         if tree.used[agent] < 60:
@@ -134,6 +148,23 @@ def test_without_an_archive_the_newest_is_the_parent(policy: Policy[Any]) -> Non
             decide(tree, NEXT + 200 + n, 3, tree.unused_tasks(3)[0])
             finish(tree, NEXT + 200 + n, Outcome.UNRESOLVED)
     assert shares(policy, seen, ANSWERED if policy.name == "darwin" else policy.start(), 50)[3] == 1
+
+
+@pytest.mark.parametrize("policy", [*POLICIES, Huxley(), Uniform()], ids=lambda policy: policy.name)
+def test_without_evolution_the_seed_is_the_parent_even_when_it_rests(policy: Policy[Any]) -> None:
+    tree = a_tree([(20, 40), (18, 42), (30, 30)], tasks=TASKS[:60])
+    for n in range(3):
+        decide(tree, NEXT + n, 0, None)
+        for attempt in (1, 2, 3):
+            tree.observe(
+                an_expansion(
+                    NEXT + 10 * n + 5 + attempt, decision=NEXT + n, attempt=attempt, parent=name(0),
+                    outcome=ExpansionOutcome.VOID,
+                )
+            )  # fmt: skip
+    assert tree.resting[0]
+    seen = replace(view(tree, evaluations=10_000), parents=Parents.SEED)
+    assert shares(policy, seen, ANSWERED if policy.name == "darwin" else policy.start(), 20)[0] == 1
 
 
 # ---- who is the parent
