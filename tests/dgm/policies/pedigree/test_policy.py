@@ -10,7 +10,7 @@ import pytest
 from numpy.random import default_rng
 
 from archive import ExpansionOutcome, Outcome, Usage
-from dgm.policies import Action, Evaluate, Expand, View, Wait
+from dgm.policies import Action, Evaluate, Expand, Parents, View, Wait
 from dgm.policies.pedigree import Pedigree
 from dgm.policies.pedigree.messages import Walk
 from dgm.policies.pedigree.value import Standing, of_evaluations, of_expansions, typical
@@ -155,7 +155,7 @@ def test_the_newest_alone_may_be_a_parent_without_an_archive() -> None:
         life.born(0)
     for task in range(3):
         life.result(2, task, resolved=False)
-    assert Pedigree().parents(view(life, latest=True)).tolist() == [False, False, True, False]
+    assert Pedigree().parents(view(life, parents=Parents.LATEST)).tolist() == [False, False, True, False]
 
 
 def test_a_parent_that_rests_is_passed_over_unless_all_do() -> None:
