@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A decision that comes out otherwise: the keys that differ, recorded value first, or why none came out."""
+    """A decision that comes out otherwise: the keys that differ, recorded value first, and what explains it."""
 
     recorded: Decision
     keys: tuple[str, ...] = ()
@@ -98,7 +98,16 @@ def _compared(decider: Decider[Any], recorded: Decision, bounds: Bounds) -> Diff
     if made is None:
         return Difference(recorded=recorded, fault="nothing would have been decided here")
     keys = differences(asdict(recorded), asdict(made))
-    return Difference(recorded=recorded, keys=tuple(keys)) if keys else None
+    return Difference(recorded=recorded, keys=tuple(keys), fault=_other_version(recorded, made)) if keys else None
+
+
+def _other_version(recorded: Decision, made: Decision) -> str:
+    if (recorded.policy, recorded.policy_version) == (made.policy, made.policy_version):
+        return ""
+    return (
+        f"version {recorded.policy_version} of policy {recorded.policy} decided it, here is version"
+        f" {made.policy_version} of {made.policy}: the program that the run was made with can replay it"
+    )
 
 
 def report(run: RunReader, say: Say) -> int:

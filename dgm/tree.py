@@ -86,7 +86,7 @@ class Tree:
         self.calls = 0
         self._task_index = {task: i for i, task in enumerate(tasks)}
         self._index: dict[AgentId, int] = {}
-        self._data = np.zeros((len(_Column), 16), dtype=np.int64)
+        self._keep(np.zeros((len(_Column), 16), dtype=np.int64))
         self._used = np.zeros((16, len(tasks)), dtype=np.bool_)
         self._grades = np.zeros(16, dtype=np.int8)
 
@@ -159,10 +159,14 @@ class Tree:
     def expansions_in_flight(self) -> int:
         return int(self.expanding.sum())
 
+    def _keep(self, data: Ints) -> None:
+        """Let the columns be rows of `data`; readers see the same numbers and cannot write them."""
+        self._data = data
+        self._read_only = data.view()
+        self._read_only.flags.writeable = False
+
     def _column(self, column: _Column) -> Ints:
-        view = self._data[column, : len(self.ids)]
-        view.flags.writeable = False
-        return view
+        return self._read_only[column, : len(self.ids)]
 
     def index(self, agent: AgentId) -> int:
         return self._index[agent]
@@ -215,7 +219,7 @@ class Tree:
         count = len(agents.ids)
         self.ids = agents.ids
         self._index = {id: i for i, id in enumerate(agents.ids)}
-        self._data = np.zeros((len(_Column), max(16, count)), dtype=np.int64)
+        self._keep(np.zeros((len(_Column), max(16, count)), dtype=np.int64))
         self._used = np.zeros((max(16, count), len(self.tasks)), dtype=np.bool_)
         born = agents.parents[agents.parents >= 0]
         self._set(_Column.PARENT, agents.parents)
@@ -311,7 +315,7 @@ class Tree:
     def _born(self, row: Agent) -> None:
         i = len(self.ids)
         if i == self._data.shape[1]:
-            self._data = np.concatenate([self._data, np.zeros_like(self._data)], axis=1)
+            self._keep(np.concatenate([self._data, np.zeros_like(self._data)], axis=1))
             self._used = np.concatenate([self._used, np.zeros_like(self._used)])
         parent = -1 if row.parent is None else self._index[row.parent]
         self._data[_Column.PARENT, i] = parent

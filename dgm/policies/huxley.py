@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from archive import Json, Row
 from dgm.policies.base import Action, Evaluate, Expand, View, Wait
+from dgm.policies.draws import leading
 from dgm.policies.schedule import SEED, Step, schedule
-from dgm.tree import Tree
+from dgm.tree import Ints, Tree
 
 RUNNERS_UP = 4
 
@@ -27,7 +26,7 @@ class Huxley:
 
     alpha: float = 0.6
     name: str = "huxley"
-    version: int = 2
+    version: int = 3
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha <= 1:
@@ -48,26 +47,17 @@ class Huxley:
             case Step.EXPAND_SEED:
                 return Expand(parent=tree.ids[SEED], saw=saw)
             case Step.EXPAND:
-                counts = tree.clade_resolved[now.parents], tree.clade_unresolved[now.parents]
-                drawn = thompson(*counts, tau, generator)
-                chosen, others = ranked(tree, now.parents, drawn, *counts)
-                return Expand(parent=tree.ids[chosen], saw=saw, runners_up=others)
+                counts = tree.clade_resolved, tree.clade_unresolved
+                parent, others = chosen(tree, now.parents, counts, tau, generator)
+                return Expand(parent=tree.ids[parent], saw=saw, runners_up=others)
             case Step.EVALUATE:
-                counts = tree.resolved[now.agents], tree.unresolved[now.agents]
-                drawn = thompson(*counts, tau, generator)
-                chosen, others = ranked(tree, now.agents, drawn, *counts)
-                tasks = tree.unused_tasks(chosen)
+                counts = tree.resolved, tree.unresolved
+                agent, others = chosen(tree, now.agents, counts, tau, generator)
+                tasks = tree.unused_tasks(agent)
                 task = tasks[int(generator.integers(len(tasks)))]
-                return Evaluate(agent=tree.ids[chosen], task=task, saw=saw, runners_up=others)
+                return Evaluate(agent=tree.ids[agent], task=task, saw=saw, runners_up=others)
             case Step.WAIT:
                 return Wait()
-
-
-def thompson(
-    resolved: NDArray[np.int64], unresolved: NDArray[np.int64], tau: float, generator: Generator
-) -> NDArray[np.float64]:
-    """One draw of Beta(tau (1 + resolved), tau (1 + unresolved)) per candidate, shape (candidates,)."""
-    return generator.beta(tau * (1 + resolved), tau * (1 + unresolved))
 
 
 def situation(view: View) -> dict[str, object]:
@@ -81,33 +71,19 @@ def situation(view: View) -> dict[str, object]:
     }
 
 
-def leaders(values: NDArray[np.float64], count: int) -> list[int]:
-    """Indices of the largest values, largest first, the earlier of equals first; without sorting the others."""
-    if len(values) > count:
-        least = np.partition(values, -count)[-count]
-        among = np.flatnonzero(values >= least)
-    else:
-        among = np.arange(len(values))
-    order: list[int] = among[np.argsort(-values[among], kind="stable")][:count].tolist()
-    return order
-
-
-def ranked(
-    tree: Tree,
-    candidates: NDArray[np.int64],
-    values: NDArray[np.float64],
-    resolved: NDArray[np.int64],
-    unresolved: NDArray[np.int64],
+def chosen(
+    tree: Tree, candidates: Ints, counts: tuple[Ints, Ints], tau: float, generator: Generator
 ) -> tuple[int, tuple[Json, ...]]:
-    """Index of the candidate with the largest value, and the best few (the chosen first) for the decision row."""
-    order = leaders(values, 1 + RUNNERS_UP)
+    """Index of the candidate with the largest draw, and the best few (the chosen first) for the decision row."""
+    resolved, unresolved = counts[0][candidates], counts[1][candidates]
+    draws = leading(resolved, unresolved, tau, generator, 1 + RUNNERS_UP)
     rows = tuple(
         {
             "agent": tree.ids[int(candidates[i])],
-            "value": float(values[i]),
+            "value": value,
             "resolved": int(resolved[i]),
             "unresolved": int(unresolved[i]),
         }
-        for i in order
+        for i, value in draws
     )
-    return int(candidates[order[0]]), rows
+    return int(candidates[draws[0][0]]), rows

@@ -7,7 +7,7 @@ decision to evaluate on that is over, even if more slots come later or the machi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -18,7 +18,6 @@ from dgm.policies.base import View
 FIRST_EXPANSIONS = 5
 SEED = 0
 
-
 class Step(StrEnum):
     EXPAND_SEED = "expand_seed"
     EXPAND = "expand"
@@ -26,13 +25,17 @@ class Step(StrEnum):
     WAIT = "wait"
 
 
+def _nobody() -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """What may happen now. `agents` and, for an expansion, `parents` are indices into the tree of who may be chosen."""
 
     step: Step
-    parents: NDArray[np.int64]
-    agents: NDArray[np.int64]
+    parents: NDArray[np.int64] = field(default_factory=_nobody)
+    agents: NDArray[np.int64] = field(default_factory=_nobody)
 
 
 def expandable(view: View) -> NDArray[np.int64]:
@@ -54,20 +57,16 @@ def schedule(view: View, alpha: float) -> Schedule:
     Once the evaluation budget is started nothing more is. When every agent has used every task, an expansion is made
     even if the widening rule would wait for more evaluations: nothing else could ever happen.
     """
-    tree, agents = view.tree, evaluable(view)
-    spent = view.left < 1
-    may_expand = view.may_expand
-    if spent or len(tree) == 0:
-        step = Step.WAIT
-    elif may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots) and view.at_start:
-        step = Step.EXPAND_SEED
-    elif may_expand and view.evaluations_started**alpha >= len(tree) + tree.expansions_in_flight:
-        step = Step.EXPAND
-    elif len(agents):
-        step = Step.EVALUATE
-    elif may_expand and tree.expansions_in_flight == 0:
-        step = Step.EXPAND
-    else:
-        step = Step.WAIT
-    parents = expandable(view) if step is Step.EXPAND else np.array([], dtype=np.int64)
-    return Schedule(step=step, parents=parents, agents=agents)
+    tree, may_expand = view.tree, view.may_expand
+    if view.left < 1 or len(tree) == 0:
+        return Schedule(step=Step.WAIT)
+    if may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots) and view.at_start:
+        return Schedule(step=Step.EXPAND_SEED)
+    if may_expand and view.evaluations_started**alpha >= len(tree) + tree.expansions_in_flight:
+        return Schedule(step=Step.EXPAND, parents=expandable(view))
+    agents = evaluable(view)
+    if len(agents):
+        return Schedule(step=Step.EVALUATE, agents=agents)
+    if may_expand and tree.expansions_in_flight == 0:
+        return Schedule(step=Step.EXPAND, parents=expandable(view))
+    return Schedule(step=Step.WAIT)

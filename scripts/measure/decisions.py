@@ -3,7 +3,8 @@
 A *decision* is what the driver does between two jobs, without the disk: fold the result of an evaluation into the
 tree, build the view, let the policy decide with a generator of its own, check what it chose and fold that decision in.
 The agents hang on random earlier ones, each has ten evaluations, and eight jobs are in flight. The *walk* counts the
-clade of every agent by going down from it, as a plain reading of the paper has it, and draws once for each.
+clade of every agent by going down from it, as a plain reading of the paper has it, and draws once for each. An
+*expansion* is a decision whose result and choice are a child's; `alpha=1` makes every decision one.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from archive import Agent, Decision, DecisionKind, Evaluation, Outcome, Split
+from archive import Agent, Decision, DecisionKind, Evaluation, Expansion, ExpansionOutcome, Outcome, Split
 from dgm.deciding import Bounds, Decider
 from dgm.policies import Huxley
-from dgm.policies.huxley import thompson
+from dgm.policies.draws import thompson
 from dgm.tree import Tree
 from scripts.measure.report import Figure, Report, Target, machine
 from scripts.measure.rows import agent_id, task_id
@@ -44,19 +45,22 @@ def measure(options: argparse.Namespace) -> Report:
     targets: list[Target] = []
     for agents in options.agents:
         decider, seq = _grown(agents)
-        taken = _decisions(decider, seq, options.decisions)
+        taken, seq = _decisions(decider, seq, options.decisions)
+        expanding = Decider(policy=Huxley(alpha=1.0), tree=decider.tree, tests=(), operator="single_failure")
+        expanded, _ = _decisions(expanding, seq, options.decisions)
         walks = [_walk(decider.tree) for _ in range(options.walks)]
         median = float(np.median(taken))
         figures += [
-            figure(
-                f"{agents} agents: decision", "ms", taken, note=f"99 % within {np.quantile(taken, 0.99):.3f}"
-            ),
+            figure(f"{agents} agents: decision", "ms", taken, note=_tail(taken)),
+            figure(f"{agents} agents: expansion", "ms", expanded, note=_tail(expanded)),
             figure(f"{agents} agents: walk", "ms", walks),
             estimate(f"{agents} agents: decision : walk", "", [median / walk for walk in walks]),
         ]
         if agents in TARGETS_MS:
-            name = f"{agents} agents: decision, median"
-            targets.append(Target(name=name, unit="ms", value=median, bound=TARGETS_MS[agents]))
+            bound = TARGETS_MS[agents]
+            for what, value in (("decision", median), ("expansion", float(np.median(expanded)))):
+                name = f"{agents} agents: {what}, median"
+                targets.append(Target(name=name, unit="ms", value=value, bound=bound))
     settings = {"decisions": options.decisions, "tasks": len(TASKS), "evaluations each": EACH}
     return Report(
         subject="decisions", machine=machine(), settings=settings, load_before=before, load_after=os.getloadavg(),
@@ -86,7 +90,7 @@ def _grown(agents: int) -> tuple[Decider[None], int]:
         for task in range(EACH):
             decision = Decision(
                 seq=seq, kind=DecisionKind.EVALUATE, agent=agent_id(number), task=TASKS[task], split=Split.SEARCH,
-                policy="huxley", policy_version=2,
+                policy="huxley", policy_version=3,
             )  # fmt: skip
             decider.observe(decision)
             decider.observe(_result(decision, seq + 1))
@@ -94,33 +98,46 @@ def _grown(agents: int) -> tuple[Decider[None], int]:
     return decider, seq
 
 
-def _decisions(decider: Decider[None], seq: int, count: int) -> list[float]:
-    """Milliseconds of each decision, with its predecessor's result folded in."""
+def _decisions(decider: Decider[None], seq: int, count: int) -> tuple[list[float], int]:
+    """Milliseconds of each decision, with its predecessor's result folded in, and the number of the next entry."""
     bounds = Bounds(seed=0, evaluations=10**9, expansions=10**9)
     waiting: deque[Decision] = deque()
     taken: list[float] = []
     while len(taken) < count:
+        result = _result(waiting.popleft(), seq) if len(waiting) == IN_FLIGHT else None
+        seq += result is not None
         began = time.perf_counter()
-        if len(waiting) == IN_FLIGHT:
-            decider.observe(_result(waiting.popleft(), seq))
-            seq += 1
+        if result is not None:
+            decider.observe(result)
         decision = decider.decide(seq, bounds, IN_FLIGHT)
         assert decision is not None
         decider.observe(decision)
-        if len(waiting) == IN_FLIGHT - 1:
+        if result is not None:
             taken.append(1000 * (time.perf_counter() - began))
         waiting.append(decision)
         seq += 1
-    return taken
+    for decision in waiting:
+        decider.observe(_result(decision, seq))
+        seq += 1
+    return taken, seq
 
 
-def _result(decision: Decision, seq: int) -> Evaluation:
-    assert decision.task is not None
+def _result(decision: Decision, seq: int) -> Evaluation | Expansion:
+    name = f"{decision.seq:032x}"
+    if decision.task is None:
+        return Expansion(
+            id=name, seq=seq, decision=decision.seq, attempt=1, parent=decision.agent, operator="single_failure",
+            outcome=ExpansionOutcome.NO_CHANGE, started=THEN,
+        )  # fmt: skip
     won = decision.seq % 3 == 0
     return Evaluation(
-        id=f"{decision.seq:032x}", seq=seq, decision=decision.seq, attempt=1, agent=decision.agent, task=decision.task,
+        id=name, seq=seq, decision=decision.seq, attempt=1, agent=decision.agent, task=decision.task,
         split=Split.SEARCH, outcome=Outcome.RESOLVED if won else Outcome.UNRESOLVED, score=float(won), started=THEN,
     )  # fmt: skip
+
+
+def _tail(taken: list[float]) -> str:
+    return f"99 % within {np.quantile(taken, 0.99):.3f}"
 
 
 def _walk(tree: Tree) -> float:

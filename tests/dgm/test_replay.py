@@ -95,6 +95,7 @@ def test_a_decision_altered_by_hand_is_caught(
     assert found.difference is not None
     assert found.difference.recorded.seq == chosen.seq
     assert [line.split(":")[0] for line in found.difference.keys] == [key]
+    assert ("version 99 of policy huxley decided it" in found.difference.fault) == (key == "policy_version")
 
 
 def test_a_run_that_was_stopped_graded_again_and_went_on(tmp_path: Path) -> None:

@@ -71,7 +71,11 @@ def test_decisions_are_measured_beside_a_walk() -> None:
     figures = {one["name"]: one for one in report["figures"]}
     assert (figures["50 agents: decision"]["n"], figures["50 agents: walk"]["n"]) == (20, 2)
     assert figures["1000 agents: decision : walk"]["median"] > 0
-    assert [one["name"] for one in report["targets"]] == ["1000 agents: decision, median"]
+    assert (figures["50 agents: expansion"]["n"], figures["1000 agents: expansion"]["n"]) == (20, 20)
+    assert [one["name"] for one in report["targets"]] == [
+        "1000 agents: decision, median",
+        "1000 agents: expansion, median",
+    ]
 
 
 def test_without_an_engine_it_says_so() -> None:

@@ -7,14 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from numpy.random import Generator, default_rng
+from numpy.random import default_rng
 
 from archive import Agent, Decision, DecisionKind, ExpansionOutcome, Outcome, Split
 from archive.testing import an_evaluation, an_expansion
 from dgm.policies import Action, Evaluate, Expand, Huxley, Policy, Uniform, View, Wait
-from dgm.policies.huxley import leaders, thompson
 from dgm.tree import MAX_ATTEMPTS, Tree
 
 TASKS = tuple(f"katas/t{n}" for n in range(24))
@@ -172,17 +169,6 @@ def test_huxley_expands_by_clades_not_by_own_scores() -> None:
     assert shares[3] > shares[2]
 
 
-def test_huxley_draws_sharpen_as_the_budget_ends() -> None:
-    resolved, unresolved = np.array([6, 8]), np.array([6, 4])
-
-    def wrong(tau: float, generator: Generator) -> float:
-        return float(
-            np.mean([np.argmax(thompson(resolved, unresolved, tau, generator)) == 0 for _ in range(2000)])
-        )
-
-    assert wrong(50.0, default_rng(1)) < wrong(1.0, default_rng(1)) / 4
-
-
 def test_huxley_evaluates_its_best_arm_most() -> None:
     """A bandit with five arms whose best is known: it gets the largest share of the evaluations."""
     tasks = tuple(f"katas/b{n}" for n in range(200))
@@ -222,9 +208,3 @@ def test_a_decision_says_what_it_saw_and_what_it_left() -> None:
 def test_a_bad_exponent_is_refused(alpha: float) -> None:
     with pytest.raises(ValueError, match=r"alpha must lie in \(0, 1\]"):
         Huxley(alpha=alpha)
-
-
-@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), max_size=30), st.integers(1, 6))
-def test_leaders_are_the_first_of_a_stable_sort(values: list[float], count: int) -> None:
-    expected = sorted(range(len(values)), key=lambda i: (-values[i], i))[:count]
-    assert leaders(np.array(values, dtype=np.float64), count) == expected
