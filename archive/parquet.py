@@ -10,6 +10,7 @@ afterwards.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,14 +89,26 @@ def count_rows(part: Part) -> int:
 
 
 def read_part(
-    table: str, part: Part, columns: Sequence[str] | None = None, *, coded: Sequence[str] = ()
+    table: str,
+    part: Part,
+    columns: Sequence[str] | None = None,
+    *,
+    coded: Sequence[str] = (),
+    sealed: SealedPart | None = None,
 ) -> pa.Table:
-    """The rows of a part, page checksums verified; all columns or those named, text that is `coded` as dictionaries."""
+    """The rows of a part, page checksums verified; all columns or those named, text that is `coded` as dictionaries.
+
+    If `sealed` is given, all of the file is compared with it.
+    """
+    content = part.path.read_bytes()  # a part is small: one read costs less than one per column
+    if sealed is not None and hashlib.sha256(content).hexdigest() != sealed.sha256:
+        raise CorruptArchiveError(
+            "the content does not have the checksum that it was sealed with", path=part.path
+        )
     try:
-        content = pa.py_buffer(
-            part.path.read_bytes()
-        )  # a part is small: one read costs less than one per column
-        with pq.ParquetFile(content, page_checksum_verification=True, read_dictionary=list(coded)) as file:
+        with pq.ParquetFile(
+            pa.py_buffer(content), page_checksum_verification=True, read_dictionary=list(coded)
+        ) as file:
             check_version(file.metadata, str(part.path))
             wanted = None if columns is None else list(columns)
             return file.read(columns=wanted, use_threads=False)

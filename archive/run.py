@@ -4,6 +4,7 @@
                 lock                flock of the driver
                 log/                write-ahead log (archive.log)
                 decisions/ ...      one directory of Parquet parts per table (archive.parquet)
+                index/              narrow columns of many parts together (archive.index)
                 blobs/ code.git/    transcripts and agents, durable before the line that names them
 
 A run is created under a hidden name beside its place and renamed when it is whole, so a crash leaves all of
@@ -27,8 +28,9 @@ from typing import Any, Self
 from .blobs import Blobs
 from .codec import PlainRow, encode
 from .disk import make_directory, remove_temporary_files, sync_directory
-from .errors import NotWritableError, RunExistsError, WriteFailedError, write_failed
+from .errors import CorruptArchiveError, NotWritableError, RunExistsError, WriteFailedError, write_failed
 from .gitstore import GitStore
+from .indexing import refresh_index
 from .info import RunInfo, read_info, write_info
 from .ledger import Ledger
 from .lock import RunLock
@@ -225,6 +227,11 @@ class Run:
         for segment in read_segments(self.path / "log")[:-1]:
             self._lock.check()
             seal(self.path, segment)
+        self._lock.check()
+        try:
+            refresh_index(self.path)
+        except (WriteFailedError, CorruptArchiveError) as error:
+            log.warning("the index is not complete, so that %s takes longer to open: %s", self.path, error)
 
 
 def _locked_run(path: Path, lock: RunLock, clock: Clock, segment_lines: int, segment_seconds: float) -> Run:
@@ -303,5 +310,5 @@ def _remove_leftovers(path: Path) -> None:
 
 def _remove_temporary_files(run: Path) -> None:
     """What a crash left under temporary names; we hold the lock, so nobody writes them."""
-    for directory in (".", "log", "seals", "blobs/tmp", "code.git/tmp", "code.git", *ROW_TYPES):
+    for directory in (".", "log", "seals", "index", "blobs/tmp", "code.git/tmp", "code.git", *ROW_TYPES):
         remove_temporary_files(run / directory)

@@ -193,6 +193,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 def to_arrow(table: str, rows: Sequence[PlainRow]) -> pa.Table:
     """Plain rows as an Arrow table with exactly the schema of `table`."""
     schema = SCHEMAS[table]
+    if not rows:
+        return pa.Table.from_batches([], schema)
     return pa.Table.from_arrays([_to_column(table, field, rows) for field in schema], schema=schema)
 
 

@@ -66,6 +66,12 @@ def seal_paths(run: Path) -> list[Path]:
     return sorted(path for path in (run / "seals").glob("*.json") if _NAME.fullmatch(path.name))
 
 
+def sealed_spans(run: Path) -> list[tuple[int, int]]:
+    """First and last entry of each sealed segment, in order, by the names of the seals."""
+    names = (_NAME.fullmatch(path.name) for path in seal_paths(run))
+    return [(int(name[1]), int(name[2])) for name in names if name]
+
+
 def read_seal(path: Path) -> Seal:
     """Read one seal, compared with its checksum and its name."""
     try:

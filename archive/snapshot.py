@@ -7,8 +7,10 @@ and one that is missing is an error, never a gap.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +19,7 @@ import pyarrow.compute as pc
 from .codec import PlainRow, decode
 from .disk import names_in
 from .errors import CorruptArchiveError
+from .index import COLUMNS, Span, read_columns, usable
 from .log import Segment, read_segments
 from .parquet import count_rows, list_parts, part_version, read_part, rows_by_table
 from .records import ROW_TYPES, AgentId, Decision, Entry, Evaluation, Row
@@ -29,7 +32,8 @@ _LOOKS = 100
 class Snapshot:
     """The entries of a run when this was made. Parts stay, so reading them later still shows the same."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, *, indexed: bool = True) -> None:
+        """`indexed` says that columns may come from the index instead of the parts."""
         self.run = run
         self.segments = _read_log(run)
         if not self.segments:
@@ -41,6 +45,7 @@ class Snapshot:
         }
         self.seals = [seal for seal in map(read_seal, seal_paths(run)) if seal.first not in live]
         self._check_whole()
+        self.indices = usable(run, self.seals) if indexed else []
 
     @property
     def next_seq(self) -> int:
@@ -70,7 +75,7 @@ class Snapshot:
     def table(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of a table in the order of their entries: parts and what is not sealed yet, as one."""
         names = SCHEMAS[table].names if columns is None else list(columns)
-        pieces = [aligned(table, read_part(table, part, names), names) for part in self.parts[table]]
+        pieces = [aligned(table, data, names) for data in self._sealed(table, names, coded=())]
         tail = aligned(table, to_arrow(table, self._tail_rows(table)), names)
         return pa.concat_tables([*pieces, tail]).unify_dictionaries()
 
@@ -80,10 +85,30 @@ class Snapshot:
 
     def pieces(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
         """The same part by part, each with dictionaries of its own."""
-        texts = [name for name in columns if pa.types.is_string(SCHEMAS[table].field(name).type)]
-        for part in self.parts[table]:
-            yield _coded(table, read_part(table, part, columns, coded=texts), columns)
+        for data in self._sealed(table, columns, coded=_texts(table, columns)):
+            yield _coded(table, data, columns)
         yield _coded(table, to_arrow(table, self._tail_rows(table)), columns)
+
+    def coded_within(self, span: Span, table: str, columns: Sequence[str]) -> pa.Table:
+        """As `coded`, of the sealed entries within a span, where there must be some."""
+        pieces = self._sealed(table, columns, coded=_texts(table, columns), span=span)
+        return pa.concat_tables(_coded(table, data, columns) for data in pieces).unify_dictionaries()
+
+    def _sealed(
+        self, table: str, columns: Sequence[str], *, coded: Sequence[str], span: Span | None = None
+    ) -> Iterator[pa.Table]:
+        """Columns of the sealed rows, of all or of those within a span: from the index where it has them."""
+        first, last = span or (0, self.next_seq)
+        indices = [index for index in self.indices if first <= index.first and index.last <= last]
+        if not set(columns) <= set(COLUMNS.get(table, ())):
+            indices = []
+        parts = [part for part in self.parts[table] if first <= part.first <= last]
+        for index, group in groupby(parts, lambda part: next((i for i in indices if i.covers(part)), None)):
+            data = None if index is None else read_columns(self.run, index, table, columns)
+            if data is not None:
+                yield data
+            else:
+                yield from (read_part(table, part, columns, coded=coded) for part in group)
 
     def evaluations_of(self, agent: AgentId) -> list[Evaluation]:
         """What an agent was evaluated on, in order; of a part that says nothing of it only one column is read."""
@@ -99,7 +124,8 @@ class Snapshot:
 
     def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:
         """The decisions with these numbers, in order; only the parts that hold them are read."""
-        wanted = pa.array(numbers, pa.int64())
+        buffers = [None, pa.py_buffer(array("q", numbers))]
+        wanted = pa.Array.from_buffers(pa.int64(), len(numbers), buffers)
         found: list[Row] = []
         for part in self.parts["decisions"]:
             if any(part.first <= number <= part.last for number in numbers):
@@ -170,6 +196,10 @@ class Snapshot:
                 )
             counted[table] += count_rows(part)
         return counted
+
+
+def _texts(table: str, columns: Sequence[str]) -> list[str]:
+    return [name for name in columns if pa.types.is_string(SCHEMAS[table].field(name).type)]
 
 
 def _coded(table: str, data: pa.Table, columns: Sequence[str]) -> pa.Table:

@@ -17,6 +17,7 @@ from .blobs import Blobs
 from .consistency import RowChecks, code_problems
 from .errors import CorruptArchiveError, UnknownBlobError
 from .gitstore import GitStore
+from .indexing import index_problems
 from .info import read_info
 from .log import read_segment, segment_paths
 from .parquet import list_parts
@@ -46,12 +47,13 @@ def verify(path: str | Path) -> Verification:
     run = Path(path).absolute()
     problems: list[str] = []
     info = _try(problems, read_info, run)
-    snapshot = _try(problems, Snapshot, run)
+    snapshot = _try(problems, partial(Snapshot, indexed=False), run)
     checks = RowChecks(None if info is None else info.id)
     damaged = list(_every_file(run)) if snapshot is None else list(_wrong_checksums(run, snapshot.seals))
     problems += [problem for problem in damaged if problem not in problems]
     if snapshot is not None and not damaged:
         problems += checks.look_at(snapshot)
+        problems += index_problems(snapshot)
     blobs = Blobs(run / "blobs")
     digests = list(blobs)
     for digest in digests:

@@ -77,7 +77,7 @@ def evaluations_of(run: RunReader, agents: Agents, tasks: tuple[TaskId, ...]) ->
         agent=_places(data["agent"], agents.ids),
         task=task,
         searches=task >= 0,
-        regrade=_flags(data["replaces"].is_valid()),
+        regrade=_coded(data["replaces"])[1] >= 0,
     )
 
 
@@ -85,7 +85,7 @@ def graded_on(run: RunReader, tasks: Sequence[TaskId]) -> Iterator[tuple[int, Ag
     """Decision, agent, task, repeat and outcome of each result on one of `tasks`, re-grades included, in order."""
     names = ("decision", "agent", "task", "repeat", "outcome")
     data = run.columns("evaluations", *names)
-    chosen = data.take(np.flatnonzero(_places(data["task"], tasks) >= 0))
+    chosen = _rows(data, _places(data["task"], tasks) >= 0)
     return zip(*(chosen[name].to_pylist() for name in names), strict=True)
 
 
@@ -93,7 +93,8 @@ def outcomes_of(run: RunReader) -> Counter[str]:
     """How often each outcome came, of expansions and evaluations; re-grades are none."""
     evaluations = run.columns("evaluations", "outcome", "replaces")
     found: Counter[str] = Counter()
-    for data in (run.columns("expansions", "outcome"), evaluations.filter(evaluations["replaces"].is_null())):
+    graded = _rows(evaluations, _coded(evaluations["replaces"])[1] < 0)
+    for data in (run.columns("expansions", "outcome"), graded):
         words, codes = _coded(data["outcome"])
         found.update(dict(zip(words, np.bincount(codes, minlength=len(words)).tolist(), strict=True)))
     return found
@@ -141,14 +142,16 @@ def _results(data: pa.Table, *, agent: Ints, task: Ints, searches: Flags, regrad
     )
 
 
+def _rows(data: pa.Table, chosen: Flags) -> pa.Table:
+    places = np.flatnonzero(chosen)
+    return data.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
+
+
 def _ints(column: pa.ChunkedArray) -> Ints:
-    values: Ints = column.to_numpy()
-    return values
-
-
-def _flags(column: pa.ChunkedArray) -> Flags:
-    values: Flags = column.to_numpy()
-    return values
+    """Not by `to_numpy`, which imports pandas wherever that is installed: most of what opening a run would cost."""
+    if not len(column):
+        return np.zeros(0, dtype=np.int64)
+    return np.asarray(np.from_dlpack(pa.concat_arrays(column.chunks)), dtype=np.int64)
 
 
 def _is(column: pa.ChunkedArray, word: str) -> Flags:
@@ -168,5 +171,16 @@ def _coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
     """The dictionary that all chunks share, and the places in it, -1 for null."""
     if not len(column):
         return [], np.zeros(0, dtype=np.int32)
-    codes = [chunk.indices.fill_null(-1).to_numpy() for chunk in column.chunks]
-    return column.chunk(0).dictionary.to_pylist(), np.concatenate(codes)
+    codes = _indices(pa.concat_arrays([chunk.indices for chunk in column.chunks]))
+    return column.chunk(0).dictionary.to_pylist(), codes
+
+
+def _indices(values: pa.Array) -> NDArray[np.int32]:
+    """With -1 for null. By its buffers, since what fills in nulls imports pandas, too."""
+    validity, content = values.buffers()
+    inside = slice(values.offset, values.offset + len(values))
+    codes: NDArray[np.int32] = np.frombuffer(content, dtype=np.int32)[inside]
+    if validity is None:
+        return codes
+    valid = np.unpackbits(np.frombuffer(validity, dtype=np.uint8), bitorder="little")[inside]
+    return np.where(valid, codes, np.int32(-1))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from archive import ROW_TYPES, SCHEMAS, Outcome, Row, RunInfo, Split, create_run
 from archive.codec import encode
+from archive.indexing import refresh_index
 from archive.log import create_segment, segment_paths
 from archive.parquet import write_part
 from archive.run import SEGMENT_LINES
@@ -46,6 +47,7 @@ def make(path: Path, *, agents: int, evaluations: int, seed: int = 1) -> None:
     for old in segment_paths(path / "log"):
         old.unlink()
     create_segment(path / "log", last, sealed, epoch=9)
+    refresh_index(path)
 
 
 def _tables(agents: int, evaluations: int, generator: np.random.Generator) -> dict[str, pa.Table]:

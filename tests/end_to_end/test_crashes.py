@@ -13,6 +13,8 @@ import pytest
 
 import archive
 from archive import Call, Evaluation
+from archive.index import spans_in, spans_of
+from archive.seals import sealed_spans
 from dgm.llm import read_journal
 from dgm.replay import replay
 from tests.dgm.commands import ROOT, dgm
@@ -20,7 +22,7 @@ from tests.end_to_end.real import assert_whole, needs_bubblewrap, rows_of, small
 from tests.fake_upstream import FakeUpstream
 
 SLOTS = 2
-SEGMENT_LINES = 4
+SEGMENT_LINES = 2
 LONGEST_LIFE_S = 5.0
 
 
@@ -66,6 +68,7 @@ def test_a_driver_killed_at_random_moments_loses_nothing_and_pays_nothing_twice(
     assert paid == len(rows_of(run, Call))
     # Answered to nobody: at most what was on its way whenever the driver died.
     assert paid <= asked <= paid + SLOTS * kills
+    assert spans_in(run) == spans_of(sealed_spans(run))
     verified = dgm("verify", str(run))
     assert verified.status == 0, verified.out
     with archive.open(run) as reader:
