@@ -98,7 +98,11 @@ def _compared(decider: Decider[Any], recorded: Decision, bounds: Bounds) -> Diff
     if made is None:
         return Difference(recorded=recorded, fault="nothing would have been decided here")
     keys = differences(asdict(recorded), asdict(made))
-    return Difference(recorded=recorded, keys=tuple(keys), fault=_other_version(recorded, made)) if keys else None
+    return (
+        Difference(recorded=recorded, keys=tuple(keys), fault=_other_version(recorded, made))
+        if keys
+        else None
+    )
 
 
 def _other_version(recorded: Decision, made: Decision) -> str:

@@ -18,6 +18,7 @@ from dgm.policies.base import View
 FIRST_EXPANSIONS = 5
 SEED = 0
 
+
 class Step(StrEnum):
     EXPAND_SEED = "expand_seed"
     EXPAND = "expand"

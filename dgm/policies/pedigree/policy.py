@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from archive import Json, Row
 from dgm.policies.base import Action, Evaluate, Expand, View, Wait
-from dgm.policies.huxley import RUNNERS_UP, leaders, situation
+from dgm.policies.draws import leaders
+from dgm.policies.huxley import RUNNERS_UP, situation
 from dgm.policies.pedigree.belief import BROKEN, Belief, Prices
 from dgm.policies.pedigree.messages import Floats
 from dgm.policies.pedigree.refit import relinearised
