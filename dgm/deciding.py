@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+import numpy as np
 from numpy.random import default_rng
 
-from archive import Decision, DecisionKind, Json, Row, RunReader, Split, TaskId
+from archive import AgentId, Decision, DecisionKind, Json, Row, RunReader, Split, TaskId
 from dgm.ending import EndBounds, Ending, Finalist
-from dgm.policies import Evaluate, Expand, Parents, Policy, View, Wait
+from dgm.policies import Evaluate, Expand, Parents, Policy, Ranks, View, Wait
 from dgm.streams import Purpose, stream
 from dgm.tree import Tree
 
@@ -84,6 +85,13 @@ class Decider(Generic[Belief]):
         if self._belief is not None:
             self._belief = self._policy.observe(self._belief, row)
         self.ending.observe(row)
+
+    def leaders(self, count: int) -> list[AgentId]:
+        """The `count` agents that the policy holds to be best, best first; best-belief agents unless it says."""
+        if not isinstance(self._policy, Ranks):
+            return self.tree.leaders(count)
+        merit = self._policy.merit(self._belief, self.tree)
+        return [self.tree.ids[i] for i in np.argsort(-merit, kind="stable")[:count]]
 
     def decide(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
         """The decision with number `seq`, for the search or for its end; None when there is none to make now.

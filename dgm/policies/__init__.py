@@ -1,6 +1,6 @@
 """Policies: who is expanded next, who is evaluated next."""
 
-from dgm.policies.base import Action, Evaluate, Expand, Parents, Policy, View, Wait
+from dgm.policies.base import Action, Evaluate, Expand, Parents, Policy, Ranks, View, Wait
 from dgm.policies.darwin import Darwin
 from dgm.policies.huxley import Huxley
 from dgm.policies.hyper import Hyper
@@ -19,6 +19,7 @@ __all__ = [
     "Parents",
     "Pedigree",
     "Policy",
+    "Ranks",
     "Sica",
     "Uniform",
     "View",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.random import Generator
@@ -127,3 +127,14 @@ class Policy(Protocol[Belief]):
     def observe(self, belief: Belief, row: Row) -> Belief: ...
 
     def decide(self, belief: Belief, view: View, generator: Generator) -> Action: ...
+
+
+Held = TypeVar("Held", contravariant=True)
+
+
+@runtime_checkable
+class Ranks(Protocol[Held]):
+    """A policy that says itself how good each agent is in the end; for others it is `dgm.cmp.best_belief`."""
+
+    def merit(self, belief: Held, tree: Tree) -> NDArray[np.float64]:
+        """The larger the better, shape (agents,); of equals the oldest is best."""

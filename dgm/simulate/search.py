@@ -81,8 +81,8 @@ class Setting:
 class Found:
     """How a simulated search ended. Shares are of tasks, means over all of them.
 
-    `accuracy` is what the best-belief agent truly resolves on average, `seed_accuracy` what the seed does, `reachable`
-    what the best agent made does. `makespan` is the time of the last result.
+    `accuracy` is what the agent that the policy ends with truly resolves on average, `seed_accuracy` what the seed
+    does, `reachable` what the best agent made does. `makespan` is the time of the last result.
     """
 
     accuracy: float
@@ -235,7 +235,7 @@ class Simulation:
         truth = {name: float(odds.mean()) for name, odds in self._odds.items()}
         slots = self._setting.slots
         return Found(
-            accuracy=truth[self._tree.best()],
+            accuracy=truth[self._decider.leaders(1)[0]],
             seed_accuracy=truth[self._tree.ids[0]],
             reachable=max(truth.values()),
             agents=len(truth),

@@ -17,6 +17,7 @@ from dgm.policies.pedigree.messages import (
     collect,
     covariances,
     jumps,
+    means,
     posterior,
     variances,
 )
@@ -88,6 +89,9 @@ class Abilities:
             m = g * (m + drift) + s * all_h[child]
             v = g * g * v + s
         return m, v
+
+    def means(self) -> Floats:
+        return means(np.array(self._p), np.array(self._h), self.ancestors, self.walk)
 
     def all(self) -> Posterior:
         return posterior(np.array(self._p), np.array(self._h), self.ancestors, self.walk)

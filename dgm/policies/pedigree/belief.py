@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 
@@ -116,8 +117,8 @@ class Belief:
         if row.kind is not DecisionKind.EVALUATE or row.split is not Split.SEARCH or row.task is None:
             return
         agent = self.numbers[row.agent]
-        tm, tv = self.difficulty(self._task(row.task))
-        w = float(chance(*self.abilities.at(agent), tm, tv).w)
+        (m, v), (tm, tv) = self.abilities.at(agent), self.difficulty(self._task(row.task))
+        w = float(chance(m - tm, v + tv).w)
         self.running[row.seq] = agent, precision(w, tv)
 
     def _evaluated(self, row: Evaluation) -> None:
@@ -135,7 +136,7 @@ class Belief:
     def _learn(self, agent: int, task: int, resolved: float) -> None:
         """Who resolves something is not broken; else P(broken) grows by Bayes' rule, and what it says weighs less."""
         (m, v), (tm, tv) = self.abilities.at(agent), self.difficulty(task)
-        at = chance(m, v, tm, tv)
+        at = chance(m - tm, v + tv)
         missed = 1 - float(at.p)
         self.broken[agent] = _after(self.broken[agent], resolved, missed)
         found = site(m, v, tm, tv, resolved, 1 - self.broken[agent], at)
@@ -172,7 +173,7 @@ class Belief:
             broken = _after(broken, results.resolved[own], results.missed[own])
         self.broken[agent] = broken
         (m, v), (tm, tv) = self.abilities.at(agent), self.difficulty(task)
-        found = site(m, v, tm, tv, resolved, 1 - broken, chance(m, v, tm, tv))
+        found = site(m, v, tm, tv, resolved, 1 - broken, chance(m - tm, v + tv))
         results.p[result], results.h[result] = float(found.p), float(found.h)
         results.task_p[result], results.task_h[result] = float(found.task_p), float(found.task_h)
         self._tell(agent, task, result, 1.0)
@@ -191,7 +192,7 @@ class Belief:
 
     def difficulties(self, names: tuple[TaskId, ...]) -> tuple[Floats, Floats]:
         """The same for many; what was never tried has the prior. Shapes (names,)."""
-        numbers = np.array([self.tasks.get(name, -1) for name in names], dtype=np.int64)
+        numbers = np.array(list(map(self.tasks.get, names, repeat(-1))), dtype=np.int64)
         p, h = np.append(np.array(self.task_p), 1 / TASK_VARIANCE), np.append(np.array(self.task_h), 0.0)
         tv: Floats = 1 / p[numbers]
         return tv * h[numbers], tv

@@ -103,12 +103,18 @@ def variances(p: Floats, ancestors: tuple[Ints, ...], walk: Walk) -> tuple[Float
     return down(ancestors, gain * gain, given), gain
 
 
+def means(p: Floats, h: Floats, ancestors: tuple[Ints, ...], walk: Walk) -> Floats:
+    """Mean of each agent: m = g (m_parent + drift) + s h; the seed's is (SEED_MEAN/SEED_VARIANCE + h) / precision."""
+    given = 1 / (1 / walk.step + p)
+    gain = given / walk.step
+    add = gain * walk.drift + given * h
+    gain[0], add[0] = 0.0, (SEED_MEAN / SEED_VARIANCE + h[0]) / (1 / SEED_VARIANCE + p[0])
+    return down(ancestors, gain, add)
+
+
 def posterior(p: Floats, h: Floats, ancestors: tuple[Ints, ...], walk: Walk) -> Posterior:
-    """Means and variances from what the clades say: m = g (m_parent + drift) + s h."""
     variance, gain = variances(p, ancestors, walk)
-    add = gain * (walk.drift + walk.step * h)
-    add[0] = variance[0] * (SEED_MEAN / SEED_VARIANCE + h[0])
-    return Posterior(mean=down(ancestors, gain, add), variance=variance, gain=gain)
+    return Posterior(mean=means(p, h, ancestors, walk), variance=variance, gain=gain)
 
 
 def covariances(

@@ -99,7 +99,8 @@ class Pedigree:
             return Wait("nothing to do or nothing to pay it with")
         if tree.used[SEED] < self._first_results(view):
             return Evaluate(agent=tree.ids[SEED], task=tree.unused_tasks(SEED)[0], saw=situation(view))
-        options = self._options(belief, view)
+        difficulties = belief.difficulties(tree.tasks)
+        options = self._options(belief, view, *difficulties)
         best = first_of_largest(options.shared)
         if options.shared[best] == -np.inf:
             return Wait("nothing may be evaluated or expanded")
@@ -110,7 +111,7 @@ class Pedigree:
         agent = best % len(tree)
         if best >= len(tree):
             return Expand(parent=tree.ids[agent], saw=saw, runners_up=others)
-        task = self._task(belief, tree, agent, generator)
+        task = self._task(belief, tree, agent, generator, *difficulties)
         return Evaluate(agent=tree.ids[agent], task=tree.tasks[task], saw=saw, runners_up=others)
 
     def merit(self, belief: Belief, tree: Tree) -> Floats:
@@ -134,10 +135,9 @@ class Pedigree:
         """How many tasks the seed meets before anything else."""
         return min(len(view.tree.tasks), max(1, int(self.seed_share * view.evaluations_budget)))
 
-    def _options(self, belief: Belief, view: View) -> Options:
+    def _options(self, belief: Belief, view: View, tm: Floats, tv: Floats) -> Options:
         tree, abilities = view.tree, belief.abilities
         now = self._standing(belief)
-        tm, tv = belief.difficulties(tree.tasks)
         told = typical(informations(float(now.mean[now.best]), float(now.variance[now.best]), tm, tv))
         price = self.price(belief, view)
         evaluations = of_evaluations(now, told, view.left)
@@ -167,13 +167,13 @@ class Pedigree:
 
     def _standing(self, belief: Belief) -> Standing:
         abilities, whole = belief.abilities, belief.whole()
-        found = abilities.all()
-        order = ranked(found.mean, whole)
+        mean = abilities.means()
+        order = ranked(mean, whole)
         best = first_of_largest(order)
         order[best] = -np.inf
         variance, gain = abilities.with_running(belief.running_by_agent())
         return Standing(
-            mean=found.mean,
+            mean=mean,
             variance=variance,
             covariance=abilities.covariances(best, variance, gain),
             whole=whole,
@@ -200,14 +200,17 @@ class Pedigree:
         may[view.parents_among(ready)] = True
         return may
 
-    def _task(self, belief: Belief, tree: Tree, agent: int, generator: Generator) -> int:
+    def _task(
+        self, belief: Belief, tree: Tree, agent: int, generator: Generator, tm: Floats, tv: Floats
+    ) -> int:
+        """Place of the task that tells most of `agent`, at what arrived results say of it."""
         unused = np.flatnonzero(tree.unused(agent))
         if self.mix and generator.random() < self.mix:
             return int(unused[generator.integers(len(unused))])
-        tm, tv = (difficulty[unused] for difficulty in belief.difficulties(tree.tasks))
+        tm, tv = tm[unused], tv[unused]
         m, v = belief.abilities.at(agent)
         broken = belief.broken[agent]
-        p = chance(np.full_like(tm, m), np.full_like(tm, v), tm, tv).p
+        p = chance(m - tm, v + tv).p
         return int(unused[first_of_largest(informations(m, v, tm, tv) + broken * (1 - broken) * p)])
 
 

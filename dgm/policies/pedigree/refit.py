@@ -106,7 +106,7 @@ def _swept(evidence: Evidence, now: Fitted) -> Floats:
         m, tm = (mean[agent] * precision[agent] - old[1]) / p, (now.task_h[task] - old[3]) / task_p
         m, tm = np.where(able, m, 0.0), np.where(able, tm, 0.0)
         v, tv = 1 / p, 1 / task_p
-        new = site(m, v, tm, tv, evidence.resolved[part], evidence.whole[agent], chance(m, v, tm, tv))
+        new = site(m, v, tm, tv, evidence.resolved[part], evidence.whole[agent], chance(m - tm, v + tv))
         step = np.stack([new.p, new.h, new.task_p, new.task_h]) - old
         after[:, part] = old + np.where(able, DAMPING * step, 0.0)
     return after

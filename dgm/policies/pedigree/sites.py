@@ -43,9 +43,10 @@ class Site(Generic[X]):
     task_h: X
 
 
-def chance(m: X, v: X, tm: X, tv: X) -> Chance[X]:
-    k = (1 + np.pi / 8 * (v + tv + TAU2)) ** -0.5
-    p = 1 / (1 + np.exp(-k * (m - tm)))
+def chance(gap: X, variance: X) -> Chance[X]:
+    """The chance with m - tm the `gap` and v + tv the `variance`."""
+    k = (1 + np.pi / 8 * (variance + TAU2)) ** -0.5
+    p = 1 / (1 + np.exp(-k * gap))
     return Chance(k=k, p=np.minimum(np.maximum(p, LEAST), 1 - LEAST))
 
 

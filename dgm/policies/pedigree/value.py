@@ -58,14 +58,14 @@ def improvement(x: Floats) -> Floats:
 
 def informations(m: float, v: float, tm: Floats, tv: Floats) -> Floats:
     """What a result on each task would add to the precision of an agent at (m, v); shape (tasks,)."""
-    w = chance(np.full_like(tm, m), np.full_like(tm, v), tm, tv).w
+    w = chance(m - tm, v + tv).w
     return w / (1 + w * (tv + TAU2))
 
 
 def typical(information: Floats) -> float:
     """l: the mean of the T/2 largest, at least one."""
     half = max(1, len(information) // 2)
-    return float(np.sort(information)[-half:].mean())
+    return float(np.sort(information)[-half:].sum()) / half
 
 
 def of_evaluations(now: Standing, typical: float, left: float) -> Floats:
@@ -107,7 +107,7 @@ def _best(values: Floats, left: float) -> Floats:
 def first_of_largest(values: Floats) -> int:
     """Index of the first value that is as good as the largest."""
     largest = float(values.max())
-    return int(np.flatnonzero(values >= largest - NEAR * abs(largest))[0])
+    return int(np.argmax(values >= largest - NEAR * abs(largest)))
 
 
 def masked(values: Floats, allowed: NDArray[np.bool_]) -> Floats:

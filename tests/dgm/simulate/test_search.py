@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from dgm.policies import Darwin, Huxley, Pedigree, Policy, Sica, Uniform
+from dgm.policies.pedigree import Belief
 from dgm.simulate import Found, Rasch, Setting, Simulation, compared, summary
+from dgm.tree import Tree
 
 POLICIES: list[Policy[Any]] = [Huxley(), Uniform(), Darwin(), Sica(), Pedigree()]
 
@@ -104,3 +109,15 @@ def test_a_summary_has_intervals_and_paired_differences() -> None:
 def test_bad_settings_are_refused(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Setting(**given)
+
+
+def test_a_policy_that_ranks_agents_itself_has_the_last_word() -> None:
+    """The same search but for its end: the seed is what this one holds to be best."""
+
+    class Homesick(Pedigree):
+        def merit(self, belief: Belief, tree: Tree) -> NDArray[np.float64]:
+            return -np.arange(len(tree), dtype=np.float64)
+
+    one, other = found(Pedigree(), seed=2), found(Homesick(), seed=2)
+    assert other.accuracy == other.seed_accuracy != one.accuracy
+    assert replace(other, accuracy=one.accuracy) == one

@@ -49,7 +49,7 @@ def swept(belief: Belief, sites: Floats, walk: Walk) -> Floats:
         m, tm = (mean / variance - h) / cavity_p, (task_h[task] - th) / cavity_tp
         v, tv = 1 / cavity_p, 1 / cavity_tp
         whole = 1 - belief.broken[agent]
-        new = site(m, v, tm, tv, belief.results.resolved[n], whole, chance(m, v, tm, tv))
+        new = site(m, v, tm, tv, belief.results.resolved[n], whole, chance(m - tm, v + tv))
         for row, value in enumerate((new.p, new.h, new.task_p, new.task_h)):
             after[row, n] += DAMPING * (value - after[row, n])
     return after
