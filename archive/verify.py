@@ -1,7 +1,7 @@
 """Is a run whole? Everything that it says is compared with everything else that it says, and every damage is named.
 
 Three layers, each looked at as far as the one below allows: the files of log and tables (checksums, gaps), the rows
-(`archive.consistency`), and what rows name (commits, blobs). Journals of model calls are not looked at.
+(`archive.consistency`), and what rows name (commits, blobs). Of model calls and their journals see `dgm.payments`.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-USAGE = """dgm verify RUN               whether the run is whole: log, parts, rows, agents' code, blobs
+USAGE = """dgm verify RUN               whether the run is whole: log, parts, rows, agents' code, blobs, paid calls
 dgm fork RUN --at SEQ NEW    a new run that begins as RUN was before entry SEQ; `dgm run name=NEW` goes on with it
 dgm export RUN --agent AGENT DIR    one agent as plain files, with its lineage, patches and transcripts
 dgm export RUN --delta DIR   all tables as Delta Lake tables
@@ -62,12 +62,25 @@ def add_commands(
 
 
 def _verify(say: Say, options: argparse.Namespace) -> int:
+    from dgm.payments import payments  # here, because the gateway's records take a while to import
+
     found = verify(options.run)
-    for problem in found.problems:
-        say(problem)
+    problems = list(found.problems)
     looked = f"{options.run}: {found.entries} entries, {found.agents} agents, {found.blobs} blobs"
-    say(f"{looked}; {len(found.problems) or 'no'} problem{'' if len(found.problems) == 1 else 's'}")
-    return 1 if found.problems else 0
+    try:
+        paid = payments(options.run)
+    except ArchiveError as error:
+        if not problems:
+            problems.append(str(error))
+    else:
+        problems += paid.problems
+        looked += f", {paid.recorded}"
+        if paid.open.calls:
+            looked += f" and {paid.open} for decisions that are open"
+    for problem in problems:
+        say(problem)
+    say(f"{looked}; {len(problems) or 'no'} problem{'' if len(problems) == 1 else 's'}")
+    return 1 if problems else 0
 
 
 def _fork(say: Say, options: argparse.Namespace) -> int:

@@ -44,6 +44,7 @@ MAY_IMPORT = {
         "dgm.results",
         "dgm.streams",
     },
+    "dgm.payments": {"archive", "dgm.llm"},
     "dgm.results": {"archive", "dgm.cmp"},
     "dgm.report": {"archive", "dgm.cmp", "dgm.ending", "dgm.errors", "dgm.results", "dgm.search", "dgm.tree"},
     "dgm.interrupts": set(),

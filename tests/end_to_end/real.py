@@ -17,6 +17,7 @@ import pytest
 import archive
 from archive import Decision, Evaluation, Expansion, Row
 from dgm.llm import read_journal
+from dgm.payments import Bill, payments
 from sandbox import Level, SandboxError, open_sandbox
 from tests.dgm.commands import ROOT, few_katas
 
@@ -112,7 +113,9 @@ def journalled(run: Path, decisions: Iterable[int]) -> Counter[int]:
 
 
 def assert_whole(run: Path) -> None:
-    """Every decision has one counted result, and every result one decision."""
+    """Every decision has one counted result, every result one decision, and all that was paid stands in the rows."""
     firsts = (row for row in results_of(run) if not (isinstance(row, Evaluation) and row.replaces))
     counted = Counter(row.decision for row in firsts if row.outcome.counted)
     assert counted == Counter(row.seq for row in rows_of(run, Decision))
+    paid = payments(run)
+    assert (paid.problems, paid.open) == ((), Bill())

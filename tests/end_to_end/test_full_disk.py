@@ -16,6 +16,7 @@ def test_a_disk_that_fills_up_loses_nothing(tmp_path: Path) -> None:
         assert said.status in (1, 2)
         assert "No space left" in said.err
         assert "Traceback" not in said.err
+        assert dgm("verify", str(disk / "a")).out.endswith("; no problems\n")
         with archive.open(disk / "a") as run:
             before = list(run.entries())
 
