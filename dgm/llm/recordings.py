@@ -12,6 +12,7 @@ from dgm.llm.backends import Recorded
 from dgm.llm.journal import read_journal
 from dgm.llm.transcript import Message, transcript, unpacked
 from dgm.llm.values import CallRecord, RolloutRecord
+from dgm.origins import origin
 
 
 def conversation(blob: bytes) -> list[Message]:
@@ -48,9 +49,9 @@ def paid(journal: Path | None, rollout: str, role: str) -> RolloutRecord:
 class RecordedCalls(Mapping[tuple[int, int], Recorded]):
     """(decision, n) -> the call that was answered there, for every decision's first result that is not void.
 
-    `real` says that a model, not the stand-in, gave the answers; `rounds` names the decisions in the order of those
-    results, those together that no decision came between, `slots` how many jobs could run at once, in ascending order
-    if that changed.
+    `real` is False only when it can be told that the stand-in gave the answers, not a model; `rounds` names the
+    decisions in the order of those results, those together that no decision came between, `slots` how many jobs could
+    run at once, in ascending order if that changed.
     """
 
     def __init__(self, run: RunReader) -> None:
@@ -73,8 +74,7 @@ class RecordedCalls(Mapping[tuple[int, int], Recorded]):
                         self._blobs.setdefault(row.decision, row.transcript)
         self.rounds = tuple(tuple(round) for round in rounds if round)
         self.slots = tuple(sorted(slots))
-        llm = run.info.config.get("llm")
-        self.real = not (isinstance(llm, Mapping) and llm.get("name") == "rehearsal")
+        self.real = origin(run.info.config).rehearsed is not True
         self._calls = lru_cache(maxsize=256)(self._read)
 
     def _read(self, decision: int) -> Mapping[int, Recorded]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import archive
 from archive import (
     Agent,
     AgentId,
-    ArchiveError,
     Change,
     Evaluation,
     Expansion,
@@ -23,6 +20,7 @@ from archive import (
 )
 from dgm.ending import EndBounds, Ending, Finalist, end_bounds
 from dgm.errors import LookUpError
+from dgm.origins import Origin, origin
 from dgm.report.grades import regrade_notes
 from dgm.results import latest
 from dgm.tree import Tree
@@ -115,8 +113,9 @@ def view_of(run: RunReader) -> RunView:
     """A run read whole."""
     rows = [row for entry in run.entries() for row in entry.rows]
     splits = {split: tuple(run.info.splits.get(split, ())) for split in Split}
-    rehearsed, notes = _answered_by(run.info.config)
-    return RunView(rows, splits, rehearsed, notes, _end_bounds(run.info.config, rows))
+    found = origin(run.info.config)
+    notes = _origin_notes(found)
+    return RunView(rows, splits, bool(found.rehearsed), notes, _end_bounds(run.info.config, rows))
 
 
 def _end_bounds(config: Json, rows: Sequence[Row]) -> EndBounds:
@@ -128,22 +127,12 @@ def _end_bounds(config: Json, rows: Sequence[Row]) -> EndBounds:
     return end_bounds(budget) if isinstance(budget, Mapping) else DEFAULT_BOUNDS
 
 
-def _answered_by(config: Json, depth: int = 0) -> tuple[bool, tuple[str, ...]]:
-    """Whether the stand-in answered, and what to say of where the answers came from; a replay is followed back."""
-    llm = config.get("llm")
-    if not isinstance(llm, Mapping):
-        return False, ()
-    if llm.get("name") == "rehearsal":
-        return True, (REHEARSED,)
-    if llm.get("name") != "replay":
-        return False, ()
-    note = f"replay: the answers are those of the run {llm.get('run')}"
-    try:
-        with archive.open(Path(str(llm.get("run")))) as recorded:
-            rehearsed, notes = _answered_by(recorded.info.config, depth + 1) if depth < 10 else (False, ())
-    except ArchiveError:
-        return False, (f"{note}, which cannot be read now: whether it was a rehearsal is not known here",)
-    return rehearsed, (note, *notes)
+def _origin_notes(found: Origin) -> tuple[str, ...]:
+    """What to say of where the answers came from."""
+    notes = [f"replay: the answers are those of the run {run}" for run in found.replayed]
+    if found.rehearsed is None:
+        notes[-1] += ", which cannot be read now: whether it was a rehearsal is not known here"
+    return (*notes, REHEARSED) if found.rehearsed else tuple(notes)
 
 
 def _sandbox_notes(rows: Sequence[Row]) -> tuple[str, ...]:
