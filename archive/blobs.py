@@ -15,15 +15,42 @@ import zstandard
 
 from .disk import OnceWritten
 from .errors import CorruptArchiveError, UnknownBlobError
+from .places import Place
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-class Blobs:
-    """The blobs under one directory. Holds no open file, so it may be used from anywhere that sees the
+class BlobReader:
+    """The blobs under one directory, here or far away. Holds no open file."""
+
+    def __init__(self, directory: Place) -> None:
+        self._place = directory
+
+    def get(self, digest: str) -> bytes:
+        """The content named `digest`, compared with its name before it is returned."""
+        path = self._place / _name(digest)
+        try:
+            packed = path.read_bytes()
+        except FileNotFoundError:
+            raise UnknownBlobError(f"no blob {digest} in {self._place}") from None
+        try:
+            content = zstandard.ZstdDecompressor().decompress(packed)
+        except zstandard.ZstdError as error:
+            raise CorruptArchiveError(f"not a whole zstd frame ({error})", path=path) from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise CorruptArchiveError("the content does not have the hash that it is named by", path=path)
+        return content
+
+    def has(self, digest: str) -> bool:
+        return (self._place / _name(digest)).exists()
+
+
+class Blobs(BlobReader):
+    """The blobs under one directory of this machine, and a way to add some. May be used from anywhere that sees the
     directory."""
 
     def __init__(self, directory: str | Path) -> None:
+        super().__init__(Path(directory))
         self._directory = Path(directory)
         self._files = OnceWritten(self._directory)
 
@@ -36,24 +63,6 @@ class Blobs:
         )
         return digest
 
-    def get(self, digest: str) -> bytes:
-        """The content named `digest`, compared with its name before it is returned."""
-        path = self.path(digest)
-        try:
-            packed = path.read_bytes()
-        except FileNotFoundError:
-            raise UnknownBlobError(f"no blob {digest} in {self._directory}") from None
-        try:
-            content = zstandard.ZstdDecompressor().decompress(packed)
-        except zstandard.ZstdError as error:
-            raise CorruptArchiveError(f"not a whole zstd frame ({error})", path=path) from error
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise CorruptArchiveError("the content does not have the hash that it is named by", path=path)
-        return content
-
-    def has(self, digest: str) -> bool:
-        return self.path(digest).exists()
-
     def __iter__(self) -> Iterator[str]:
         """The digests of all blobs, in order."""
         for path in sorted(self._directory.glob("[0-9a-f][0-9a-f]/*.zst")):
@@ -61,6 +70,10 @@ class Blobs:
 
     def path(self, digest: str) -> Path:
         """Where the blob of this name is, or would be."""
-        if not _DIGEST.fullmatch(digest):
-            raise UnknownBlobError(f"a blob is named by 64 hexadecimal digits, got {digest!r}")
-        return self._directory / digest[:2] / f"{digest}.zst"
+        return self._directory / _name(digest)
+
+
+def _name(digest: str) -> str:
+    if not _DIGEST.fullmatch(digest):
+        raise UnknownBlobError(f"a blob is named by 64 hexadecimal digits, got {digest!r}")
+    return f"{digest[:2]}/{digest}.zst"

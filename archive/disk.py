@@ -32,12 +32,6 @@ def sync_file(path: Path) -> None:
         os.close(fd)
 
 
-def names_in(directory: Path) -> list[str]:
-    """What stands in `directory`, in order."""
-    with os.scandir(directory) as entries:
-        return sorted(entry.name for entry in entries)
-
-
 def make_directory(directory: Path) -> None:
     """Create `directory` and its missing parents, durably. One that exists is left as it is."""
     if directory.is_dir():

@@ -10,11 +10,13 @@ ArchiveError
 │   └── UnknownEvaluationError  a re-grade replaces an evaluation that is not there
 ├── UnknownBlobError            no such blob
 ├── MissingPackageError         an optional package is not installed; names what to install
+├── NotLocalError               what only a directory here can give was asked of a run far away
 ├── BadPathError                a path that an agent's tree must not have
 ├── OpenError                   the directory cannot be opened
 │   ├── RunExistsError          there is something at this path already
 │   ├── ForeignDirectoryError   this is not a run
 │   ├── FormatVersionError      a run of another format version
+│   ├── UnreachableError        the service that holds a run far away did not answer, or not to us
 │   ├── RunLockedError          another driver writes this run; names its process and host
 │   └── CorruptArchiveError     damage; names the file and, in the log, the line
 ├── NotWritableError            append to a closed archive, through a reader, or to a log that another changed
@@ -71,6 +73,10 @@ class MissingPackageError(ArchiveError):
     """An optional package is not installed."""
 
 
+class NotLocalError(ArchiveError):
+    """What only a directory here can give (code, a fork) was asked of a run that is read from far away."""
+
+
 class BadPathError(ArchiveError, ValueError):
     """A path that the tree of an agent must not have."""
 
@@ -89,6 +95,10 @@ class ForeignDirectoryError(OpenError):
 
 class FormatVersionError(OpenError):
     """The run was written in a format version that this release does not read."""
+
+
+class UnreachableError(OpenError):
+    """The service that holds a run far away did not answer, or not to us."""
 
 
 class RunLockedError(OpenError):

@@ -51,10 +51,10 @@ def fork_run(path: str | Path, new: str | Path, *, at: int) -> RunInfo:
 
 
 def _fill(run: Run, source: reader.RunReader, at: int) -> None:
-    _share(source.path / "blobs", run.path / "blobs")
-    _share(source.path / "code.git" / "objects", run.path / "code.git" / "objects")
-    if (source.path / "journal").is_dir():
-        _copy_journals(source.path / "journal", run.path / "journal", at)
+    _share(source.directory / "blobs", run.path / "blobs")
+    _share(source.directory / "code.git" / "objects", run.path / "code.git" / "objects")
+    if (source.directory / "journal").is_dir():
+        _copy_journals(source.directory / "journal", run.path / "journal", at)
     entries = islice(source.entries(), at)
     while together := list(islice(entries, _TOGETHER)):
         for agent in _agents(together):

@@ -27,6 +27,7 @@ from .disk import make_directory, replacing, write_durably
 from .errors import CorruptArchiveError
 from .log import decode_line, encode_line
 from .parquet import Part, read_part
+from .places import Place, sizes_in
 from .schema import SCHEMAS
 from .seals import Seal, SealedPart, sealed_part
 
@@ -77,6 +78,11 @@ class Index:
     def covers(self, part: Part) -> bool:
         return self.first <= part.first <= self.last
 
+    def part(self, run: Place, table: str) -> Part:
+        """The file with its columns of `table`."""
+        path = run / "index" / file_name((self.first, self.last), table)
+        return Part(self.first, self.last, path, self.parts[table].size)
+
 
 def spans_of(sealed: Sequence[Span], widths: Sequence[int] = WIDTHS) -> list[Span]:
     """The spans that an index over these sealed segments, all that there are, consists of."""
@@ -88,15 +94,15 @@ def spans_of(sealed: Sequence[Span], widths: Sequence[int] = WIDTHS) -> list[Spa
     return found
 
 
-def spans_in(run: Path) -> list[Span]:
+def spans_in(run: Place) -> list[Span]:
     """The spans whose line is there, in order."""
-    names = (_NAME.fullmatch(path.name) for path in (run / "index").glob("*.json"))
+    names = map(_NAME.fullmatch, sizes_in(run / "index"))
     return sorted((int(name[1]), int(name[2])) for name in names if name)
 
 
-def read_index(run: Path, span: Span) -> Index:
+def read_index(run: Place, span: Span) -> Index:
     """What the line of a span says. Raises `CorruptArchiveError` if it is not as it was written."""
-    path = line_path(run, span)
+    path = run / "index" / line_name(span)
     try:
         content = decode_line(path.read_bytes().removesuffix(b"\n"))
         parts = {table: SealedPart(**part) for table, part in content["parts"].items()}
@@ -110,7 +116,7 @@ def read_index(run: Path, span: Span) -> Index:
     return index
 
 
-def usable(run: Path, seals: Sequence[Seal]) -> list[Index]:
+def usable(run: Place, seals: Sequence[Seal]) -> list[Index]:
     """The spans that stand for exactly these seals, larger ones first where two have the same; in order."""
     found: list[Index] = []
     for span in sorted(spans_in(run), key=lambda span: (span[0], -span[1])):
@@ -143,10 +149,10 @@ def digest_of(seals: Sequence[Seal]) -> str:
     return digest.hexdigest()
 
 
-def read_columns(run: Path, index: Index, table: str, columns: Sequence[str]) -> pa.Table | None:
+def read_columns(run: Place, index: Index, table: str, columns: Sequence[str]) -> pa.Table | None:
     """These columns of a table; None if the file is not as it was written, or was replaced by a larger span."""
     texts = [name for name in columns if pa.types.is_string(SCHEMAS[table].field(name).type)]
-    part = Part(index.first, index.last, file_path(run, (index.first, index.last), table))
+    part = index.part(run, table)
     try:
         return read_part(table, part, columns, coded=texts, sealed=index.parts[table])
     except FileNotFoundError:
@@ -160,27 +166,28 @@ def write_index(run: Path, span: Span, seals: Sequence[Seal], tables: Mapping[st
     """Write a span, durable when this returns. Killed anywhere, it is written again."""
     make_directory(run / "index")
     parts = {
-        table: asdict(_write(file_path(run, span, table), table, data)) for table, data in tables.items()
+        table: asdict(_write(run / "index" / file_name(span, table), table, data))
+        for table, data in tables.items()
     }
     line = {"first": span[0], "last": span[1], "seals": digest_of(seals), "parts": parts}
-    write_durably(line_path(run, span), encode_line(line))
+    write_durably(run / "index" / line_name(span), encode_line(line))
 
 
 def remove_spans(run: Path, keep: Sequence[Span]) -> None:
     """Remove all but these spans, lines before the files that they name."""
-    names = {line_path(run, span).stem for span in keep}
+    names = {line_name(span).removesuffix(".json") for span in keep}
     paths = sorted((run / "index").glob("[0-9]*"), key=lambda path: path.suffix != ".json")
     for path in paths:
         if path.name.partition(".")[0] not in names:
             path.unlink(missing_ok=True)
 
 
-def file_path(run: Path, span: Span, table: str) -> Path:
-    return run / "index" / f"{span[0]:012d}-{span[1]:012d}.{table}.parquet"
+def file_name(span: Span, table: str) -> str:
+    return f"{span[0]:012d}-{span[1]:012d}.{table}.parquet"
 
 
-def line_path(run: Path, span: Span) -> Path:
-    return run / "index" / f"{span[0]:012d}-{span[1]:012d}.json"
+def line_name(span: Span) -> str:
+    return f"{span[0]:012d}-{span[1]:012d}.json"
 
 
 def _write(path: Path, table: str, data: pa.Table) -> SealedPart:

@@ -14,8 +14,7 @@ from .index import (
     Index,
     Span,
     digest_of,
-    file_path,
-    line_path,
+    line_name,
     read_index,
     remove_spans,
     seals_in,
@@ -23,7 +22,7 @@ from .index import (
     spans_of,
     write_index,
 )
-from .parquet import Part, read_part
+from .parquet import read_part
 from .seals import sealed_spans
 from .snapshot import Snapshot
 
@@ -63,25 +62,25 @@ def index_problems(snapshot: Snapshot) -> Iterator[str]:
             yield f"{error}; {ADVICE}"
             continue
         if index.seals != digest_of(seals_in(snapshot.seals, span)):
-            yield f"{line_path(snapshot.run, span)}: this is not of the parts that are there; {ADVICE}"
+            yield f"{snapshot.run}/index/{line_name(span)}: this is not of the parts that are there; {ADVICE}"
             continue
         for table in index.parts:
             yield from _wrong_columns(snapshot, index, span, table)
 
 
 def _wrong_columns(snapshot: Snapshot, index: Index, span: Span, table: str) -> Iterator[str]:
-    path, names = file_path(snapshot.run, span, table), COLUMNS.get(table, ())
+    part, names = index.part(snapshot.run, table), COLUMNS.get(table, ())
     try:
-        found = read_part(table, Part(*span, path), names, sealed=index.parts[table])
+        found = read_part(table, part, names, sealed=index.parts[table])
     except FileNotFoundError:
-        if line_path(snapshot.run, span).exists():
-            yield f"{path}: the file is missing, but its line is there; {ADVICE}"
+        if (snapshot.run / "index" / line_name(span)).exists():
+            yield f"{part.path}: the file is missing, but its line is there; {ADVICE}"
         return
     except CorruptArchiveError as error:
         yield f"{error}; {ADVICE}"
         return
     if not _plain(found).equals(_plain(snapshot.coded_within(span, table, names))):
-        yield f"{path}: this says something else than the parts that it was made of; {ADVICE}"
+        yield f"{part.path}: this says something else than the parts that it was made of; {ADVICE}"
 
 
 def _plain(data: pa.Table) -> pa.Table:

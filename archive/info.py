@@ -13,6 +13,7 @@ from .codec import Plain, to_json
 from .disk import write_durably
 from .errors import CorruptArchiveError, ForeignDirectoryError, FormatVersionError
 from .log import FORMAT_VERSION, READABLE
+from .places import Place
 from .records import Json, Split, TaskId
 
 _FORMAT = "dgm archive"
@@ -72,7 +73,7 @@ def read_version(run: Path) -> int:
     return int(_read(run)["format_version"])
 
 
-def read_info(run: Path) -> RunInfo:
+def read_info(run: Place) -> RunInfo:
     """What `run.json` says, after making sure that the directory is a run of a format version that we read."""
     content = _read(run)
     return RunInfo(
@@ -86,7 +87,7 @@ def read_info(run: Path) -> RunInfo:
     )
 
 
-def _read(run: Path) -> dict[str, Any]:
+def _read(run: Place) -> dict[str, Any]:
     path = run / "run.json"
     if not run.is_dir():
         raise ForeignDirectoryError(f"{run} is not there; name the directory of a run")

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from typing import Any
 from .codec import PlainRow
 from .disk import create_durably, write_durably
 from .errors import CorruptArchiveError, NotWritableError, write_failed
+from .places import Place, sizes_in
 
 FORMAT_VERSION = 2
 """Version of everything in a run's directory. A release writes this one; a driver upgrades a run of an earlier one."""
@@ -42,6 +44,7 @@ READABLE = (1, 2)
 
 _SUFFIX = len(b',"crc32":"00000000"}')
 _SECTOR = 512
+_NAME = re.compile(r"\d.*\.jsonl")
 
 PlainEntry = tuple[int, dict[str, list[PlainRow]]]
 """An entry as the log holds it: number, then table -> rows."""
@@ -66,7 +69,7 @@ def decode_line(line: bytes) -> dict[str, Any]:
 class Segment:
     """What a segment file held when it was read. `end` is the offset after its last whole line, in bytes."""
 
-    path: Path
+    path: Place
     first: int
     epoch: int
     sealed: Mapping[str, int]
@@ -82,9 +85,14 @@ def segment_path(directory: Path, first: int) -> Path:
     return directory / f"{first:012d}.jsonl"
 
 
+def segment_names(directory: Place) -> list[str]:
+    """The names of the segments of a run, oldest first."""
+    return [name for name in sizes_in(directory) if _NAME.fullmatch(name)]
+
+
 def segment_paths(directory: Path) -> list[Path]:
     """The segments of a run, oldest first."""
-    return sorted(directory.glob("[0-9]*.jsonl"))
+    return [directory / name for name in segment_names(directory)]
 
 
 def create_segment(directory: Path, first: int, sealed: Mapping[str, int], *, epoch: int) -> Path:
@@ -98,27 +106,28 @@ def create_segment(directory: Path, first: int, sealed: Mapping[str, int], *, ep
     return path
 
 
-def adopt_segment(segment: Segment) -> Path:
+def adopt_segment(directory: Path, segment: Segment) -> Path:
     """Put a copy with the next epoch in the place of the open segment. What is torn at its end is left out."""
+    path = segment_path(directory, segment.first)
     header = _header(segment.first, segment.sealed, segment.epoch + 1)
-    lines = segment.path.read_bytes()[: segment.end].partition(b"\n")[2]
-    write_durably(segment.path, header + lines)
-    return segment.path
+    lines = path.read_bytes()[: segment.end].partition(b"\n")[2]
+    write_durably(path, header + lines)
+    return path
 
 
 def remove_lost_segments(directory: Path, epoch: int) -> None:
     """Remove what drivers before this epoch may have left when they lost the run: segments that never had an entry."""
     for path in segment_paths(directory):
-        if _is_lost(path, epoch):
+        if _is_lost(path.read_bytes(), epoch):
             path.unlink(missing_ok=True)
 
 
-def read_segments(directory: Path) -> list[Segment]:
+def read_segments(directory: Place) -> list[Segment]:
     """The segments that hold the log, oldest first; the last is the open one."""
-    paths = segment_paths(directory)
-    epoch = max(map(_epoch, paths), default=0)
-    paths = [path for path in paths if not _is_lost(path, epoch)]
-    return [read_segment(path, is_open=path == paths[-1]) for path in paths]
+    found = {name: (directory / name).read_bytes() for name in segment_names(directory)}
+    epoch = max(map(_epoch, found.values()), default=0)
+    names = [name for name in found if not _is_lost(found[name], epoch)]
+    return [_parse(directory / name, found[name], is_open=name == names[-1]) for name in names]
 
 
 def _header(first: int, sealed: Mapping[str, int], epoch: int) -> bytes:
@@ -127,19 +136,16 @@ def _header(first: int, sealed: Mapping[str, int], epoch: int) -> bytes:
     )
 
 
-def _is_lost(path: Path, epoch: int) -> bool:
-    """Whether this segment has a whole header of an earlier epoch and nothing after it."""
-    with path.open("rb") as file:
-        header, rest = file.readline(), file.read(1)
-    return bool(header) and not rest and 0 < _epoch(path) < epoch
+def _is_lost(content: bytes, epoch: int) -> bool:
+    """Whether a segment has a whole header of an earlier epoch and nothing after it."""
+    header, _, rest = content.partition(b"\n")
+    return bool(header) and not rest and 0 < _epoch(content) < epoch
 
 
-def _epoch(path: Path) -> int:
+def _epoch(content: bytes) -> int:
     """The epoch that a segment's header names; 0 if it has none, or is damaged, which reading it will tell."""
-    with path.open("rb") as file:
-        header = file.readline().rstrip(b"\n")
     try:
-        epoch = decode_line(header).get("epoch", 0)
+        epoch = decode_line(content.partition(b"\n")[0]).get("epoch", 0)
     except ValueError:
         return 0
     return epoch if isinstance(epoch, int) else 0
@@ -147,7 +153,10 @@ def _epoch(path: Path) -> int:
 
 def read_segment(path: Path, *, is_open: bool) -> Segment:
     """Read a segment; only the open one may have a torn end."""
-    content = path.read_bytes()
+    return _parse(path, path.read_bytes(), is_open=is_open)
+
+
+def _parse(path: Place, content: bytes, *, is_open: bool) -> Segment:
     lines = content.split(b"\n")
     tail = lines.pop()
     end = len(content) - len(tail)
@@ -167,7 +176,7 @@ def read_segment(path: Path, *, is_open: bool) -> Segment:
         raise CorruptArchiveError("the segment has no header; it was emptied or cut short", path=path)
     header = _decoded(path, 1, lines[0])
     first, sealed, epoch = header.get("first"), header.get("sealed"), header.get("epoch", 0)
-    if not isinstance(first, int) or not isinstance(sealed, dict) or segment_path(path.parent, first) != path:
+    if not isinstance(first, int) or not isinstance(sealed, dict) or path.name != f"{first:012d}.jsonl":
         raise CorruptArchiveError(f"the header names entry {first!r}, unlike the file", path=path, line=1)
     entries = [
         _entry(path, number, line, first + number - 2) for number, line in enumerate(lines[1:], start=2)
@@ -175,14 +184,14 @@ def read_segment(path: Path, *, is_open: bool) -> Segment:
     return Segment(path=path, first=first, epoch=int(epoch), sealed=sealed, entries=entries, end=end)
 
 
-def _entry(path: Path, number: int, line: bytes, seq: int) -> PlainEntry:
+def _entry(path: Place, number: int, line: bytes, seq: int) -> PlainEntry:
     value = _decoded(path, number, line)
     if value.get("seq") != seq:
         raise CorruptArchiveError(f"expected entry {seq}, found {value.get('seq')!r}", path=path, line=number)
     return seq, value["rows"]
 
 
-def _decoded(path: Path, number: int, line: bytes) -> dict[str, Any]:
+def _decoded(path: Place, number: int, line: bytes) -> dict[str, Any]:
     try:
         return decode_line(line)
     except ValueError as error:
@@ -204,10 +213,11 @@ class SegmentWriter:
     returned can have come too late.
     """
 
-    def __init__(self, segment: Segment, *, fence: Callable[[], None] = lambda: None) -> None:
-        """Go on where `segment` ends; what is torn after it is cut off."""
+    def __init__(self, path: Path, *, fence: Callable[[], None] = lambda: None) -> None:
+        """Go on where the segment at `path` ends; what is torn after it is cut off."""
+        segment = read_segment(path, is_open=True)
         self._fence = fence
-        self.path = segment.path
+        self.path = path
         self.first = segment.first
         self._mark = (segment.end, len(segment.entries))
         self._unusable = ""

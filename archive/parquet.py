@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .codec import PlainRow
-from .disk import make_directory, names_in, replacing, sync_directory
+from .disk import make_directory, replacing, sync_directory
 from .errors import CorruptArchiveError, write_failed
-from .log import Segment
+from .log import Segment, segment_path
+from .places import Place, sizes_in
 from .records import ROW_TYPES
 from .schema import SCHEMAS, check_version, to_arrow, version_of
 from .seals import Seal, SealedPart, sealed_part, write_seal
@@ -32,11 +33,12 @@ _NAME = re.compile(r"part-(\d{12})-(\d{12})\.parquet")
 
 @dataclass(frozen=True, order=True)
 class Part:
-    """One part of one table: the rows of entries `first` to `last`."""
+    """One part of one table: the rows of entries `first` to `last`. `size` is in bytes."""
 
     first: int
     last: int
-    path: Path
+    path: Place
+    size: int
 
 
 def create_tables(run: Path) -> None:
@@ -46,12 +48,12 @@ def create_tables(run: Path) -> None:
         write_part(run / table / "schema.parquet", schema.empty_table())
 
 
-def list_parts(run: Path) -> dict[str, list[Part]]:
+def list_parts(run: Place) -> dict[str, list[Part]]:
     """The parts of each table in order."""
     parts: dict[str, list[Part]] = {}
     for table in ROW_TYPES:
-        found = ((_NAME.fullmatch(name), run / table / name) for name in names_in(run / table))
-        parts[table] = [Part(int(m[1]), int(m[2]), path) for m, path in found if m]
+        found = ((_NAME.fullmatch(name), name, size) for name, size in sizes_in(run / table).items())
+        parts[table] = [Part(int(m[1]), int(m[2]), run / table / name, size) for m, name, size in found if m]
     return parts
 
 
@@ -64,11 +66,12 @@ def seal(run: Path, segment: Segment) -> None:
             path = run / table / f"part-{first:012d}-{last:012d}.parquet"
             parts[table] = write_part(path, to_arrow(table, rows))
         write_seal(run, Seal(first=first, last=last, parts=parts))
+    path = segment_path(run / "log", segment.first)
     try:
-        segment.path.unlink(missing_ok=True)
-        sync_directory(segment.path.parent)
+        path.unlink(missing_ok=True)
+        sync_directory(path.parent)
     except OSError as error:
-        raise write_failed(str(segment.path), error) from error
+        raise write_failed(str(path), error) from error
 
 
 def rows_by_table(segment: Segment) -> Mapping[str, Sequence[PlainRow]]:
@@ -83,7 +86,7 @@ def rows_by_table(segment: Segment) -> Mapping[str, Sequence[PlainRow]]:
 def count_rows(part: Part) -> int:
     """How many rows a part has, from its footer."""
     try:
-        return int(pq.read_metadata(part.path).num_rows)
+        return int(pq.read_metadata(_file(part)).num_rows)
     except (pa.ArrowInvalid, pa.ArrowIOError) as error:
         raise CorruptArchiveError(f"not a whole Parquet file ({error})", path=part.path) from error
 
@@ -119,9 +122,13 @@ def read_part(
 def part_version(part: Part) -> str:
     """The format version that a part was written in."""
     try:
-        return version_of(pq.read_schema(part.path))
+        return version_of(pq.read_schema(_file(part)))
     except (pa.ArrowInvalid, pa.ArrowIOError) as error:
         raise CorruptArchiveError(f"not a whole Parquet file ({error})", path=part.path) from error
+
+
+def _file(part: Part) -> Path | pa.Buffer:
+    return part.path if isinstance(part.path, Path) else pa.py_buffer(part.path.read_bytes())
 
 
 def write_part(path: Path, table: pa.Table) -> SealedPart:

@@ -3,43 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import pyarrow as pa
 
 from . import query
-from .blobs import Blobs
-from .errors import MissingPackageError, NotWritableError
+from .blobs import BlobReader
+from .errors import MissingPackageError, NotLocalError, NotWritableError
 from .gitstore import GitStore
 from .info import RunInfo, read_info
 from .lineage import Lineage
+from .places import Place, place_of
 from .records import ROW_TYPES, Agent, AgentId, Decision, Entry, Evaluation, Expansion, Row, Split
 from .schema import from_arrow
 from .snapshot import Snapshot
 
+_NONE: Mapping[str, object] = MappingProxyType({})
 
-def open(path: str | Path) -> RunReader:
-    """Open a run for reading, as it is now, whether a driver is writing it or not."""
-    return RunReader(Path(path).absolute())
+
+def open(path: str | PathLike[str], *, storage_options: Mapping[str, object] = _NONE) -> RunReader:
+    """Open a run for reading, as it is now, whether a driver is writing it or not.
+
+    `path` is a directory, or an address that fsspec understands, such as `s3://bucket/run` (with `dgm[s3]`);
+    `storage_options` are then for the file system that serves it. Of a run far away all is read but its git repository.
+    """
+    return RunReader(place_of(path, storage_options))
 
 
 class RunReader:
     """A run as it was when this was made. Also an `Archive`, one that nobody can append to."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         """For `open`."""
         self.path = path
         self.info: RunInfo = read_info(path)
         self._snapshot = Snapshot(path)
-        self.blobs = Blobs(path / "blobs")
+        self.blobs = BlobReader(path / "blobs")
 
     @cached_property
     def code(self) -> GitStore:
-        return GitStore(self.path / "code.git")
+        """The agents' code. `NotLocalError` for a run far away."""
+        return GitStore(self.directory / "code.git")
+
+    @property
+    def directory(self) -> Path:
+        """The run's directory on this machine. `NotLocalError` if it is far away."""
+        if isinstance(self.path, Path):
+            return self.path
+        raise NotLocalError(
+            f"the code of agents in {self.path} is a git repository, which is read from a local directory only; "
+            "copy the run here and open the copy"
+        )
 
     @property
     def next_seq(self) -> int:

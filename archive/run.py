@@ -39,7 +39,6 @@ from .log import (
     adopt_segment,
     create_segment,
     encode_line,
-    read_segment,
     read_segments,
     remove_lost_segments,
     segment_path,
@@ -129,9 +128,9 @@ class Run:
         snapshot = Snapshot(path)
         self._ledger = _ledger_of(snapshot)
         self._epoch = snapshot.open_segment.epoch + 1
-        adopted = adopt_segment(snapshot.open_segment)
+        adopted = adopt_segment(path / "log", snapshot.open_segment)
         remove_lost_segments(path / "log", self._epoch)
-        self._writer = SegmentWriter(read_segment(adopted, is_open=True), fence=lock.check)
+        self._writer = SegmentWriter(adopted, fence=lock.check)
         self._began: float | None = None
         self._rolled = True
         self.blobs = Blobs(path / "blobs")
@@ -202,7 +201,7 @@ class Run:
         try:
             path = create_segment(directory, self.next_seq, self._ledger.rows_by_table, epoch=self._epoch)
             self._lock.check()
-            self._writer = SegmentWriter(read_segment(path, is_open=True), fence=self._lock.check)
+            self._writer = SegmentWriter(path, fence=self._lock.check)
         finally:
             self._rolled = self._writer is not old or not segment_path(directory, self.next_seq).exists()
         old.close()

@@ -20,6 +20,7 @@ from pathlib import Path
 from .disk import make_directory, write_durably
 from .errors import CorruptArchiveError
 from .log import decode_line, encode_line
+from .places import Place, contents, sizes_in
 
 _NAME = re.compile(r"(\d{12})-(\d{12})\.json")
 
@@ -42,7 +43,7 @@ class Seal:
     parts: Mapping[str, SealedPart]
 
 
-def sealed_part(path: Path, rows: int) -> SealedPart:
+def sealed_part(path: Place, rows: int) -> SealedPart:
     """What a seal says of the file at `path`."""
     content = path.read_bytes()
     return SealedPart(rows=rows, size=len(content), sha256=hashlib.sha256(content).hexdigest())
@@ -59,11 +60,26 @@ def write_seal(run: Path, seal: Seal) -> None:
 
 
 def seal_path(run: Path, first: int, last: int) -> Path:
-    return run / "seals" / f"{first:012d}-{last:012d}.json"
+    return run / "seals" / _name(first, last)
+
+
+def _name(first: int, last: int) -> str:
+    return f"{first:012d}-{last:012d}.json"
+
+
+def seal_names(run: Place) -> list[str]:
+    """The names of a run's seals, in order."""
+    return [name for name in sizes_in(run / "seals") if _NAME.fullmatch(name)]
 
 
 def seal_paths(run: Path) -> list[Path]:
-    return sorted(path for path in (run / "seals").glob("*.json") if _NAME.fullmatch(path.name))
+    return [run / "seals" / name for name in seal_names(run)]
+
+
+def read_seals(run: Place) -> list[Seal]:
+    """All seals of a run, in order."""
+    paths = [run / "seals" / name for name in seal_names(run)]
+    return [_parse(path, content) for path, content in zip(paths, contents(paths), strict=True)]
 
 
 def sealed_spans(run: Path) -> list[tuple[int, int]]:
@@ -74,13 +90,17 @@ def sealed_spans(run: Path) -> list[tuple[int, int]]:
 
 def read_seal(path: Path) -> Seal:
     """Read one seal, compared with its checksum and its name."""
+    return _parse(path, path.read_bytes())
+
+
+def _parse(path: Place, line: bytes) -> Seal:
     try:
-        content = decode_line(path.read_bytes().removesuffix(b"\n"))
+        content = decode_line(line.removesuffix(b"\n"))
         parts = {table: SealedPart(**part) for table, part in content["parts"].items()}
         seal = Seal(first=content["first"], last=content["last"], parts=parts)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptArchiveError(f"not a seal as it was written ({error})", path=path) from error
-    if seal_path(path.parent.parent, seal.first, seal.last) != path:
+    if path.name != _name(seal.first, seal.last):
         raise CorruptArchiveError(
             f"this seal is of entries {seal.first} to {seal.last}, unlike its name", path=path
         )

@@ -1,8 +1,10 @@
 """One consistent look at a run's directory: which parts count, what the log holds beyond them.
 
-Taken without a lock, beside a driver that appends and seals: the names in the directory are compared before
-and after the log was read, and looked at again if they changed. Every entry is found in exactly one place,
-and one that is missing is an error, never a gap.
+Taken without a lock, beside a driver that appends and seals. The names of the segments are listed before everything
+else was looked at and again afterwards, and if they differ, all is looked at once more: as long as no segment came or
+went, each part of one that was gone is whole, and each part of one that is there is passed over. Every entry is found
+in exactly one place, and one that is missing is an error, never a gap. The same holds wherever a listing shows what was
+written and deleted before it was asked for, which S3 promises.
 """
 
 from __future__ import annotations
@@ -11,20 +13,19 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from .codec import PlainRow, decode
-from .disk import names_in
 from .errors import CorruptArchiveError
 from .index import COLUMNS, Span, read_columns, usable
-from .log import Segment, read_segments
-from .parquet import count_rows, list_parts, part_version, read_part, rows_by_table
+from .log import Segment, read_segments, segment_names
+from .parquet import Part, count_rows, list_parts, part_version, read_part, rows_by_table
+from .places import Place, size_of
 from .records import ROW_TYPES, AgentId, Decision, Entry, Evaluation, Row
 from .schema import SCHEMAS, aligned, from_arrow, to_arrow
-from .seals import Seal, read_seal, seal_paths
+from .seals import Seal, read_seals
 
 _LOOKS = 100
 
@@ -32,18 +33,15 @@ _LOOKS = 100
 class Snapshot:
     """The entries of a run when this was made. Parts stay, so reading them later still shows the same."""
 
-    def __init__(self, run: Path, *, indexed: bool = True) -> None:
+    def __init__(self, run: Place, *, indexed: bool = True) -> None:
         """`indexed` says that columns may come from the index instead of the parts."""
         self.run = run
-        self.segments = _read_log(run)
+        self.segments, parts, seals = _look(run)
         if not self.segments:
             raise CorruptArchiveError("the log has no segment, there must always be one", path=run / "log")
         live = {segment.first for segment in self.segments}
-        self.parts = {
-            table: [part for part in parts if part.first not in live]
-            for table, parts in list_parts(run).items()
-        }
-        self.seals = [seal for seal in map(read_seal, seal_paths(run)) if seal.first not in live]
+        self.parts = {table: [part for part in parts[table] if part.first not in live] for table in parts}
+        self.seals = [seal for seal in seals if seal.first not in live]
         self._check_whole()
         self.indices = usable(run, self.seals) if indexed else []
 
@@ -186,8 +184,9 @@ class Snapshot:
         parts = {(table, part.first, part.last): part for table in self.parts for part in self.parts[table]}
         for seal in self.seals:
             for table, sealed in seal.parts.items():
-                parts.pop((table, seal.first, seal.last), None)
-                part_of(self.run, table, seal)
+                part = parts.pop((table, seal.first, seal.last), None)
+                path = part_path(self.run, table, seal)
+                _check_size(path, None if part is None else part.size, sealed.size)
                 counted[table] += sealed.rows
         for (table, _, _), part in parts.items():
             if part_version(part) != "1":
@@ -210,33 +209,39 @@ def _coded(table: str, data: pa.Table, columns: Sequence[str]) -> pa.Table:
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 
-def part_of(run: Path, table: str, seal: Seal) -> Path:
+def part_of(run: Place, table: str, seal: Seal) -> Place:
     """The part of a sealed table; raises unless it is there and as large as its seal says."""
-    path = run / table / f"part-{seal.first:012d}-{seal.last:012d}.parquet"
+    path = part_path(run, table, seal)
     try:
-        size = path.stat().st_size
+        size = size_of(path)
     except FileNotFoundError:
-        raise CorruptArchiveError("the part is missing, but its seal is there", path=path) from None
-    expected = seal.parts[table].size
+        size = None
+    _check_size(path, size, seal.parts[table].size)
+    return path
+
+
+def part_path(run: Place, table: str, seal: Seal) -> Place:
+    return run / table / f"part-{seal.first:012d}-{seal.last:012d}.parquet"
+
+
+def _check_size(path: Place, size: int | None, expected: int) -> None:
+    if size is None:
+        raise CorruptArchiveError("the part is missing, but its seal is there", path=path)
     if size != expected:
         raise CorruptArchiveError(
             f"the part has {size} bytes, it was sealed with {expected}; it was cut short or changed",
             path=path,
         )
-    return path
 
 
-def _read_log(run: Path) -> list[Segment]:
+def _look(run: Place) -> tuple[list[Segment], dict[str, list[Part]], list[Seal]]:
+    """The log, the parts and the seals as they were at one moment."""
     for _ in range(_LOOKS):
-        before = _names(run)
+        before = segment_names(run / "log")
         try:
-            segments = read_segments(run / "log")
+            found = read_segments(run / "log"), list_parts(run), read_seals(run)
         except FileNotFoundError:
             continue
-        if _names(run) == before:
-            return segments
-    raise CorruptArchiveError(f"the directory changed during each of {_LOOKS} looks", path=run)
-
-
-def _names(run: Path) -> list[list[str]]:
-    return [names_in(run / name) for name in ("log", *ROW_TYPES)]
+        if segment_names(run / "log") == before:
+            return found
+    raise CorruptArchiveError(f"the log changed during each of {_LOOKS} looks", path=run)

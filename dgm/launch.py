@@ -16,6 +16,7 @@ import archive
 from archive import (
     SEGMENT_LINES,
     Agent,
+    Blobs,
     NotWritableError,
     Run,
     RunInfo,
@@ -139,7 +140,7 @@ def _searcher(
             operator=prepared.operator.name,
         ),
         pool=pool,
-        planner=RunPlanner(_plan(prepared, past), run.code, run.blobs),
+        planner=RunPlanner(_plan(prepared, past), run.code, Blobs(past.directory / "blobs")),
         settings=prepared.settings,
         display=display,
         clock=time.monotonic,
@@ -230,7 +231,7 @@ def _plan(prepared: Prepared, run: RunReader) -> Plan:
         allowance=prepared.allowance,
         solve_s=float(rollout["solve_s"]),
         improve_s=float(rollout["improve_s"]),
-        journals=run.path.absolute() / "journal",
+        journals=run.directory / "journal",
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import archive
 from archive import RunInfo, create_run, resume_run, verify
-from archive.index import COLUMNS, file_path, line_path, read_index, seals_in, spans_in, spans_of, write_index
+from archive.index import COLUMNS, file_name, line_name, read_index, seals_in, spans_in, spans_of, write_index
 from archive.indexing import index_problems, refresh_index
 from archive.seals import sealed_spans
 from archive.snapshot import Snapshot
@@ -129,7 +129,7 @@ def test_a_crash_at_any_step_of_replacing_spans(tmp_path: Path) -> None:
 
 def test_the_next_driver_makes_what_is_missing(run: Path) -> None:
     whole = files(run / "index")
-    line_path(run, (0, 47)).unlink()
+    (run / "index" / line_name((0, 47))).unlink()
     (run / "index" / ".x.tmp").write_bytes(b"torn")
     assert columns(run) == columns(run, indexed=False)
     resume_run(run).close()
@@ -160,7 +160,7 @@ def test_a_run_goes_on_where_no_index_can_be_written(run: Path, caplog: pytest.L
 
 def flipped(place: float) -> Callable[[Path], Path]:
     def damage(run: Path) -> Path:
-        path = file_path(run, (0, 47), "evaluations")
+        path = run / "index" / file_name((0, 47), "evaluations")
         flip(path, int(place * (path.stat().st_size - 1)))
         return path
 
@@ -168,13 +168,13 @@ def flipped(place: float) -> Callable[[Path], Path]:
 
 
 def flipped_line(run: Path) -> Path:
-    flip(line_path(run, (0, 47)), 30)
-    return line_path(run, (0, 47))
+    flip(run / "index" / line_name((0, 47)), 30)
+    return run / "index" / line_name((0, 47))
 
 
 def gone(run: Path) -> Path:
-    file_path(run, (0, 47), "evaluations").unlink()
-    return file_path(run, (0, 47), "evaluations")
+    (run / "index" / file_name((0, 47), "evaluations")).unlink()
+    return run / "index" / file_name((0, 47), "evaluations")
 
 
 def of_another_run(run: Path) -> Path:
@@ -182,7 +182,7 @@ def of_another_run(run: Path) -> Path:
     seals, index = Snapshot(run).seals, read_index(run, (0, 47))
     tables = {table: Snapshot(run).coded_within((0, 47), table, COLUMNS[table]) for table in index.parts}
     write_index(run, (0, 47), seals_in(seals, (0, 44)), tables)
-    return line_path(run, (0, 47))
+    return run / "index" / line_name((0, 47))
 
 
 def test_a_damaged_or_foreign_index_steers_nothing_and_verify_names_it(
@@ -211,5 +211,5 @@ def test_an_index_that_says_something_else_than_the_parts_is_named(run: Path) ->
     tables["evaluations"] = tables["evaluations"].set_column(place, "cost_microusd", changed)
     write_index(run, (0, 47), seals_in(snapshot.seals, (0, 47)), tables)
     (problem,) = problems(run)
-    assert problem.startswith(f"{file_path(run, (0, 47), 'evaluations')}: this says something else")
+    assert problem.startswith(f"{run}/index/{file_name((0, 47), 'evaluations')}: this says something else")
     assert any("something else" in problem for problem in verify(run).problems)

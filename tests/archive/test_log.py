@@ -131,7 +131,7 @@ def test_a_closed_segment_has_no_torn_end(tmp_path: Path) -> None:
 
 def test_a_log_that_somebody_else_changed_is_left_alone(tmp_path: Path) -> None:
     path = create_segment(tmp_path, 0, {}, epoch=1)
-    writer = SegmentWriter(read_segment(path, is_open=True))
+    writer = SegmentWriter(path)
     writer.append(encode_line({"seq": 0, "rows": {}}))
     with path.open("ab") as other:
         other.write(b"from a driver that took over\n")
@@ -145,7 +145,7 @@ def test_a_log_that_somebody_else_changed_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_segment_that_was_deleted_takes_nothing(tmp_path: Path) -> None:
     path = create_segment(tmp_path, 0, {}, epoch=1)
-    writer = SegmentWriter(read_segment(path, is_open=True))
+    writer = SegmentWriter(path)
     path.unlink()
     with pytest.raises(NotWritableError, match="not as this driver left it"):
         writer.append(b"{}\n")

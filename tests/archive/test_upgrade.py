@@ -17,6 +17,7 @@ import archive
 from archive import (
     SCHEMAS,
     Agent,
+    Blobs,
     CorruptArchiveError,
     Entry,
     GitStore,
@@ -60,7 +61,7 @@ def test_a_run_of_version_1_is_read(old: Path, expected: list[Entry]) -> None:
         assert list(run.entries()) == expected
         assert run.info.splits[Split.SEARCH] == ("katas/anagram",)
         assert [run.code.tree(agent.id) for agent in run.lineage] == [agent.tree for agent in run.lineage]
-        assert run.blobs.get(next(iter(run.blobs))) == b"a transcript"
+        assert run.blobs.get(next(iter(Blobs(run.directory / "blobs")))) == b"a transcript"
         for table in SCHEMAS:
             assert getattr(run, table).schema == SCHEMAS[table]
         assert set(run.evaluations["sample"].to_pylist()) == {""}
