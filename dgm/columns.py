@@ -13,10 +13,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from archive import AgentId, DecisionKind, Outcome, RunReader, Split, TaskId
+from archive import AgentId, DecisionKind, ExpansionOutcome, Outcome, RunReader, Split, TaskId
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+
+ANSWERED = (Outcome.RESOLVED, Outcome.UNRESOLVED)
+"""Outcomes of an agent that left an answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,8 @@ class Decisions:
 @dataclass(frozen=True, kw_only=True)
 class Results:
     """Of each result in order: the entry, its decision, whom and what that was about (indices), whether it is a search
-    evaluation, whether it is evidence, whether it was resolved and is a re-grade."""
+    evaluation, whether it is evidence, whether it was resolved and is a re-grade, and whether it is one that is
+    remembered of the agent for good: its `improve` crashed, or it left an answer to a search task."""
 
     seq: Ints
     decision: Ints
@@ -51,6 +56,7 @@ class Results:
     counted: Flags
     resolved: Flags
     regrade: Flags
+    remembered: Flags
     cost_microusd: int
     calls: int
 
@@ -65,19 +71,22 @@ def expansions_of(run: RunReader, agents: Agents) -> Results:
     data = run.columns("expansions", "seq", "decision", "parent", "outcome", "cost_microusd", "calls")
     nothing, none = np.full(data.num_rows, -1), np.zeros(data.num_rows, dtype=np.bool_)
     agent = _places(data["parent"], agents.ids)
-    return _results(data, agent=agent, task=nothing, searches=none, regrade=none)
+    crashed = _is(data["outcome"], ExpansionOutcome.CRASHED)
+    return _results(data, agent=agent, task=nothing, searches=none, regrade=none, remembered=crashed)
 
 
 def evaluations_of(run: RunReader, agents: Agents, tasks: tuple[TaskId, ...]) -> Results:
     names = ("seq", "decision", "agent", "task", "outcome", "cost_microusd", "calls", "replaces")
     data = run.columns("evaluations", *names)
     task = _places(data["task"], tasks)  # a task is in one split only
+    answered = _is(data["outcome"], *ANSWERED)
     return _results(
         data,
         agent=_places(data["agent"], agents.ids),
         task=task,
         searches=task >= 0,
         regrade=_coded(data["replaces"])[1] >= 0,
+        remembered=answered & (task >= 0),
     )
 
 
@@ -127,7 +136,9 @@ def decisions_of(
     return Decisions(agent=agent, task=task, expands=expands, searches=searches)
 
 
-def _results(data: pa.Table, *, agent: Ints, task: Ints, searches: Flags, regrade: Flags) -> Results:
+def _results(
+    data: pa.Table, *, agent: Ints, task: Ints, searches: Flags, regrade: Flags, remembered: Flags
+) -> Results:
     return Results(
         seq=_ints(data["seq"]),
         decision=_ints(data["decision"]),
@@ -137,6 +148,7 @@ def _results(data: pa.Table, *, agent: Ints, task: Ints, searches: Flags, regrad
         counted=~_is(data["outcome"], Outcome.VOID),
         resolved=_is(data["outcome"], Outcome.RESOLVED),
         regrade=regrade,
+        remembered=remembered,
         cost_microusd=int(_ints(data["cost_microusd"])[~regrade].sum()),
         calls=int(_ints(data["calls"])[~regrade].sum()),
     )
@@ -154,10 +166,10 @@ def _ints(column: pa.ChunkedArray) -> Ints:
     return np.asarray(np.from_dlpack(pa.concat_arrays(column.chunks)), dtype=np.int64)
 
 
-def _is(column: pa.ChunkedArray, word: str) -> Flags:
-    """Where a dictionary-encoded column is `word`; nulls are not."""
+def _is(column: pa.ChunkedArray, *wanted: str) -> Flags:
+    """Where a dictionary-encoded column is one of these words; nulls are not."""
     words, codes = _coded(column)
-    return np.array([*(known == word for known in words), False])[codes]
+    return np.array([*(word in wanted for word in words), False])[codes]
 
 
 def _places(column: pa.ChunkedArray, names: Sequence[str]) -> Ints:

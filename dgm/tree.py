@@ -21,6 +21,7 @@ from archive import (
     DecisionKind,
     Evaluation,
     Expansion,
+    ExpansionOutcome,
     Outcome,
     Row,
     RunReader,
@@ -29,6 +30,7 @@ from archive import (
 )
 from dgm.cmp import Counts, best_beliefs
 from dgm.columns import (
+    ANSWERED,
     Agents,
     Decisions,
     Results,
@@ -65,6 +67,8 @@ class _Column(IntEnum):
     DEPTH = 9
     SET_ASIDE = 10
     RESTS_UNTIL = 11
+    ANSWERED = 12
+    CRASHED = 13
 
 
 def _grade(success: bool) -> int:
@@ -156,6 +160,16 @@ class Tree:
         return self._column(_Column.RESTS_UNTIL) > self.expansions_counted
 
     @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Agents that ever left an answer to a search task, right or wrong; shape (agents,)."""
+        return self._column(_Column.ANSWERED) > 0
+
+    @property
+    def crashed(self) -> NDArray[np.bool_]:
+        """Agents whose own `improve` ever crashed; shape (agents,)."""
+        return self._column(_Column.CRASHED) > 0
+
+    @property
     def expansions_in_flight(self) -> int:
         return int(self.expanding.sum())
 
@@ -238,6 +252,7 @@ class Tree:
 
     def _fold_expansions(self, decisions: Decisions, results: Results) -> None:
         """In order, since how long an agent rests depends on what came before."""
+        self._data[_Column.CRASHED, results.agent[results.remembered]] = 1
         attempts: dict[int, int] = {}
         of, parents = results.decision.tolist(), decisions.agent[results.decision].tolist()
         for decision, i, counted in zip(of, parents, results.counted.tolist(), strict=True):
@@ -246,6 +261,7 @@ class Tree:
                 self._tried(i, void=not counted)
 
     def _fold_evaluations(self, decisions: Decisions, results: Results) -> None:
+        self._data[_Column.ANSWERED, results.agent[results.remembered]] = 1
         self._grades = np.zeros(max(16, len(decisions.agent)), dtype=np.int8)
         scored = results.counted & ~results.regrade & decisions.searches[results.decision]
         grades = np.where(results.resolved, _grade(True), _grade(False)).astype(np.int8)
@@ -299,12 +315,18 @@ class Tree:
                 self._born(row)
             case Expansion():
                 self._spend(row.usage.cost_microusd, row.usage.calls)
+                self._data[_Column.CRASHED, self._index[row.parent]] |= (
+                    row.outcome is ExpansionOutcome.CRASHED
+                )
                 self._expanded(row)
-            case Evaluation() if row.replaces is not None:
-                self._regraded(row)
             case Evaluation():
-                self._spend(row.usage.cost_microusd, row.usage.calls)
-                self._evaluated(row)
+                answered = row.outcome in ANSWERED and row.split is Split.SEARCH
+                self._data[_Column.ANSWERED, self._index[row.agent]] |= answered
+                if row.replaces is not None:
+                    self._regraded(row)
+                else:
+                    self._spend(row.usage.cost_microusd, row.usage.calls)
+                    self._evaluated(row)
             case _:
                 pass
 

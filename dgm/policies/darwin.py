@@ -9,13 +9,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from archive import AgentId, Evaluation, Outcome, Row, Split
+from archive import Row
 from dgm.policies.base import Action, View
 from dgm.policies.staged import SEED, Stages, act, flow, means
 from dgm.tree import Tree
-
-ANSWERED = (Outcome.RESOLVED, Outcome.UNRESOLVED)
-"""Outcomes of an agent that left an answer."""
 
 
 class Keep(StrEnum):
@@ -57,18 +54,15 @@ class Darwin:
     def stages(self) -> Stages:
         return Stages(sizes=tuple(self.sizes), gate=self.gate, top=self.top)
 
-    def start(self) -> frozenset[AgentId]:
-        return frozenset()
+    def start(self) -> None:
+        return None
 
-    def observe(self, belief: frozenset[AgentId], row: Row) -> frozenset[AgentId]:
-        """Agents that left an answer to a search task."""
-        if isinstance(row, Evaluation) and row.outcome in ANSWERED and row.split is Split.SEARCH:
-            return belief if row.agent in belief else belief | {row.agent}
-        return belief
+    def observe(self, belief: None, row: Row) -> None:
+        return None
 
-    def decide(self, belief: frozenset[AgentId], view: View, generator: Generator) -> Action:
+    def decide(self, belief: None, view: View, generator: Generator) -> Action:
         tree = view.tree
-        member = self._members(belief, tree)
+        member = self._members(tree)
         scores = means(tree)
         perfect = (tree.unresolved == 0) & (tree.resolved > 0)
         now = flow(view, self.stages(), member & ~perfect, self.generation)
@@ -79,9 +73,9 @@ class Darwin:
         """What each parent's chance is in proportion to; shapes (parents,)."""
         return sigmoid(self.steepness * (scores - self.midpoint)) / (1 + children)
 
-    def _members(self, answered: frozenset[AgentId], tree: Tree) -> NDArray[np.bool_]:
+    def _members(self, tree: Tree) -> NDArray[np.bool_]:
         """Who is in the archive of parents; the seed always is."""
-        member = np.fromiter((agent in answered for agent in tree.ids), dtype=bool, count=len(tree))
+        member = tree.answered
         scores = means(tree)
         if self.keep == Keep.BETTER and len(tree):
             member &= scores >= scores[SEED] - self.noise

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from archive import AgentId, Expansion, ExpansionOutcome, Row
+from archive import Row
 from dgm.policies.base import Action, View
 from dgm.policies.darwin import sigmoid
 from dgm.policies.staged import Stages, act, flow
@@ -41,20 +41,16 @@ class Hyper:
     def stages(self) -> Stages:
         return Stages(sizes=tuple(self.sizes), gate=self.gate)
 
-    def start(self) -> frozenset[AgentId]:
-        return frozenset()
+    def start(self) -> None:
+        return None
 
-    def observe(self, belief: frozenset[AgentId], row: Row) -> frozenset[AgentId]:
-        """Parents whose own `improve` crashed."""
-        if isinstance(row, Expansion) and row.outcome is ExpansionOutcome.CRASHED:
-            return belief | {row.parent}
-        return belief
+    def observe(self, belief: None, row: Row) -> None:
+        return None
 
-    def decide(self, belief: frozenset[AgentId], view: View, generator: Generator) -> Action:
+    def decide(self, belief: None, view: View, generator: Generator) -> Action:
         tree = view.tree
-        sound = np.fromiter((agent not in belief for agent in tree.ids), dtype=bool, count=len(tree))
         stages = self.stages()
-        now = flow(view, stages, sound, self.generation)
+        now = flow(view, stages, ~tree.crashed, self.generation)
         scores = tree.resolved / max(1, stages.of(tree)[-1])
         return act(view, now, self.weights(scores, tree.children, now.parents), generator)
 

@@ -27,7 +27,7 @@ def facts(tree: Tree) -> dict[str, object]:
     """Everything that a policy can see."""
     arrays = (
         *("parents", "resolved", "unresolved", "clade_resolved", "clade_unresolved", "children", "expanding"),
-        *("evaluating", "used", "depths", "resting"),
+        *("evaluating", "used", "depths", "resting", "answered", "crashed"),
     )
     return {
         **{name: getattr(tree, name).tolist() for name in arrays},

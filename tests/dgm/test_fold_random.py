@@ -131,6 +131,7 @@ def folded(run: Path) -> Tree:
 def state(tree: Tree) -> dict[str, object]:
     """Every attribute, arrays without the room that they have to grow."""
     found = dict(vars(tree))
+    del found["_read_only"]  # another view of `_data`
     found["_data"] = found["_data"][:, : len(tree)].tolist()
     found["_used"] = found["_used"][: len(tree)].tolist()
     found["_grades"] = found["_grades"].tobytes().rstrip(b"\0")

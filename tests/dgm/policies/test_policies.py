@@ -23,18 +23,25 @@ def name(n: int) -> str:
 
 
 def a_tree(
-    scores: list[tuple[int, int]], parents: list[int] | None = None, tasks: tuple[str, ...] = TASKS
+    scores: list[tuple[int, int]],
+    parents: list[int] | None = None,
+    tasks: tuple[str, ...] = TASKS,
+    silent: frozenset[int] = frozenset(),
 ) -> Tree:
-    """Agents with (resolved, unresolved) counts, each the child of its entry in `parents` (default the seed)."""
+    """Agents with (resolved, unresolved) counts, each the child of its entry in `parents` (default the seed).
+
+    The `silent` never leave an answer where they resolve nothing.
+    """
     tree = Tree(tasks)
     for n in range(len(scores)):
         parent = None if n == 0 else name((parents or [0] * len(scores))[n])
         tree.observe(Agent(id=name(n), seq=n, parent=parent, depth=int(n > 0), tree=name(n)))
     seq = len(scores)
     for n, (resolved, unresolved) in enumerate(scores):
+        failed = Outcome.NO_ANSWER if n in silent else Outcome.UNRESOLVED
         for place in range(resolved + unresolved):
             decide(tree, seq, n, tasks[place])
-            finish(tree, seq, Outcome.RESOLVED if place < resolved else Outcome.UNRESOLVED)
+            finish(tree, seq, Outcome.RESOLVED if place < resolved else failed)
             seq += 1
     return tree
 
