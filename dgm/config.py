@@ -25,6 +25,7 @@ from yaml import YAMLError
 
 from dgm.errors import ConfigError
 from dgm.schemas import (
+    AttemptsConfig,
     DarwinConfig,
     GatesConfig,
     GreedyConfig,
@@ -79,6 +80,7 @@ def register() -> None:
         ("policy", "sica_schema", SicaConfig),
         ("policy", "greedy_schema", GreedyConfig),
         ("policy", "pedigree_schema", PedigreeConfig),
+        ("policy", "attempts_schema", AttemptsConfig),
         ("operator", "single_failure_schema", SingleFailureConfig),
         ("gate", "default_schema", GatesConfig),
         ("benchmark", "katas_schema", KatasConfig),

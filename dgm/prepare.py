@@ -22,6 +22,7 @@ from dgm.jobs.manifest import MANIFEST, Manifest, ManifestError, parse_manifest
 from dgm.jobs.services import NodeSettings
 from dgm.llm import Allowance, GatewayError
 from dgm.llm.upstreams import Upstream
+from dgm.matching import matched
 from dgm.operators import Operator
 from dgm.policies import Parents, Policy
 from dgm.search import Settings
@@ -89,6 +90,7 @@ class Prepared:
 def prepare(config: Plain) -> Prepared:
     """Everything that the configuration alone can show to be wrong is found here. Raises ConfigError."""
     _check_values(config)
+    config = matched(config)
     if shutil.which("git") is None:
         raise ConfigError("agents are kept in a git repository, and there is no git on the PATH: install it")
     budget, rollout = config["budget"], config["budget"]["rollout"]

@@ -86,6 +86,15 @@ class PedigreeConfig:
 
 
 @dataclass
+class AttemptsConfig:
+    """`like` is the directory of a run; its search is matched in cost by `budget.test_repeats` attempts per task."""
+
+    _target_: str = "dgm.policies.Attempts"
+    name: str = "attempts"
+    like: str | None = None
+
+
+@dataclass
 class SingleFailureConfig:
     _target_: str = "dgm.operators.SingleFailure"
 

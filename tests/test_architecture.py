@@ -68,6 +68,7 @@ TOP = {
     "dgm.cli",
     "dgm.keeping",
     "dgm.launch",
+    "dgm.matching",
     "dgm.regrade",
     "dgm.grader",
     "dgm.replay",

@@ -1,5 +1,6 @@
 """Policies: who is expanded next, who is evaluated next."""
 
+from dgm.policies.attempts import Attempts
 from dgm.policies.base import Action, Evaluate, Expand, Parents, Policy, Ranks, View, Wait
 from dgm.policies.darwin import Darwin
 from dgm.policies.huxley import Huxley
@@ -10,6 +11,7 @@ from dgm.policies.uniform import Uniform
 
 __all__ = [
     "Action",
+    "Attempts",
     "Darwin",
     "Evaluate",
     "Expand",

@@ -52,20 +52,21 @@ def pair(view: RunView) -> Pair:
     )
 
 
-def pool(pairs: Sequence[Pair]) -> Pooled:
-    """Resample runs, then tasks, both with replacement and each task for all runs alike; the stream is fixed.
+def pool(runs: Sequence[Mapping[TaskId, float]]) -> Pooled:
+    """Of each run the differences per task: their mean, and what resampling says of it.
 
-    Raises ValueError when the runs were not tested on the same tasks.
+    Runs, then tasks, are drawn with replacement, each task for all runs alike; the stream is fixed. Raises ValueError
+    when the runs were not tested on the same tasks.
     """
-    tasks = sorted(pairs[0].differences) if pairs else []
-    if not tasks or any(sorted(one.differences) != tasks for one in pairs):
+    tasks = sorted(runs[0]) if runs else []
+    if not tasks or any(sorted(one) != tasks for one in runs):
         raise ValueError(
             "runs can be pooled when there is at least one and all were tested on the same tasks"
         )
-    table: NDArray[np.float64] = np.array([[one.differences[task] for task in tasks] for one in pairs])
+    table: NDArray[np.float64] = np.array([[one[task] for task in tasks] for one in runs])
     generator = np.random.default_rng(0)
-    runs = generator.integers(len(pairs), size=(RESAMPLES, len(pairs)))
+    chosen = generator.integers(len(runs), size=(RESAMPLES, len(runs)))
     picks = generator.integers(len(tasks), size=(RESAMPLES, len(tasks)))
-    means = np.array([table[np.ix_(run, pick)].mean() for run, pick in zip(runs, picks, strict=True)])
+    means = np.array([table[np.ix_(run, pick)].mean() for run, pick in zip(chosen, picks, strict=True)])
     low, high = np.quantile(means, [0.025, 0.975])
     return Pooled(mean=float(table.mean()), low=float(low), high=float(high))
