@@ -74,7 +74,8 @@ def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES) -> int:
     with Stops() as stops:
         prepared = prepare(config)
         exists = prepared.path.exists()
-        if not exists or not _is_finished(prepared):
+        ended = _finished(prepared) if exists else None
+        if ended is None:
             check_surroundings(prepared)
             with ExitStack() as stack:
                 run = (
@@ -98,12 +99,12 @@ def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES) -> int:
                 _plant(prepared, run)
                 note_changes(run, prepared.config)
                 stops.count()
-                _search(prepared, run, pool, stops)
-        _report(prepared, say)
+                ended = _search(prepared, run, pool, stops)
+        _report(prepared, ended, say)
     return 0
 
 
-def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> None:
+def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> Search:
     display = prepared.config["display"]
     console = Console()
     live = console.is_terminal if display == "auto" else display == "live"
@@ -118,7 +119,9 @@ def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> None:
         archive.open(run.path) as past,
     ):
         progress.recall(outcomes_of(past))
-        _searcher(prepared, run, pool, progress, stops, past).run()
+        search = _searcher(prepared, run, pool, progress, stops, past)
+        search.run()
+    return search
 
 
 def _searcher(
@@ -179,8 +182,8 @@ class _NoDisplay:
         return None
 
 
-def _is_finished(prepared: Prepared) -> bool:
-    """Whether nothing is left to do for this run. Raises ConfigError if it may not go on with this configuration.
+def _finished(prepared: Prepared) -> Search | None:
+    """The search of this run if nothing is left to do. Raises ConfigError if it may not go on with this configuration.
 
     The search itself says so: over a reader and a pool that starts nothing, it ends exactly if it has no decision to
     make and no job to run.
@@ -188,12 +191,13 @@ def _is_finished(prepared: Prepared) -> bool:
     with archive.open(prepared.path) as run:
         refuse_another(prepared, run)
         if run.next_seq == 0:
-            return False
+            return None
+        search = _searcher(prepared, run, _NoPool(), _NoDisplay(), lambda: 0, run)
         try:
-            _searcher(prepared, run, _NoPool(), _NoDisplay(), lambda: 0, run).run()
+            search.run()
         except (_Unfinished, NotWritableError):
-            return False
-    return True
+            return None
+    return search
 
 
 def run_info(prepared: Prepared) -> RunInfo:
@@ -268,7 +272,10 @@ def _as_recorded(upstream: Replay, pool: Pool) -> Pool:
     return RecordedOrder(pool, recorded.rounds)
 
 
-def _report(prepared: Prepared, say: Say) -> None:
+def _report(prepared: Prepared, search: Search, say: Say) -> None:
     with archive.open(prepared.path) as run:
         view = view_of(run)
-    say("\n".join(["", tree_text(view), "", best_text(view), *view.all_notes(), f"archive: {prepared.path}"]))
+    lines = ["", tree_text(view), "", best_text(view), *view.all_notes(), f"archive: {prepared.path}"]
+    if search.out_of_money:
+        lines.append(prepared.settings.money.ended(search.spent_microusd))
+    say("\n".join(lines))

@@ -33,7 +33,8 @@ from dgm.gates import Gates
 from dgm.jobs import EvaluateJob, EvaluateResult, Evidence, ExpandJob, ExpandResult, Job, Result
 from dgm.jobs.files import packed_files, unpacked_files
 from dgm.jobs.manifest import MANIFEST, Manifest
-from dgm.llm import Allowance, RolloutRecord, packed
+from dgm.llm import Allowance, JournalError, RolloutRecord, packed
+from dgm.llm.recordings import paid
 from dgm.operators import Operator
 from dgm.results import latest
 from dgm.streams import Purpose, stream
@@ -90,6 +91,14 @@ class RunPlanner:
             if decision.kind is DecisionKind.EXPAND
             else self._evaluate(decision, attempt)
         )
+
+    def paid(self, decision: Decision, attempt: int) -> int:
+        """Micro-dollars that the journal of this job says it paid; all that it may pay if it cannot be read."""
+        job = job_id(self._plan.run_id, decision.seq, decision.kind, attempt)
+        try:
+            return paid(self._journal(decision.seq), job, "").usage.cost_microusd
+        except JournalError:
+            return self._plan.allowance.microusd or 0
 
     def rows(self, result: Result, decision: Decision, seq: int) -> tuple[Row, ...]:
         if isinstance(result, EvaluateResult):

@@ -25,6 +25,7 @@ from dgm.llm.upstreams import Upstream
 from dgm.matching import matched
 from dgm.operators import Operator
 from dgm.policies import Parents, Policy
+from dgm.purse import Money
 from dgm.search import Settings
 from dgm.seeds import read_agent
 from dgm.workers import Pool
@@ -41,6 +42,7 @@ LEAST = {
     "budget.confirm": 0,
     "budget.finalists": 1,
     "budget.test_repeats": 0,
+    "budget.usd": 0,
     "budget.rollout.calls": 1,
     "budget.rollout.tokens": 1,
     "budget.rollout.usd": 0,
@@ -94,6 +96,8 @@ def prepare(config: Plain) -> Prepared:
     if shutil.which("git") is None:
         raise ConfigError("agents are kept in a git repository, and there is no git on the PATH: install it")
     budget, rollout = config["budget"], config["budget"]["rollout"]
+    upstream: Upstream = build(config, "llm")
+    money = money_of(budget, upstream)
     tasks, splits = read_tasks(config)
     seed_tree = read_agent(str(config["agent"]))
     try:
@@ -109,18 +113,49 @@ def prepare(config: Plain) -> Prepared:
         gates=build(config, "gate"),
         tasks=tasks,
         splits=splits,
-        upstream=build(config, "llm"),
+        upstream=upstream,
         seed_tree=seed_tree,
         manifest=manifest,
-        settings=settings(config, budget),
+        settings=replace(settings(config, budget), money=money),
         allowance=Allowance(
             calls=rollout["calls"],
             tokens=rollout["tokens"],
-            microusd=None if rollout["usd"] is None else round(rollout["usd"] * 1e6),
+            microusd=money.job if money.cap is not None else microusd(rollout["usd"]),
         ),
         limits=box_limits(config),
         start_pool=lambda node: build(config, "workers")(node),
     )
+
+
+def money_of(budget: Mapping[str, Any], upstream: Upstream) -> Money:
+    """The run's cap and what one rollout may cost under it. Raises ConfigError for a cap that cannot be kept."""
+    rollout, cap = budget["rollout"], microusd(budget.get("usd"))
+    if cap is None:
+        return Money()
+    try:
+        models = [model for role in ROLES for model in upstream.models_of(role)]
+        prices = upstream.prices()
+        prices.require(models)
+    except (GatewayError, ArchiveError) as error:
+        raise ConfigError(f"llm: {error}") from error
+    most = [microusd(rollout["usd"])]
+    if rollout["tokens"] is not None:
+        most.append(max(prices.prices[model].most_microusd(rollout["tokens"]) for model in models))
+    job = min((value for value in most if value is not None), default=None)
+    if job is None:
+        raise ConfigError(
+            "budget.usd needs to know what one rollout may cost: set budget.rollout.usd, or budget.rollout.tokens"
+        )
+    if job > cap:
+        raise ConfigError(
+            f"budget.usd={cap / 1e6:g} is less than one rollout may cost, which is {job / 1e6:g}: set budget.usd"
+            " higher, or budget.rollout.usd or budget.rollout.tokens lower"
+        )
+    return Money(cap=cap, job=job)
+
+
+def microusd(dollars: float | None) -> int | None:
+    return None if dollars is None else round(dollars * 1e6)
 
 
 def box_limits(config: Plain) -> Limits:

@@ -231,12 +231,16 @@ class BudgetConfig:
     Beside them `confirm` evaluations on the confirm split are for the `finalists` best-belief agents and the seed, of
     whom one wins; null means 3.6 sqrt(evaluations), 0 none. The winner and the seed meet each test task `test_repeats`
     times.
+
+    `usd` is what the whole run may spend on models, null for no limit. A job starts only if all that it may spend still
+    fits, so the run ends a little below it; then the same command with a larger one goes on.
     """
 
     evaluations: int = 100
     expansions: int | None = None
     confirm: int | None = None
     finalists: int = 3
+    usd: float | None = None
     test_repeats: int = 2
     rollout: RolloutBudgetConfig = field(default_factory=RolloutBudgetConfig)
 

@@ -18,6 +18,7 @@ from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader
 from dgm.deciding import Bounds, Decider, DriverError
 from dgm.ending import Ending
 from dgm.jobs import Job, Result
+from dgm.purse import NO_CAP, Money, Purse
 from dgm.tree import Tree
 from dgm.workers import Pool
 
@@ -44,11 +45,12 @@ class Settings(Bounds):
     """The bounds of a search and the driver's own times.
 
     `retry_s` is the first pause in seconds before a void job is tried again (doubled at the second), `grace_s` how long
-    a stopping driver waits for what is running.
+    a stopping driver waits for what is running. `money` is what the run may spend.
     """
 
     retry_s: float = 2.0
     grace_s: float = 30.0
+    money: Money = NO_CAP
 
 
 class Planner(Protocol):
@@ -61,6 +63,9 @@ class Planner(Protocol):
         """Fold one row in, as policies do."""
 
     def job(self, decision: Decision, attempt: int) -> Job: ...
+
+    def paid(self, decision: Decision, attempt: int) -> int:
+        """Micro-dollars that this job paid in an earlier life and that stand in no row."""
 
     def rows(self, result: Result, decision: Decision, seq: int) -> tuple[Row, ...]:
         """Rows of a result, all with number `seq`; what they name is durable before this returns."""
@@ -104,6 +109,8 @@ class Search:
         self._clock = clock
         self._stops = stops
         self._past = past
+        self._purse = Purse(settings.money)
+        self.out_of_money = False
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._retries: list[tuple[float, int]] = []
         self._left_at: float | None = None
@@ -111,20 +118,25 @@ class Search:
     def run(self) -> Tree:
         """Search until the budget is used, confirm who is best, test that agent and the seed. Gives the final tree.
 
-        Raises StoppedError or RunPausedError; the same call on the same archive goes on.
+        Raises StoppedError or RunPausedError; the same call on the same archive goes on. With `out_of_money` set the
+        run's cap left no room for another job.
         """
         self._recall()
-        for seq in sorted(self._tree.open):
-            self._submit(seq)
+        self._retries = [(self._clock(), seq) for seq in sorted(self._tree.open)]
         while True:
             self._heed_stops()
+            self.out_of_money = False
             self._submit_retries()
             if self._left_at is None:
                 self._decide()
             self._display.show(self._tree, self._decider.ending, self._settings, self._pool.running)
-            if not self._tree.open:
+            if not self._tree.open or self._ends_for_money():
                 return self._tree
             self._record(self._finished())
+
+    @property
+    def spent_microusd(self) -> int:
+        return self._tree.cost_microusd
 
     def _recall(self) -> None:
         if self._past is not None:
@@ -168,7 +180,7 @@ class Search:
         while self._pool.running + len(self._retries) + len(decided) < self._pool.slots:
             seq = first + len(decided)
             decision = self._decider.decide(seq, self._settings, self._pool.slots)
-            if decision is None:
+            if decision is None or not self._gives(decision):
                 break
             self._fold(decision)
             decided.append(decision)
@@ -179,13 +191,40 @@ class Search:
             self._display.note(decision)
             self._submit(decision.seq)
 
+    def _gives(self, decision: Decision, attempt: int = 1) -> bool:
+        """Whether the run's money allows this job now; if not, it is looked at again when another has ended."""
+        if self._settings.money.cap is None:
+            return True
+        paid = self._planner.paid(decision, attempt)
+        given = self._purse.give(decision.seq, self._tree.cost_microusd, paid=paid)
+        self.out_of_money |= not given
+        return given
+
+    def _ends_for_money(self) -> bool:
+        """Whether nothing runs and nothing that waits can ever be paid."""
+        return (
+            self.out_of_money
+            and not self._pool.running
+            and all(due <= self._clock() for due, _ in self._retries)
+        )
+
     def _submit(self, seq: int) -> None:
         found = self._tree.open[seq]
         self._pool.submit(self._planner.job(found.decision, found.attempts + 1))
 
     def _submit_retries(self) -> None:
-        while self._retries and self._retries[0][0] <= self._clock() and self._left_at is None:
-            self._submit(heapq.heappop(self._retries)[1])
+        if self._left_at is not None:
+            return
+        now, waiting = self._clock(), list[tuple[float, int]]()
+        while self._retries and self._retries[0][0] <= now:
+            due, seq = heapq.heappop(self._retries)
+            found = self._tree.open[seq]
+            if self._gives(found.decision, found.attempts + 1):
+                self._submit(seq)
+            else:
+                waiting.append((due, seq))
+        for retry in waiting:
+            heapq.heappush(self._retries, retry)
 
     def _record(self, results: Sequence[Result]) -> None:
         """Append what came back, as one entry each, then go by it. Each result is planned after the ones before it."""
@@ -195,6 +234,7 @@ class Search:
                 log.warning("dropped a second result of decision %d (job %s)", result.decision, result.id)
                 continue
             decision = self._tree.open[result.decision].decision
+            self._purse.take_back(result.decision)
             rows = self._planner.rows(result, decision, first + len(recorded))
             for row in rows:
                 self._fold(row)

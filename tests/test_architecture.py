@@ -33,7 +33,16 @@ MAY_IMPORT = {
     "dgm.workers": {"archive", "sandbox", "dgm.jobs", "dgm.llm"},
     "dgm.deciding": {"archive", "dgm.ending", "dgm.policies", "dgm.streams", "dgm.tree"},
     "dgm.simulate": {"archive", "dgm.deciding", "dgm.policies", "dgm.tree"},
-    "dgm.search": {"archive", "dgm.deciding", "dgm.ending", "dgm.jobs", "dgm.tree", "dgm.workers"},
+    "dgm.search": {
+        "archive",
+        "dgm.deciding",
+        "dgm.ending",
+        "dgm.jobs",
+        "dgm.purse",
+        "dgm.tree",
+        "dgm.workers",
+    },
+    "dgm.purse": set(),
     "dgm.planning": {
         "archive",
         "sandbox",

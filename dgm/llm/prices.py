@@ -51,6 +51,10 @@ class Price:
         nano = fresh * self.input + tokens.cached * self.cached + tokens.output * self.output
         return -(-nano // 1000)
 
+    def most_microusd(self, tokens: int) -> int:
+        """Micro-dollars that so many tokens can cost, input and output taken together."""
+        return -(-tokens * max(self.input, self.output) // 1000)
+
 
 FREE = Price(input=0, cached=0, output=0)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from dgm.llm.backends import Backend, OpenAIBackend, Recorded, RehearsalBackend, ReplayBackend
 from dgm.llm.backends.openai import INPUT_BYTES
+from dgm.llm.errors import UnknownRoleError
 from dgm.llm.prices import PriceTable
 from dgm.llm.recordings import recorded_calls
 
@@ -27,6 +28,9 @@ class Upstream(Protocol):
 
     def backend(self, environ: Mapping[str, str]) -> Backend:
         """The backend, on this node. Raises GatewayConfigError, MissingKeyError or an ArchiveError."""
+
+    def models_of(self, role: str) -> tuple[str, ...]:
+        """The names under which calls of a role may be priced. Raises UnknownRoleError."""
 
     def prices(self) -> PriceTable: ...
 
@@ -55,6 +59,9 @@ class Rehearsal:
         from dgm.llm.backends.rehearsal import reply  # here, because it reads all the katas
 
         return RehearsalBackend(reply, latency_s=self.latency_s)
+
+    def models_of(self, role: str) -> tuple[str, ...]:
+        return (RehearsalBackend.name,)
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged()
@@ -105,6 +112,11 @@ class OpenAI:
             input_bytes=self.input_bytes,
         )
 
+    def models_of(self, role: str) -> tuple[str, ...]:
+        if role not in self.models:
+            raise UnknownRoleError(role, tuple(self.models))
+        return (self.models[role],)
+
     def prices(self) -> PriceTable:
         return PriceTable.packaged(self.price)
 
@@ -126,6 +138,9 @@ class Replay:
     def backend(self, environ: Mapping[str, str]) -> Backend:
         calls: Mapping[tuple[int, int], Recorded] = recorded_calls(Path(self.run))
         return ReplayBackend(calls)
+
+    def models_of(self, role: str) -> tuple[str, ...]:
+        return (ReplayBackend.name,)
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged()

@@ -133,7 +133,7 @@ class Progress:
             ("agents", str(len(tree))),
             ("best", _best(tree)),
             ("running", str(running)),
-            ("cost", f"${tree.cost_microusd / 1e6:.2f}{self._made_up}"),
+            ("cost", f"${tree.cost_microusd / 1e6:.2f}{_of(settings.money.cap)}{self._made_up}"),
             *([("failures", ", ".join(failures))] if failures else []),
             *((NAMES[stage.split], f"{stage.done}/{stage.total}") for stage in stages if stage.done),
             ("elapsed", _duration(now - self._began)),
@@ -157,6 +157,10 @@ def _panel(facts: Sequence[tuple[str, str]]) -> Panel:
     for name, value in facts:
         table.add_row(Text(name, style="bold"), Text(value))
     return Panel(table, title="dgm run", title_align="left", expand=False)
+
+
+def _of(cap_microusd: int | None) -> str:
+    return "" if cap_microusd is None else f" of ${cap_microusd / 1e6:.2f}"
 
 
 def _best(tree: Tree) -> str:

@@ -39,6 +39,7 @@ from dgm.llm import Allowance
 from dgm.operators import SingleFailure
 from dgm.planning import Plan, RunPlanner
 from dgm.policies import Darwin, Greedy, Huxley, Hyper, Pedigree, Policy, Sica, Uniform
+from dgm.purse import NO_CAP, Money
 from dgm.search import Search, Settings
 from dgm.tree import Tree
 from dgm.workers import LocalPool, Pool
@@ -151,6 +152,8 @@ class Driver:
     stops: Callable[[], int] = lambda: 0
     pool: Callable[[Callable[[Job], Result]], Pool] | None = None
     columns: bool = True
+    money: Money = NO_CAP
+    journals: Path | None = None
 
     def open(self) -> Run:
         if self.path.exists():
@@ -197,6 +200,7 @@ class Driver:
             confirm=self.confirm,
             retry_s=0.01,
             grace_s=1.0,
+            money=self.money,
         )
 
     def plan(self, run: Run) -> Plan:
@@ -209,10 +213,10 @@ class Driver:
             improve_with_seed=False,
             operator=OPERATOR,
             gates=Gates(),
-            allowance=Allowance(),
+            allowance=Allowance(microusd=None if self.money.cap is None else self.money.job),
             solve_s=10.0,
             improve_s=10.0,
-            journals=None,
+            journals=self.journals,
         )
 
 

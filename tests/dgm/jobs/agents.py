@@ -186,6 +186,9 @@ class Fixed:
     def backend(self, environ: Mapping[str, str]) -> Backend:
         return self.made
 
+    def models_of(self, role: str) -> tuple[str, ...]:
+        return (self.made.model(role),)
+
     def prices(self) -> PriceTable:
         return PriceTable.packaged({"scripted": {"input": 1.0, "cached": 0.1, "output": 10.0}})
 
