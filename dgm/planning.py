@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,7 +145,7 @@ class RunPlanner:
             gates=plan.gates,
             operator=plan.operator.name,
             brief=brief.text,
-            evidence=tuple(self._evidence(row) for row in brief.evaluations),
+            evidence=tuple(self._evidence(row, brief.blob or self._blobs.get) for row in brief.evaluations),
             known=frozenset(agent.tree for agent in self._agents.values() if agent.seq < decision.seq),
             sample=self._sample(decision.seq),
             seconds=plan.improve_s,
@@ -160,12 +160,12 @@ class RunPlanner:
         rows = (*self._recalled.get(agent, ()), *self._evaluations[agent])
         return latest(row for row in rows if row.seq < seq)
 
-    def _evidence(self, row: Evaluation) -> Evidence:
+    def _evidence(self, row: Evaluation, blob: Callable[[str], bytes]) -> Evidence:
         return Evidence(
             task=self._plan.tasks[row.task],
             outcome=row.outcome,
-            answer={} if row.answer is None else unpacked_files(self._blobs.get(row.answer)),
-            transcript=b"" if row.transcript is None else self._blobs.get(row.transcript),
+            answer={} if row.answer is None else unpacked_files(blob(row.answer)),
+            transcript=b"" if row.transcript is None else blob(row.transcript),
         )
 
     def _sample(self, seq: int) -> bytes:

@@ -23,7 +23,7 @@ from dgm.jobs.services import NodeSettings
 from dgm.llm import Allowance, GatewayError
 from dgm.llm.upstreams import Upstream
 from dgm.matching import matched
-from dgm.operators import Operator
+from dgm.operators import Operator, Redraw
 from dgm.policies import Parents, Policy
 from dgm.purse import Money
 from dgm.search import Settings
@@ -105,11 +105,16 @@ def prepare(config: Plain) -> Prepared:
         manifest = parse_manifest(seed_tree[MANIFEST])
     except (ManifestError, ArchiveError) as error:
         raise ConfigError(f"agent {config['agent']}: {error}") from error
+    operator: Operator = build(config, "operator")
+    if isinstance(operator, Redraw):
+        if config["archive"] != Parents.SEED:
+            raise ConfigError("operator=redraw repeats what a seed was asked: give archive=seed too")
+        operator.check(tree_hash(seed_tree), tasks)
     return Prepared(
         config=config,
         path=_path(config),
         policy=build(config, "policy"),
-        operator=build(config, "operator"),
+        operator=operator,
         gates=build(config, "gate"),
         tasks=tasks,
         splits=splits,

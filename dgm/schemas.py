@@ -100,6 +100,14 @@ class SingleFailureConfig:
 
 
 @dataclass
+class RedrawConfig:
+    """`run` is the directory of the run whose briefs are repeated."""
+
+    _target_: str = "dgm.operators.Redraw"
+    run: str = MISSING
+
+
+@dataclass
 class GatesConfig:
     """Which gates a child must pass, in this order, and their limits."""
 

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "dgm.origins": {"archive"},
     "dgm.llm": {"archive", "dgm.origins"},
     "dgm.gates": {"archive", "sandbox", "dgm.llm"},
-    "dgm.operators": {"archive", "dgm.benchmarks", "dgm.prompts", "dgm.results", "dgm.streams"},
+    "dgm.operators": {"archive", "dgm.benchmarks", "dgm.errors", "dgm.prompts", "dgm.results", "dgm.streams"},
     "dgm.jobs": {"archive", "sandbox", "dgm.benchmarks", "dgm.llm", "dgm.gates", "dgm.operators"},
     "dgm.workers": {"archive", "sandbox", "dgm.jobs", "dgm.llm"},
     "dgm.deciding": {"archive", "dgm.ending", "dgm.policies", "dgm.streams", "dgm.tree"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,10 +14,14 @@ from dgm.benchmarks import Task
 
 @dataclass(frozen=True)
 class Brief:
-    """What the expansion is asked, and the evaluations whose transcript and answer it gets to see."""
+    """What the expansion is asked, and the evaluations whose transcript and answer it gets to see.
+
+    `blob` reads those transcripts and answers by their digest where they are another run's.
+    """
 
     text: str
     evaluations: tuple[Evaluation, ...] = ()
+    blob: Callable[[str], bytes] | None = None
 
 
 class Operator(Protocol):

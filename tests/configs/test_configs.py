@@ -26,6 +26,8 @@ EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiment").glob("*.yaml"))
 NEEDED = {
     ("benchmark", "polyglot"): ["benchmark.path=tests/dgm/benchmarks/exercises"],
     ("llm", "replay"): ["llm.run=somewhere"],
+    ("operator", "redraw"): ["operator.run=somewhere"],
+    ("experiment", "redraw"): ["operator.run=somewhere"],
 }
 """Values that a choice cannot do without."""
 BUILT = ("policy", "operator", "gate", "workers", "llm", "world")
@@ -44,7 +46,7 @@ def test_every_choice_is_composed_and_made(group: str, choice: str) -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_is_composed(experiment: str) -> None:
-    config = composed(f"experiment={experiment}")
+    config = composed(f"experiment={experiment}", *NEEDED.get(("experiment", experiment), ()))
     for group in set(BUILT) & set(config):
         assert build(config, group) is not None
 

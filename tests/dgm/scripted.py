@@ -36,9 +36,9 @@ from dgm.gates import Gates
 from dgm.jobs import EvaluateResult, ExpandJob, ExpandResult, Job, Result
 from dgm.jobs.manifest import MANIFEST, parse_manifest
 from dgm.llm import Allowance
-from dgm.operators import SingleFailure
+from dgm.operators import Operator, SingleFailure
 from dgm.planning import Plan, RunPlanner
-from dgm.policies import Darwin, Greedy, Huxley, Hyper, Pedigree, Policy, Sica, Uniform
+from dgm.policies import Darwin, Greedy, Huxley, Hyper, Parents, Pedigree, Policy, Sica, Uniform
 from dgm.purse import NO_CAP, Money
 from dgm.search import Search, Settings
 from dgm.tree import Tree
@@ -154,6 +154,8 @@ class Driver:
     columns: bool = True
     money: Money = NO_CAP
     journals: Path | None = None
+    operator: Operator = OPERATOR
+    of_seed: bool = False
 
     def open(self) -> Run:
         if self.path.exists():
@@ -189,7 +191,7 @@ class Driver:
             tree=Tree(SEARCH),
             confirm=CONFIRM,
             tests=TEST,
-            operator=OPERATOR.name,
+            operator=self.operator.name,
         )
 
     def settings(self) -> Settings:
@@ -198,6 +200,7 @@ class Driver:
             evaluations=self.evaluations,
             expansions=int(2 * self.evaluations**0.6),
             confirm=self.confirm,
+            parents=Parents.SEED if self.of_seed else Parents.ALL,
             retry_s=0.01,
             grace_s=1.0,
             money=self.money,
@@ -211,7 +214,7 @@ class Driver:
             manifest=parse_manifest(SEED_TREE[MANIFEST]),
             seed_tree=SEED_TREE,
             improve_with_seed=False,
-            operator=OPERATOR,
+            operator=self.operator,
             gates=Gates(),
             allowance=Allowance(microusd=None if self.money.cap is None else self.money.job),
             solve_s=10.0,
