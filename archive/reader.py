@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from . import query
 from .blobs import BlobReader
-from .errors import MissingPackageError, NotLocalError, NotWritableError
+from .errors import MissingPackageError, NotLocalError, NotWritableError, UnknownAgentError
 from .gitstore import GitStore
 from .info import RunInfo, read_info
 from .lineage import Lineage
@@ -22,6 +22,7 @@ from .places import Place, place_of
 from .records import ROW_TYPES, Agent, AgentId, Decision, Entry, Evaluation, Expansion, Row, Split
 from .schema import from_arrow
 from .snapshot import Snapshot
+from .timeline import EVALUATION, EXPANSION, timeline
 
 _NONE: Mapping[str, object] = MappingProxyType({})
 
@@ -168,7 +169,38 @@ class RunReader:
         last."""
         return query.fold_regrades(self.evaluations)
 
+    @cached_property
+    def _counted(self) -> pa.Table:
+        """The same, without the columns that nobody counts."""
+        return query.fold_regrades(self.columns("evaluations", *query.COUNTED))
+
     def leaderboard(self, split: Split = Split.SEARCH, mass: float = 0.95) -> pa.Table:
         """One row per agent, best mean first: counts on `split`, mean and central interval of Beta(1 + r, 1 +
         u)."""
-        return query.leaderboard(self.lineage, self.counted_evaluations(), split=split, mass=mass)
+        return query.leaderboard(self.lineage, self._counted, split=split, mass=mass)
+
+    def matrix(self) -> pa.Table:
+        """One row per agent and task that met: how often it was evaluated, how often that resolved it."""
+        return query.matrix(self.lineage, self._counted)
+
+    def flips(self, split: Split = Split.SEARCH) -> pa.Table:
+        """One row per child: of the tasks that it and its parent both met, who passed which."""
+        return query.flips(self.lineage, self._counted, split=split)
+
+    def ancestry(self, agent: AgentId) -> pa.Table:
+        """One row per agent from the seed to `agent`: how it was made, what it came to on the search split."""
+        if agent not in self.lineage:
+            raise UnknownAgentError(f"no agent {agent!r} in {self.path}")
+        expansions = self.columns("expansions", "child", "operator", "cost_microusd")
+        return query.ancestry(self.lineage, expansions, self._counted, agent)
+
+    def costs(self) -> pa.Table:
+        """One row per role and model: calls, tokens, money and waiting, of void tries too. Calls of jobs without a
+        result are in no row yet."""
+        return query.costs(self.columns("calls", *query.COSTS))
+
+    def timeline(self) -> pa.Table:
+        """One row per try of a job: when it began and ended, beside how many others, in which lane of a chart."""
+        decisions = self.columns("decisions", "seq")
+        expansions = self.columns("expansions", *EXPANSION)
+        return timeline(decisions, expansions, self.columns("evaluations", *EVALUATION))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from archive import FORMAT_VERSION, SCHEMAS, RunInfo, create_run
+from archive.answers import ANSWERS
 from archive.log import decode_line, encode_line
 from archive.testing import a_search
 
@@ -74,17 +75,24 @@ def described(type: pa.DataType) -> str:
     return {"string": "text", "int64": "integer", "double": "number", "bool": "flag"}[str(type)]
 
 
-@pytest.mark.parametrize("table", SCHEMAS)
+@pytest.mark.parametrize("table", [*SCHEMAS, *ANSWERS])
 def test_the_page_describes_every_column(table: str) -> None:
     section = PAGE.split(f"### `{table}`\n")[1].split("\n### ")[0]
     found = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
     expected = []
-    for field in SCHEMAS[table]:
+    for field in (dict(SCHEMAS) | dict(ANSWERS))[table]:
         metadata = {key.decode(): value.decode() for key, value in field.metadata.items()}
         type = "JSON text" if metadata.get("format") == "json" else described(field.type)
         cells = [f"`{field.name}`", type, metadata.get("unit", ""), "yes" if field.nullable else ""]
         expected.append([*cells, metadata["description"]])
     assert found == expected
+
+
+@pytest.mark.parametrize("table", [*SCHEMAS, *ANSWERS])
+def test_every_column_that_measures_something_says_in_what(table: str) -> None:
+    for field in (dict(SCHEMAS) | dict(ANSWERS))[table]:
+        measures = re.search(r"(_s|seconds|_bytes|_tokens|_microusd)$", field.name)
+        assert (b"unit" in field.metadata) == bool(measures or pa.types.is_timestamp(field.type)), field.name
 
 
 @pytest.mark.parametrize("table", SCHEMAS)

@@ -132,3 +132,14 @@ def test_sql_over_the_tables_of_a_run_that_is_written(tmp_path: Path) -> None:
                 reader.sql(f"SELECT * FROM read_csv('{run.path}/run.json')")
             with pytest.raises(duckdb.Error):
                 reader.sql("INSTALL httpfs")
+            with pytest.raises(
+                duckdb.Error
+            ):  # what it would find in an extension, it neither fetches nor loads
+                reader.sql("SELECT '10.0.0.1'::INET")
+            for setting in (
+                "autoinstall_known_extensions",
+                "autoload_known_extensions",
+                "enable_external_access",
+            ):
+                found = reader.sql(f"SELECT current_setting('{setting}')::VARCHAR")
+                assert found.to_pylist()[0].popitem()[1] == "false", setting
