@@ -30,7 +30,7 @@ def watched(cycle: Callable[[], object], *, warm_up: int, cycles: int) -> tuple[
     for _ in range(cycles):
         cycle()
         gc.collect()
-        memory.append(_resident_mib())
+        memory.append(resident_mib())
         descriptors.append(float(len(list(Path("/proc/self/fd").iterdir()))))
         threads.append(float(threading.active_count()))
     tenth = max(1, cycles // 10)
@@ -48,6 +48,7 @@ def watched(cycle: Callable[[], object], *, warm_up: int, cycles: int) -> tuple[
     ]
 
 
-def _resident_mib() -> float:
+def resident_mib() -> float:
+    """What of this process is in memory."""
     pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * resource.getpagesize() / (1 << 20)

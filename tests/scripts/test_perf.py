@@ -48,6 +48,19 @@ def test_the_sandbox_is_measured_and_leaves_nothing(engine: Engine) -> None:
     assert len(report["load_before"]) == len(report["load_after"]) == 3
 
 
+def test_the_gateway_is_measured_beside_direct_calls() -> None:
+    done = perf("gateway", "--calls", "20", "--streams", "2", "--open", "8", "--json")
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    assert figures["call, direct"]["n"] == figures["call, gateway"]["n"] == 20
+    assert 0 < figures["call, direct"]["median"] < figures["call, gateway"]["median"]
+    assert figures["chunk, through the gateway"]["n"] == 2 * 50
+    assert figures["calls per second of one core"]["median"] > 0
+    assert "memory, 8 open streams" in figures
+    assert [one["name"] for one in report["targets"]] == ["added to a call, median"]
+
+
 def test_the_archive_is_measured_beside_others(tmp_path: Path) -> None:
     small = ("--agents", "40", "--evaluations", "9000", "--opens", "2")
     done = perf("archive", "--alone", "3", "--queued", "2", "--directory", str(tmp_path), *small, "--json")
