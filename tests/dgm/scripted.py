@@ -52,6 +52,11 @@ SEED_TREE = {
 POLICIES: dict[str, Policy[Any]] = {
     policy.name: policy for policy in (Huxley(), Uniform(), Darwin(), Hyper(), Sica(), Greedy(), Pedigree())
 }
+VARIANTS: dict[str, Policy[Any]] = {
+    "darwin in generations": Darwin(generation=2, keep="better", sizes=(4, 8)),
+    "hyper without generations": Hyper(generation=0, sizes=(4, 8)),
+    "greedy in generations": Greedy(generation=3, sizes=(4, 8)),
+}
 OPERATOR = SingleFailure()
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -147,6 +152,7 @@ class Driver:
     policy: str = "huxley"
     evaluations: int = 60
     confirm: int = 0
+    parents: Parents = Parents.ALL
     slots: int = 1
     work: Callable[[Job], Result] = field(default_factory=Script)
     stops: Callable[[], int] = lambda: 0
@@ -155,7 +161,6 @@ class Driver:
     money: Money = NO_CAP
     journals: Path | None = None
     operator: Operator = OPERATOR
-    of_seed: bool = False
 
     def open(self) -> Run:
         if self.path.exists():
@@ -187,7 +192,7 @@ class Driver:
 
     def decider(self) -> Decider[Any]:
         return Decider(
-            policy=POLICIES[self.policy],
+            policy=(POLICIES | VARIANTS)[self.policy],
             tree=Tree(SEARCH),
             confirm=CONFIRM,
             tests=TEST,
@@ -200,7 +205,7 @@ class Driver:
             evaluations=self.evaluations,
             expansions=int(2 * self.evaluations**0.6),
             confirm=self.confirm,
-            parents=Parents.SEED if self.of_seed else Parents.ALL,
+            parents=self.parents,
             retry_s=0.01,
             grace_s=1.0,
             money=self.money,

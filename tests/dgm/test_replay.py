@@ -14,6 +14,7 @@ from archive import (
     Agent,
     Change,
     Decision,
+    DecisionKind,
     Lineage,
     Outcome,
     RunReader,
@@ -25,10 +26,11 @@ from archive.testing import a_regrade
 from dgm.cmp import Counts, clade_counts
 from dgm.deciding import Bounds
 from dgm.jobs import Job, Result
+from dgm.policies import Parents
 from dgm.replay import Replayed, replay_with
 from dgm.results import latest
 from dgm.search import StoppedError
-from tests.dgm.scripted import POLICIES, THEN, Driver, Script
+from tests.dgm.scripted import POLICIES, THEN, VARIANTS, Driver, Script
 
 
 def replayed(driver: Driver, path: Path | None = None) -> Replayed:
@@ -51,6 +53,34 @@ def test_every_decision_comes_out_as_recorded(tmp_path: Path, policy: str) -> No
     assert found.difference is None
     with archive.open(driver.path) as run:
         assert found.agreed == len(decisions(run)) > 60
+
+
+@pytest.mark.parametrize("parents", Parents)
+@pytest.mark.parametrize("policy", ["huxley", "pedigree", *VARIANTS])
+def test_variants_of_policies_and_the_controls_without_an_archive(
+    tmp_path: Path, policy: str, parents: Parents
+) -> None:
+    work = Script(5, delay_s=0.001, void=0.05)
+    driver = Driver(
+        tmp_path / "run",
+        seed=5,
+        policy=policy,
+        parents=parents,
+        slots=3,
+        work=work,
+        evaluations=40,
+        confirm=6,
+    )
+    driver.search()
+    found = replayed(driver)
+    assert found.difference is None
+    others = [replayed(replace(driver, parents=other)) for other in Parents if other is not parents]
+    assert any(found.difference is not None for found in others)
+    with archive.open(driver.path) as run:
+        made = decisions(run)
+    assert found.agreed == len(made) > 40
+    expanded = {row.agent for row in made if row.kind is DecisionKind.EXPAND}
+    assert len(expanded) == 1 or parents is not Parents.SEED
 
 
 def test_a_stopped_run_that_went_on_with_other_slots_and_a_larger_budget(tmp_path: Path) -> None:

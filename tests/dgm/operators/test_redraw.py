@@ -15,6 +15,7 @@ from dgm.errors import ConfigError
 from dgm.jobs import ExpandJob, Job, Result
 from dgm.operators import Brief, Redraw
 from dgm.operators.redraw import recorded
+from dgm.policies import Parents
 from tests.dgm.scripted import SEED_TREE, TASKS, Driver, Script
 
 
@@ -29,7 +30,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, Exp
         return Script(1)(job)
 
     path = tmp_path_factory.mktemp("asked") / "run"
-    Driver(path, seed=1, work=work, of_seed=True).search()
+    Driver(path, seed=1, work=work, parents=Parents.SEED).search()
     with archive.open(path) as run:
         seed = run.lineage.seeds[0]
     return path, {decision: job for decision, job in jobs.items() if job.parent == seed}
@@ -88,7 +89,7 @@ def test_a_search_of_redraws_shows_the_other_runs_evidence(
             jobs.append(job)
         return Script(2)(job)
 
-    driver = Driver(tmp_path / "again", seed=2, work=work, operator=Redraw(str(path)), of_seed=True)
+    driver = Driver(tmp_path / "again", seed=2, work=work, operator=Redraw(str(path)), parents=Parents.SEED)
     driver.search()
     given = {
         (job.brief, tuple((one.task.id, tuple(one.answer.values())) for one in job.evidence)) for job in jobs
