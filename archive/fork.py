@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -15,7 +15,7 @@ from .disk import make_directory, sync_directory
 from .errors import EntryError, RunExistsError, write_failed
 from .info import RunInfo
 from .records import Agent, Entry
-from .run import Run, create_run
+from .run import Run, create_run, remove_leftovers
 
 _TOGETHER = 512
 """Entries that are appended with one wait for the disk."""
@@ -32,7 +32,8 @@ def fork_run(path: str | Path, new: str | Path, *, at: int) -> RunInfo:
     if new.exists():
         raise RunExistsError(f"{new} exists; choose another name for the fork")
     make_directory(new.parent)
-    place = Path(tempfile.mkdtemp(dir=new.parent, prefix=f".{new.name}.", suffix=".fork"))
+    remove_leftovers(new, ".{name}.*.fork", "..{name}.*.fork.*.new")
+    place = new.with_name(f".{new.name}.{secrets.token_hex(4)}.fork")
     try:
         with reader.open(path) as source:
             if not 0 < at <= source.next_seq:
@@ -40,7 +41,6 @@ def fork_run(path: str | Path, new: str | Path, *, at: int) -> RunInfo:
             info = replace(source.info, forked_at=at)
             with create_run(place, info) as run:
                 _fill(run, source, at)
-        place.chmod(0o755)
         place.rename(new)
         sync_directory(new.parent)
     except OSError as error:

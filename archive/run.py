@@ -69,7 +69,7 @@ def create_run(
     path = Path(path).absolute()
     _refuse_existing(path)
     make_directory(path.parent)
-    _remove_leftovers(path)
+    remove_leftovers(path, ".{name}.*.new")
     try:
         new = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new"))
     except OSError as error:
@@ -290,10 +290,12 @@ def _place(new: Path, path: Path) -> None:
         raise write_failed(str(path), error) from error
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove what creations of this run that were killed left behind; one that is still going on is left
-    alone."""
-    for left in path.parent.glob(f".{path.name}.*.new"):
+def remove_leftovers(path: Path, *patterns: str) -> None:
+    """Remove what writers of `path` that were killed left beside it; one that is still going on is left alone.
+
+    In `patterns` of their hidden directories, `{name}` stands for the name of `path`.
+    """
+    for left in (found for pattern in patterns for found in path.parent.glob(pattern.format(name=path.name))):
         try:
             fd = os.open(left / "lock", os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:

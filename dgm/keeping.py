@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import archive
@@ -123,10 +124,13 @@ def _import(say: Say, options: argparse.Namespace) -> int:
     target = Path("agents") / (options.name or Path(options.directory).resolve().name)
     if target.exists():
         raise UserError(f"{target} exists; choose another name: dgm import {options.directory} NAME")
-    for path, content in tree.items():
-        file = target / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+    target.parent.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as whole:
+        for path, content in tree.items():
+            file = Path(whole) / target.name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        (Path(whole) / target.name).rename(target)
     say(
         f"{target}: agent {manifest.name!r}, {len(tree)} files; `dgm run agent={target}` begins a search from it"
     )

@@ -15,17 +15,22 @@ import pytest
 
 import archive
 from archive import (
+    Decision,
     EntryError,
+    Row,
     RunExistsError,
+    RunInfo,
     RunLockedError,
     UnknownAgentError,
     collect_garbage,
+    create_run,
     export_agent,
     export_delta,
     fork_run,
     resume_run,
     verify,
 )
+from archive.testing import an_agent
 from dgm.cli import main
 from dgm.seeds import read_agent
 from tests.dgm.scripted import Driver, Script
@@ -41,7 +46,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Driver:
     return driver
 
 
-def rows(path: Path) -> list[object]:
+def rows(path: Path) -> list[tuple[Row, ...]]:
     with archive.open(path) as run:
         return [entry.rows for entry in run.entries()]
 
@@ -85,6 +90,47 @@ def test_a_fork_of_a_run_that_is_written_takes_its_journals_along(driver: Driver
     copied = {path.name: path.read_text() for path in (tmp_path / "fork" / "journal").iterdir()}
     assert copied == {"00000003.jsonl": "paid 3\n", "00000009.jsonl": "paid 9\n"}
     assert (tmp_path / "fork" / "journal" / "00000003.jsonl").stat().st_nlink == 1
+
+
+def test_garbage_of_a_run_is_not_what_its_fork_needs_nor_what_an_open_decision_needs(
+    driver: Driver, tmp_path: Path
+) -> None:
+    before = rows(driver.path)
+    run, fork = tmp_path / "run", tmp_path / "fork"
+    shutil.copytree(driver.path, run)
+    at = next(seq for seq in range(40, 60) if isinstance(before[seq - 1][0], Decision))
+    (run / "journal").mkdir()
+    (run / "journal" / f"{at - 1:08d}.jsonl").touch()
+    fork_run(run, fork, at=at)
+    assert collect_garbage(run).files == ()
+    garbage = collect_garbage(fork)
+    assert garbage.blobs
+    assert garbage.objects
+    for path in (run, fork):
+        assert verify(path).problems == ()
+    assert [path.name for path in (fork / "journal").iterdir()] == [f"{at - 1:08d}.jsonl"]
+    replace(driver, path=fork).search()
+    assert rows(fork) == rows(run) == before
+
+
+def test_what_a_killed_fork_left_is_removed_by_the_next(driver: Driver, tmp_path: Path) -> None:
+    script = (
+        "import os, shutil, signal, sys; from archive import fork_run\n"
+        "def watch(frame, event, function):\n"
+        "    if event == 'c_call' and function is getattr(os, sys.argv[3]) and sys.argv[4] in str(frame.f_locals):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "sys.setprofile(watch)\n"
+        "fork_run(sys.argv[2], sys.argv[1], at=30)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    new, left = tmp_path / "fork", []
+    for call, place in (("link", "/.fork."), ("rename", "/..fork.")):
+        command = [sys.executable, "-c", script, str(new), str(driver.path), call, place]
+        assert subprocess.run(command, env=environment, check=False).returncode == -9
+        left.append([path.suffix for path in tmp_path.iterdir()])
+    assert left == [[".fork"], [".new"]]
+    fork_run(driver.path, new, at=30)
+    assert [path.name for path in tmp_path.iterdir()] == ["fork"]
 
 
 @pytest.mark.parametrize("at", [0, -1, 10_000])
@@ -166,6 +212,27 @@ def test_an_agent_of_ones_own_is_checked_and_kept(
     assert "is not an agent" in capsys.readouterr().err
     assert main(["import", "nothing"]) == 2
     assert [path.name for path in (tmp_path / "agents").iterdir()] == ["mine"]
+
+
+def test_an_exported_agent_is_imported_and_its_tables_are_not(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "run"
+    with create_run(own, RunInfo(id="run", seed=1)) as run:
+        run.append(seed := an_agent(0, id=run.code.commit(read_agent(str(SEED)), message="Seed", seq=0)))
+    assert main(["export", str(own), "--agent", "seed", "out"]) == 0
+    assert main(["import", "out/agent", "again"]) == 0
+    assert read_agent("agents/again") == read_agent(str(SEED))
+    with archive.open(own) as reader:
+        assert read_agent("agents/again") == reader.code.files(seed.id)
+    pytest.importorskip("deltalake")
+    assert main(["export", str(own), "--delta", "tables"]) == 0
+    capsys.readouterr()
+    for wrong in ("out", "tables"):
+        assert main(["import", wrong, "no"]) == 2
+        assert f"a directory with an agent.toml, got '{wrong}'" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "agents").iterdir()] == ["again"]
 
 
 @pytest.fixture
