@@ -13,13 +13,15 @@ import argparse
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
 from archive import Agent, Decision, DecisionKind, Evaluation, Expansion, ExpansionOutcome, Outcome, Split
 from dgm.deciding import Bounds, Decider
-from dgm.policies import Huxley
+from dgm.policies import Huxley, Policy
 from dgm.policies.draws import thompson
 from dgm.tree import Tree
 from scripts.measure.report import Figure, Report, Target, machine
@@ -44,15 +46,15 @@ def measure(options: argparse.Namespace) -> Report:
     figures: list[Figure] = []
     targets: list[Target] = []
     for agents in options.agents:
-        decider, seq = _grown(agents)
-        taken, seq = _decisions(decider, seq, options.decisions)
+        decider, seq = grown(Huxley(), agents)
+        taken, seq = decisions(decider, seq, options.decisions)
         expanding = Decider(policy=Huxley(alpha=1.0), tree=decider.tree, tests=(), operator="single_failure")
-        expanded, _ = _decisions(expanding, seq, options.decisions)
+        expanded, _ = decisions(expanding, seq, options.decisions)
         walks = [_walk(decider.tree) for _ in range(options.walks)]
         median = float(np.median(taken))
         figures += [
-            figure(f"{agents} agents: decision", "ms", taken, note=_tail(taken)),
-            figure(f"{agents} agents: expansion", "ms", expanded, note=_tail(expanded)),
+            figure(f"{agents} agents: decision", "ms", taken, note=tail(taken)),
+            figure(f"{agents} agents: expansion", "ms", expanded, note=tail(expanded)),
             figure(f"{agents} agents: walk", "ms", walks),
             estimate(f"{agents} agents: decision : walk", "", [median / walk for walk in walks]),
         ]
@@ -68,11 +70,11 @@ def measure(options: argparse.Namespace) -> Report:
     )  # fmt: skip
 
 
-def _grown(agents: int) -> tuple[Decider[None], int]:
+def grown(policy: Policy[Any], agents: int) -> tuple[Decider[Any], int]:
     """A run of so many agents with their evaluations, and the number of the next entry."""
     generator = np.random.default_rng(0)
     tree = Tree(TASKS)
-    decider = Decider(policy=Huxley(), tree=tree, tests=(), operator="single_failure")
+    decider = Decider(policy=policy, tree=tree, tests=(), operator="single_failure")
     for number in range(agents):
         parent = None if number == 0 else int(generator.integers(number))
         depth = 0 if parent is None else int(tree.depths[parent]) + 1
@@ -98,7 +100,9 @@ def _grown(agents: int) -> tuple[Decider[None], int]:
     return decider, seq
 
 
-def _decisions(decider: Decider[None], seq: int, count: int) -> tuple[list[float], int]:
+def decisions(
+    decider: Decider[Any], seq: int, count: int, clock: Callable[[], float] = time.perf_counter
+) -> tuple[list[float], int]:
     """Milliseconds of each decision, with its predecessor's result folded in, and the number of the next entry."""
     bounds = Bounds(seed=0, evaluations=10**9, expansions=10**9)
     waiting: deque[Decision] = deque()
@@ -106,14 +110,14 @@ def _decisions(decider: Decider[None], seq: int, count: int) -> tuple[list[float
     while len(taken) < count:
         result = _result(waiting.popleft(), seq) if len(waiting) == IN_FLIGHT else None
         seq += result is not None
-        began = time.perf_counter()
+        began = clock()
         if result is not None:
             decider.observe(result)
         decision = decider.decide(seq, bounds, IN_FLIGHT)
         assert decision is not None
         decider.observe(decision)
         if result is not None:
-            taken.append(1000 * (time.perf_counter() - began))
+            taken.append(1000 * (clock() - began))
         waiting.append(decision)
         seq += 1
     for decision in waiting:
@@ -136,7 +140,7 @@ def _result(decision: Decision, seq: int) -> Evaluation | Expansion:
     )  # fmt: skip
 
 
-def _tail(taken: list[float]) -> str:
+def tail(taken: list[float]) -> str:
     return f"99 % within {np.quantile(taken, 0.99):.3f}"
 
 

@@ -91,6 +91,18 @@ def test_decisions_are_measured_beside_a_walk() -> None:
     ]
 
 
+def test_pedigree_is_measured_with_what_observing_costs() -> None:
+    done = perf("pedigree", "--agents", "30", "--decisions", "20", "--json")
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    assert (figures["30 agents: decision"]["n"], figures["30 agents: observe"]["n"]) == (20, 30 + 2 * 300)
+    assert [one["name"] for one in report["targets"]] == [
+        "30 agents: observe, mean",
+        "30 agents: observe, per evaluation",
+    ]
+
+
 def test_without_an_engine_it_says_so() -> None:
     done = perf("sandbox", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert (done.returncode, done.stdout) == (2, "")

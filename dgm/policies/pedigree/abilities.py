@@ -10,11 +10,11 @@ import numpy as np
 from dgm.policies.pedigree.messages import (
     SEED_MEAN,
     SEED_VARIANCE,
+    Collected,
     Floats,
     Ints,
     Posterior,
     Walk,
-    collect,
     covariances,
     jumps,
     means,
@@ -66,10 +66,9 @@ class Abilities:
             up_p[i], up_h[i] = new_p, new_h
             i = parents[i]
 
-    def replace(self, own_p: Floats, own_h: Floats, walk: Walk) -> None:
-        """Other sites for all agents, and another walk: every message is made anew."""
+    def replace(self, own_p: Floats, own_h: Floats, found: Collected, walk: Walk) -> None:
+        """Other sites for all agents, and another walk; `found` are the messages that follow from them."""
         self.walk = walk
-        found = collect(self.parents, own_p, own_h, walk)
         self._own_p, self._own_h = _column(own_p), _column(own_h)
         self._p, self._h = _column(found.p), _column(found.h)
         self._up_p, self._up_h = _column(found.up_p), _column(found.up_h)

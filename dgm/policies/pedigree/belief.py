@@ -35,7 +35,7 @@ BROKEN = 0.10
 """P(a child of a sound parent is broken: resolves nothing, nor do its descendants)."""
 
 REFIT_DECISIONS = 20
-REFIT_SHARE = 0.02
+REFIT_SHARE = 0.04
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Belief:
             return
         agent = self.numbers[row.agent]
         (m, v), (tm, tv) = self.abilities.at(agent), self.difficulty(self._task(row.task))
-        w = float(chance(m - tm, v + tv).w)
+        w = chance(m - tm, v + tv).w
         self.running[row.seq] = agent, precision(w, tv)
 
     def _evaluated(self, row: Evaluation) -> None:
@@ -137,17 +137,18 @@ class Belief:
         """Who resolves something is not broken; else P(broken) grows by Bayes' rule, and what it says weighs less."""
         (m, v), (tm, tv) = self.abilities.at(agent), self.difficulty(task)
         at = chance(m - tm, v + tv)
-        missed = 1 - float(at.p)
+        missed = 1 - at.p
         self.broken[agent] = _after(self.broken[agent], resolved, missed)
         found = site(m, v, tm, tv, resolved, 1 - self.broken[agent], at)
         results = self.results
-        for column, value in (
-            (results.resolved, resolved), (results.p, found.p), (results.h, found.h),
-            (results.task_p, found.task_p), (results.task_h, found.task_h), (results.missed, missed),
-        ):  # fmt: skip
-            column.append(float(value))
         results.agent.append(agent)
         results.task.append(task)
+        results.resolved.append(resolved)
+        results.missed.append(missed)
+        results.p.append(found.p)
+        results.h.append(found.h)
+        results.task_p.append(found.task_p)
+        results.task_h.append(found.task_h)
         self._tell(agent, task, len(results) - 1, 1.0)
 
     def _tell(self, agent: int, task: int, result: int, sign: float) -> None:
@@ -174,8 +175,8 @@ class Belief:
         self.broken[agent] = broken
         (m, v), (tm, tv) = self.abilities.at(agent), self.difficulty(task)
         found = site(m, v, tm, tv, resolved, 1 - broken, chance(m - tm, v + tv))
-        results.p[result], results.h[result] = float(found.p), float(found.h)
-        results.task_p[result], results.task_h[result] = float(found.task_p), float(found.task_h)
+        results.p[result], results.h[result] = found.p, found.h
+        results.task_p[result], results.task_h[result] = found.task_p, found.task_h
         self._tell(agent, task, result, 1.0)
 
     def _task(self, name: TaskId) -> int:
@@ -227,8 +228,9 @@ class Belief:
         return np.array([results.p, results.h, results.task_p, results.task_h])
 
     def _refit_when_due(self) -> None:
-        """Every 20 decisions, from 1,000 results on every 2 % of them: then all refits together cost O(results)."""
-        if self._decisions < max(REFIT_DECISIONS, REFIT_SHARE * len(self.results)) or not len(self.results):
+        """Every 20 decisions, and from 500 on every 4 % of all results and agents: so refits together cost O(both)."""
+        due = max(REFIT_DECISIONS, REFIT_SHARE * (len(self.results) + len(self.abilities)))
+        if self._decisions < due or not len(self.results):
             return
         self._decisions = 0
         fitted = refitted(self.evidence(), self.sites(), self.abilities.walk)
@@ -237,7 +239,7 @@ class Belief:
             array("d", row.tobytes()) for row in fitted.sites
         )
         self.task_p, self.task_h = array("d", fitted.task_p.tobytes()), array("d", fitted.task_h.tobytes())
-        self.abilities.replace(fitted.own_p, fitted.own_h, fitted.walk)
+        self.abilities.replace(fitted.own_p, fitted.own_h, fitted.collected, fitted.walk)
 
 
 def _after(broken: float, resolved: float, missed: float) -> float:

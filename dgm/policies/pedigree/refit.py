@@ -56,6 +56,7 @@ class Fitted:
     task_p: Floats
     task_h: Floats
     walk: Walk
+    collected: Collected
     belief: Posterior
 
 
@@ -77,7 +78,7 @@ def _fit(evidence: Evidence, sites: Floats, walk: Walk) -> Fitted:
     agents = len(evidence.parents)
     own_p, own_h = (_summed(evidence.agent, row, agents) for row in sites[:2])
     task_p, task_h = (_summed(evidence.task, row, evidence.tasks) for row in sites[2:])
-    found: Collected = collect(evidence.parents, own_p, own_h, walk)
+    found = collect(evidence.parents, own_p, own_h, walk)
     return Fitted(
         sites=sites,
         own_p=own_p,
@@ -85,6 +86,7 @@ def _fit(evidence: Evidence, sites: Floats, walk: Walk) -> Fitted:
         task_p=task_p + 1 / TASK_VARIANCE,
         task_h=task_h,
         walk=walk,
+        collected=found,
         belief=posterior(found.p, found.h, evidence.ancestors, walk),
     )
 
@@ -96,19 +98,19 @@ def _summed(numbers: Ints, values: Floats, count: int) -> Floats:
 def _swept(evidence: Evidence, now: Fitted) -> Floats:
     """All sites halfway to where they would be taken now; in pieces that fit a cache."""
     after = np.empty_like(now.sites)
-    mean, precision = now.belief.mean, 1 / now.belief.variance
+    precision = 1 / now.belief.variance
+    shift = now.belief.mean * precision
     for start in range(0, after.shape[1], CHUNK):
         part = slice(start, start + CHUNK)
         agent, task, old = evidence.agent[part], evidence.task[part], now.sites[:, part]
         p, task_p = precision[agent] - old[0], now.task_p[task] - old[2]
         able = (p >= LEAST_AGENT) & (task_p >= LEAST_TASK)
-        p, task_p = np.where(able, p, 1.0), np.where(able, task_p, 1.0)
-        m, tm = (mean[agent] * precision[agent] - old[1]) / p, (now.task_h[task] - old[3]) / task_p
-        m, tm = np.where(able, m, 0.0), np.where(able, tm, 0.0)
-        v, tv = 1 / p, 1 / task_p
+        v, tv = 1 / np.maximum(p, LEAST_AGENT), 1 / np.maximum(task_p, LEAST_TASK)
+        m, tm = v * (shift[agent] - old[1]), tv * (now.task_h[task] - old[3])
         new = site(m, v, tm, tv, evidence.resolved[part], evidence.whole[agent], chance(m - tm, v + tv))
-        step = np.stack([new.p, new.h, new.task_p, new.task_h]) - old
-        after[:, part] = old + np.where(able, DAMPING * step, 0.0)
+        step = DAMPING * able
+        for row, value in enumerate((new.p, new.h, new.task_p, new.task_h)):
+            after[row, part] = old[row] + step * (value - old[row])
     return after
 
 

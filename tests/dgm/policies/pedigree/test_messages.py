@@ -7,7 +7,7 @@ import pytest
 from numpy.random import Generator, default_rng
 
 from dgm.policies.pedigree.abilities import Abilities
-from dgm.policies.pedigree.messages import SEED_MEAN, SEED_VARIANCE, Floats, Walk, down, jumps
+from dgm.policies.pedigree.messages import SEED_MEAN, SEED_VARIANCE, Floats, Walk, collect, down, jumps
 
 WALK = Walk(drift=-0.07, step=0.31)
 
@@ -82,7 +82,8 @@ def test_what_is_running_counts_in_the_variances_alone() -> None:
 def test_messages_passed_one_by_one_are_those_of_a_rebuild() -> None:
     abilities = a_lineage(default_rng(5), 50, sites=500)
     passed = abilities.all()
-    abilities.replace(*abilities.own, abilities.walk)
+    found = collect(abilities.parents, *abilities.own, abilities.walk)
+    abilities.replace(*abilities.own, found, abilities.walk)
     rebuilt = abilities.all()
     np.testing.assert_allclose(passed.mean, rebuilt.mean, rtol=0, atol=1e-9)
     np.testing.assert_allclose(passed.variance, rebuilt.variance, rtol=0, atol=1e-9)
