@@ -1,140 +1,154 @@
-"""`dgm simulate`: many searches in made-up worlds, told as a table or as one JSON document."""
+"""`dgm simulate`: every combination that was asked for, searched in one pool of processes, then told."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-from collections.abc import Callable, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from typing import Any
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 from dgm.config import Plain, build, compose_and_run
 from dgm.errors import ConfigError
-from dgm.simulate import Found, Setting, Simulation, Summary, compared, summary
+from dgm.interrupts import SIGNALS, Stops
+from dgm.simulate import (
+    Found,
+    Planned,
+    Searched,
+    Setting,
+    Simulation,
+    check_picture,
+    document,
+    draw,
+    searched,
+    table,
+)
 
 Say = Callable[[str], None]
 
-COLUMNS = (
-    "true_accuracy",
-    "seed_accuracy",
-    "reachable",
-    "agents",
-    "evaluations",
-    "depth",
-    "makespan",
-    "busy",
-)
-SHARES = ("true_accuracy", "seed_accuracy", "reachable")
-"""Shares of tasks, told times 100."""
+Job = tuple[Plain, int]
+"""One search: its configuration and its seed."""
+
+CHUNKS = 32
+"""In how many parts each process gets its searches, so that none is left waiting for another's last."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
-    """One policy in one world under one budget: its summary, and every search behind it."""
+class Flags:
+    """What `dgm simulate` takes besides overrides."""
 
-    summary: Summary
-    budget: Mapping[str, Any]
-    found: tuple[Found, ...]
+    json: bool = False
+    plot: Path | None = None
 
 
 def simulate(arguments: Sequence[str], say: Say) -> int:
     """Compose every combination, search, and say what came of it. Raises ConfigError."""
-    done: list[Compared] = []
-    as_json = "--json" in arguments
+    flags, overrides = split_flags(arguments)
+    plans: list[Planned] = []
 
-    def one(config: Plain) -> int:
-        done.append(searched(config))
+    def add(config: Plain) -> int:
+        plans.append(planned(config))
         return 0
 
-    given = [argument for argument in arguments if argument != "--json"]
-    status = compose_and_run(given, one, command="simulate", name="simulate")
-    if done:
-        say(json.dumps(document(done)) if as_json else table(done))
+    status = compose_and_run(overrides, add, command="simulate", name="simulate")
+    if not plans:
+        return status
+    if flags.plot:
+        check_picture(flags.plot)
+    done = search(plans)
+    say(json.dumps(document(done)) if flags.json else table(done))
+    if flags.plot:
+        draw(done, flags.plot)
     return status
 
 
-def searched(config: Plain) -> Compared:
-    """All searches of one combination, over as many processes as the configuration says."""
-    seeds, processes = int(config["seeds"]), int(config["processes"])
-    if seeds < 1:
-        raise ConfigError(f"seeds must be at least 1, got {seeds}")
-    if processes < 0:
-        raise ConfigError(f"processes must not be negative, got {processes}")
-    policy, world, setting = build(config, "policy"), build(config, "world"), build(config, "budget")
+def split_flags(arguments: Sequence[str]) -> tuple[Flags, list[str]]:
+    """Our own flags, and what is left for Hydra. Raises ConfigError for `--plot` without a file."""
+    as_json, plot, left = False, "", list[str]()
+    given = iter(arguments)
+    for argument in given:
+        name, equals, value = argument.partition("=")
+        if argument == "--json":
+            as_json = True
+        elif name == "--plot":
+            plot = value if equals else next(given, "")
+            if not plot or plot.startswith("-"):
+                raise ConfigError("--plot wants a file to write: --plot gains.png")
+        else:
+            left.append(argument)
+    return Flags(json=as_json, plot=Path(plot) if plot else None), left
+
+
+def planned(config: Plain) -> Planned:
+    """What is to be searched. Raises ConfigError for what cannot be."""
+    if config["seeds"] < 1:
+        raise ConfigError(f"seeds must be at least 1, got {config['seeds']}")
+    if config["processes"] < 0:
+        raise ConfigError(f"processes must not be negative, got {config['processes']}")
+    _simulation(config, config["first_seed"])
+    return Planned(config=config, policy=build(config, "policy").name, world=build(config, "world").name)
+
+
+def search(plans: Sequence[Planned]) -> list[Searched]:
+    """Every search of every combination. Raises ConfigError when a process dies."""
+    configs = [plan.config for plan in plans]
+    jobs = [(config, config["first_seed"] + n) for config in configs for n in range(config["seeds"])]
+    asked = max(config["processes"] for config in configs)
+    found = iter(_found(jobs, min(asked or len(os.sched_getaffinity(0)), len(jobs))))
+    return searched(plans, [tuple(islice(found, config["seeds"])) for config in configs])
+
+
+def _found(jobs: Sequence[Job], processes: int) -> list[Found]:
+    if processes == 1:
+        return [_search(job) for job in jobs]
+    with _pool(processes) as pool:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the processes have left them to this one
+        coming = pool.map(_search, jobs, chunksize=1 + len(jobs) // (CHUNKS * processes))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return list(coming)
+
+
+@contextmanager
+def _pool(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one's work, and at once when the operator stops it."""
+    with Stops(), ProcessPoolExecutor(count, initializer=_leave_signals) as pool:
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
+        except BrokenProcessPool as error:
+            raise ConfigError(
+                "a process that searched was killed, by lack of memory perhaps; try fewer: processes=1"
+            ) from error
+
+
+def _leave_signals() -> None:
+    """Ctrl-C reaches every process of the terminal; it is for the first of them to say what follows from it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _search(job: Job) -> Found:
+    return _simulation(*job).run()
+
+
+def _simulation(config: Plain, seed: int) -> Simulation:
+    setting = build(config, "budget")
     if not isinstance(setting, Setting):
         raise ConfigError(f"budget must make a dgm.simulate.Setting, got {type(setting).__name__}")
-    first = int(config["first_seed"])
-    jobs = [(config, seed) for seed in range(first, first + seeds)]
-    count = min(processes or len(os.sched_getaffinity(0)), seeds)
-    if count == 1:
-        found = tuple(_search(job) for job in jobs)
-    else:
-        with ProcessPoolExecutor(count) as pool:
-            found = tuple(pool.map(_search, jobs, chunksize=max(1, seeds // (4 * count))))
-    return Compared(
-        summary=summary(policy.name, world.name, found), budget=dict(config["budget"]), found=found
-    )
-
-
-def _search(job: tuple[Plain, int]) -> Found:
-    config, seed = job
-    return Simulation(build(config, "policy"), build(config, "world"), seed, build(config, "budget")).run()
-
-
-def document(done: Sequence[Compared]) -> dict[str, Any]:
-    """Everything for programs: a result per combination, and paired differences between policies."""
-    return {
-        "results": [
-            {
-                "policy": one.summary.policy,
-                "world": one.summary.world,
-                "seeds": one.summary.seeds,
-                "budget": {key: value for key, value in one.budget.items() if key != "_target_"},
-                **{name: _told(one, name) for name in COLUMNS},
-            }
-            for one in done
-        ],
-        "paired": [
-            {"world": one.summary.world, "policy": one.summary.policy, "against": other.summary.policy}
-            | {"true_accuracy": asdict(compared(one.found, other.found))}
-            for other, one in _pairs(done)
-        ],
-    }
-
-
-def _told(one: Compared, name: str) -> dict[str, Any]:
-    value = getattr(one.summary, name)
-    return {"mean": value.mean, "interval": list(value.interval)}
-
-
-def table(done: Sequence[Compared]) -> str:
-    """The same for people: true accuracy times 100 with 95 % intervals, then paired differences."""
-    lines = [f"{'world':6} {'policy':10} {'seeds':>5}  " + "  ".join(f"{name:>15}" for name in COLUMNS)]
-    for one in done:
-        cells = "  ".join(f"{_cell(one, name):>15}" for name in COLUMNS)
-        lines.append(f"{one.summary.world:6} {one.summary.policy:10} {one.summary.seeds:>5}  {cells}")
-    for other, one in _pairs(done):
-        gain = compared(one.found, other.found)
-        lines.append(
-            f"{one.summary.world}: {one.summary.policy} - {other.summary.policy}"
-            f" = {100 * gain.mean:+.1f} ± {100 * gain.half_width:.1f} of true accuracy, seed by seed"
+    world = build(config, "world")
+    missing = [name for name in ("name", "instance", "child") if not hasattr(world, name)]
+    if missing:
+        raise ConfigError(
+            f"world must be a dgm.simulate.World, got {type(world).__name__} without {', '.join(missing)}"
         )
-    return "\n".join(lines)
-
-
-def _cell(one: Compared, name: str) -> str:
-    value, scale = getattr(one.summary, name), 100 if name in SHARES else 1
-    return f"{scale * value.mean:.1f} ± {scale * value.half_width:.1f}"
-
-
-def _pairs(done: Sequence[Compared]) -> list[tuple[Compared, Compared]]:
-    """Each later policy with the first of the same world, budget and number of seeds."""
-    firsts: dict[tuple[str, str, int], Compared] = {}
-    pairs = []
-    for one in done:
-        key = (one.summary.world, json.dumps(one.budget, sort_keys=True), one.summary.seeds)
-        first = firsts.setdefault(key, one)
-        if first is not one:
-            pairs.append((first, one))
-    return pairs
+    return Simulation(build(config, "policy"), world, seed, setting)

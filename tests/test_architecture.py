@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "dgm.jobs": {"archive", "sandbox", "dgm.benchmarks", "dgm.llm", "dgm.gates", "dgm.operators"},
     "dgm.workers": {"archive", "sandbox", "dgm.jobs", "dgm.llm"},
     "dgm.deciding": {"archive", "dgm.ending", "dgm.policies", "dgm.streams", "dgm.tree"},
-    "dgm.simulate": {"archive", "dgm.deciding", "dgm.policies", "dgm.tree"},
+    "dgm.simulate": {"archive", "dgm.deciding", "dgm.errors", "dgm.policies", "dgm.tree"},
     "dgm.search": {
         "archive",
         "dgm.deciding",
@@ -94,6 +94,7 @@ ONE_FILE = {
     "hydra": {"dgm/config.py"},
     "omegaconf": {"dgm/config.py"},
     "git": {"archive/gitstore.py"},
+    "matplotlib": {"dgm/simulate/picture.py"},
 }
 
 

@@ -1,21 +1,32 @@
 """Surrogate worlds in which policies are compared without models or sandboxes."""
 
+from dgm.simulate.picture import check_picture, draw
 from dgm.simulate.search import Found, Setting, Simulation
 from dgm.simulate.summary import Summary, compared, summary
+from dgm.simulate.told import Pair, Planned, Searched, document, pairs, searched, table
 from dgm.simulate.worlds import Inherited, Made, Plateaus, Rasch, Sparse, Tasks, World
 
 __all__ = [
     "Found",
     "Inherited",
     "Made",
+    "Pair",
+    "Planned",
     "Plateaus",
     "Rasch",
+    "Searched",
     "Setting",
     "Simulation",
     "Sparse",
     "Summary",
     "Tasks",
     "World",
+    "check_picture",
     "compared",
+    "document",
+    "draw",
+    "pairs",
+    "searched",
     "summary",
+    "table",
 ]
