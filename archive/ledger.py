@@ -46,6 +46,8 @@ class Ledger:
     """`check` refuses what must not be recorded, `record` takes note of what was."""
 
     def __init__(self) -> None:
+        self.steady = True
+        """False after an interrupt in the middle of a change: what this says is worth nothing then."""
         self.rows_by_table: Counter[str] = Counter(dict.fromkeys(ROW_TYPES, 0))
         self._states = bytearray()
         self._open: dict[int, _About] = {}
@@ -83,15 +85,28 @@ class Ledger:
                     self._check_regrade(row)
 
     def check_many(self, entries: Sequence[Sequence[Row]]) -> None:
-        """`check` for entries that are to follow each other; the ledger is as before, whatever comes of it."""
+        """`check` for entries that are to follow each other; the ledger is as before, also when it refuses them."""
+        self.steady = False
         noted: list[tuple[Sequence[Row], _Closed]] = []
+        refused: EntryError | None = None
         try:
             for rows in entries:
                 self.check(rows)
                 noted.append((rows, self.record(rows)))
-        finally:
-            for rows, closed in reversed(noted):
-                self._forget(rows, closed)
+        except EntryError as error:
+            refused = error
+        for rows, closed in reversed(noted):
+            self._forget(rows, closed)
+        self.steady = True
+        if refused is not None:
+            raise refused
+
+    def record_many(self, entries: Iterable[Iterable[Row]]) -> None:
+        """`record` for entries that follow each other."""
+        self.steady = False
+        for rows in entries:
+            self.record(rows)
+        self.steady = True
 
     def record(self, rows: Iterable[Row]) -> _Closed:
         """Take note of an entry that was checked. Gives the decisions that it closed, with what they were about."""

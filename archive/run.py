@@ -153,8 +153,7 @@ class Run:
         with self._fenced():
             self._roll_if_due()
             self._writer.append(*lines)
-        for entry in new:
-            self._ledger.record(entry.rows)
+        self._ledger.record_many(entry.rows for entry in new)
         return [entry.seq for entry in new]
 
     def entries(self, since: int = 0) -> Iterator[Entry]:
@@ -218,7 +217,7 @@ class Run:
 
     def _check_sound(self) -> None:
         """Raise unless log and ledger agree; an interrupt in the middle of an append may have parted them."""
-        if not self._rolled or self._writer.next_seq != self._ledger.next_seq:
+        if not (self._rolled and self._ledger.steady) or self._writer.next_seq != self._ledger.next_seq:
             raise NotWritableError(f"an append to {self.path} was interrupted; open the run again")
         self._writer.check()
 
