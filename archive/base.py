@@ -18,13 +18,13 @@ entries at the price of one: when it raises, none of them is there. Only a crash
 some, the first ones, each whole.
 
 *Nothing twice.* An id is recorded once: agents, expansions and evaluations raise `AlreadyRecordedError` when
-one comes again, with equal content or not, and so do calls of a rollout that has calls already. A decision
+one comes again, with equal content or not, and so do calls of a rollout whose result is there already. A decision
 takes at most one result that is not void; re-grades (`Evaluation.replaces`) stand beside it.
 
 *Nothing from nowhere.* A decision is about a recorded agent. A result names a recorded decision of its kind,
 and what it says of agent, task and parent is what was decided. An agent's parents, an expansion's child and
 the evaluation that a re-grade replaces are recorded, at the latest in the same entry; the re-grade is a result
-of the same decision, which has a counted one.
+of the same decision, which has a counted one. Calls are in the entry of the result that they were made for.
 
 *Plain values.* What goes in must come back equal, so JSON columns take only what JSON gives back: lists but
 no tuples, finite numbers, text keys. Rows that came in are not referred to afterwards.

@@ -8,7 +8,7 @@ from .blobs import Blobs
 from .errors import ArchiveError, CorruptArchiveError, EntryError, UnknownBlobError
 from .gitstore import GitStore
 from .ledger import Ledger
-from .records import Agent, AgentId, Call, Decision, Entry, Evaluation, Expansion, Row, Split, job_id
+from .records import Agent, AgentId, Decision, Entry, Evaluation, Expansion, Row, Split, job_id
 from .snapshot import Snapshot
 
 REGRADE = "regrade"
@@ -82,8 +82,6 @@ class RowChecks:
                 decided = self._decided.get(row.decision)
                 if decided is not None and decided != (row.split, row.repeat):
                     yield f"evaluation {row.id} has split and repeat {(row.split, row.repeat)}, decided was {decided}"
-            case Call() if row.rollout not in [result.id for result in results]:
-                yield f"call {row.n} is of rollout {row.rollout}, whose result is not in this entry"
 
     def _agent(self, agent: Agent, results: Sequence[Evaluation | Expansion]) -> Iterator[str]:
         if agent.parent is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from .errors import (
@@ -16,6 +17,7 @@ from .errors import (
     UnknownEvaluationError,
     WrongSeqError,
 )
+from .ids import Ids
 from .records import (
     ROW_TYPES,
     TABLE_OF,
@@ -29,12 +31,12 @@ from .records import (
     Row,
 )
 
-_About = tuple[DecisionKind, AgentId, str | None]
-_NOTHING: _About = (DecisionKind.EXPAND, "", None)
-_Closed = dict[int, _About]
+About = tuple[DecisionKind, AgentId, str | None]
+_NOTHING: About = (DecisionKind.EXPAND, "", None)
+_Closed = dict[int, About]
 
 
-class _State(IntEnum):
+class State(IntEnum):
     """Of each number: is it a decision, and has it a counted result?"""
 
     NO_DECISION = 0
@@ -42,20 +44,65 @@ class _State(IntEnum):
     DONE = 2
 
 
+class Subjects:
+    """Agent and task of each decision, by number: 8 bytes each, since a run has a million."""
+
+    def __init__(
+        self,
+        agents: Iterable[AgentId] = (),
+        tasks: Iterable[str | None] = (),
+        codes: tuple[bytes, bytes] = (b"", b""),
+    ) -> None:
+        """`codes` are the places in `agents` and in `tasks` of each entry's, as integers of 32 bits."""
+        self._agent_numbers = {agent: number for number, agent in enumerate(agents)}
+        self._task_numbers = {task: number for number, task in enumerate(tasks)}
+        self._agents, self._tasks = array("i", codes[0]), array("i", codes[1])
+
+    def append(self, about: About) -> None:
+        _, agent, task = about
+        self._agents.append(self._agent_numbers.setdefault(agent, len(self._agent_numbers)))
+        self._tasks.append(self._task_numbers.setdefault(task, len(self._task_numbers)))
+
+    def pop(self) -> None:
+        self._agents.pop()
+        self._tasks.pop()
+
+    def fits(self, seq: int, agent: AgentId, task: str | None) -> bool:
+        found = (self._agents[seq], self._tasks[seq])
+        return found == (self._agent_numbers.get(agent), self._task_numbers.get(task))
+
+
+@dataclass(kw_only=True)
+class Past:
+    """What a ledger begins with, by default nothing. It is the ledger's from then on.
+
+    `open` are the decisions without a counted result and what they are about, `states` one `State` per entry,
+    `expansions` and `evaluations` ids with the number of their decision.
+    """
+
+    rows_by_table: Mapping[str, int] = field(default_factory=dict)
+    states: bytearray = field(default_factory=bytearray)
+    open: dict[int, About] = field(default_factory=dict)
+    subjects: Subjects = field(default_factory=Subjects)
+    depths: dict[AgentId, int] = field(default_factory=dict)
+    expansions: Ids = field(default_factory=Ids)
+    evaluations: Ids = field(default_factory=Ids)
+
+
 class Ledger:
     """`check` refuses what must not be recorded, `record` takes note of what was."""
 
-    def __init__(self) -> None:
+    def __init__(self, past: Past | None = None) -> None:
+        past = past or Past()
         self.steady = True
         """False after an interrupt in the middle of a change: what this says is worth nothing then."""
-        self.rows_by_table: Counter[str] = Counter(dict.fromkeys(ROW_TYPES, 0))
-        self._states = bytearray()
-        self._open: dict[int, _About] = {}
-        self._subjects = _Subjects()
-        self._depths: dict[AgentId, int] = {}
-        self._expansions: set[str] = set()
-        self._evaluations: dict[str, int] = {}
-        self._rollouts: set[str] = set()
+        self.rows_by_table: Counter[str] = Counter({**dict.fromkeys(ROW_TYPES, 0), **past.rows_by_table})
+        self._states = past.states
+        self._open = past.open
+        self._subjects = past.subjects
+        self._depths = past.depths
+        self._expansions = past.expansions
+        self._evaluations = past.evaluations
 
     @property
     def next_seq(self) -> int:
@@ -70,6 +117,7 @@ class Ledger:
             if row.seq != self.next_seq:
                 raise WrongSeqError(f"the next entry is number {self.next_seq}, got a row with seq {row.seq}")
         new = {row.id: row.depth for row in rows if isinstance(row, Agent)}
+        results = [row.id for row in rows if isinstance(row, Evaluation | Expansion)]
         for row in rows:
             match row:
                 case Decision():
@@ -83,6 +131,11 @@ class Ledger:
                     self._check_result(row, (DecisionKind.EVALUATE, row.agent, row.task))
                 case Evaluation():
                     self._check_regrade(row)
+                case Call() if row.rollout not in results:
+                    raise EntryError(
+                        f"call {row.n} is of rollout {row.rollout}, whose result is not in this entry; "
+                        "record calls together with it"
+                    )
 
     def check_many(self, entries: Sequence[Sequence[Row]]) -> None:
         """`check` for entries that are to follow each other; the ledger is as before, also when it refuses them."""
@@ -110,26 +163,23 @@ class Ledger:
 
     def record(self, rows: Iterable[Row]) -> _Closed:
         """Take note of an entry that was checked. Gives the decisions that it closed, with what they were about."""
-        state, about, closed = _State.NO_DECISION, _NOTHING, dict[int, _About]()
+        state, about, closed = State.NO_DECISION, _NOTHING, dict[int, About]()
         for row in rows:
             self.rows_by_table[TABLE_OF[type(row)]] += 1
             match row:
                 case Decision():
-                    state, about = _State.OPEN, (row.kind, row.agent, row.task)
+                    state, about = State.OPEN, (row.kind, row.agent, row.task)
                     self._open[row.seq] = about
                 case Agent():
                     self._depths[row.id] = row.depth
                 case Expansion():
-                    self._expansions.add(row.id)
+                    self._expansions.add(row.id, row.decision)
                     closed |= self._close(row.decision, row.outcome.counted)
                 case Evaluation():
-                    self._evaluations[row.id] = row.decision
+                    self._evaluations.add(row.id, row.decision)
                     closed |= self._close(row.decision, row.outcome.counted)
-                case Call():
-                    self._rollouts.add(row.rollout)
         self._states.append(state)
-        self._subjects.grow(1)
-        self._subjects.put(-1, about)
+        self._subjects.append(about)
         return closed
 
     def _forget(self, rows: Iterable[Row], closed: _Closed) -> None:
@@ -146,43 +196,10 @@ class Ledger:
                 case Expansion():
                     self._expansions.remove(row.id)
                 case Evaluation():
-                    del self._evaluations[row.id]
-                case Call():
-                    self._rollouts.discard(row.rollout)
+                    self._evaluations.remove(row.id)
         for decision, about in closed.items():
-            self._states[decision] = _State.OPEN
+            self._states[decision] = State.OPEN
             self._open[decision] = about
-
-    def restore(
-        self,
-        entries: int,
-        *,
-        rows_by_table: dict[str, int],
-        decisions: Iterable[tuple[int, _About]],
-        agents: Iterable[tuple[AgentId, int]],
-        expansions: Iterable[tuple[str, int, bool]],
-        evaluations: Iterable[tuple[str, int, bool]],
-        rollouts: Iterable[str],
-    ) -> None:
-        """Take note of many recorded entries at once, from columns.
-
-        Decisions are (seq, (kind, agent, task)), agents (id, depth), results (id, decision, counted).
-        """
-        self.rows_by_table.update(rows_by_table)
-        self._states.extend(bytes(entries))
-        self._subjects.grow(entries)
-        for seq, about in decisions:
-            self._states[seq] = _State.OPEN
-            self._open[seq] = about
-            self._subjects.put(seq, about)
-        self._depths.update(agents)
-        for id, decision, counted in expansions:
-            self._expansions.add(id)
-            self._close(decision, counted)
-        for id, decision, counted in evaluations:
-            self._evaluations[id] = decision
-            self._close(decision, counted)
-        self._rollouts.update(rollouts)
 
     def _check_ids(self, rows: Sequence[Row]) -> None:
         seen: set[tuple[str, str]] = set()
@@ -195,7 +212,8 @@ class Ledger:
                 case Evaluation(id=id):
                     what, known = "evaluation", id in self._evaluations
                 case Call():
-                    id, what, known = f"{row.rollout} {row.n}", "call", row.rollout in self._rollouts
+                    id, what = f"{row.rollout} {row.n}", "call"
+                    known = row.rollout in self._evaluations or row.rollout in self._expansions
                 case _:
                     continue
             if known or (what, id) in seen:
@@ -218,13 +236,13 @@ class Ledger:
                     f"agent {agent.id} must have depth {depth}, one more than its parent, got {agent.depth}"
                 )
 
-    def _check_result(self, result: Expansion | Evaluation, about: _About) -> None:
+    def _check_result(self, result: Expansion | Evaluation, about: About) -> None:
         state = self._state(result.decision)
-        if state is _State.NO_DECISION:
+        if state is State.NO_DECISION:
             raise UnknownDecisionError(
                 f"result {result.id} names decision {result.decision}, which nobody made"
             )
-        if state is _State.DONE:
+        if state is State.DONE:
             raise AlreadyRecordedError(
                 f"decision {result.decision} has its result already, got {result.id}; "
                 "only a re-grade may follow"
@@ -236,17 +254,17 @@ class Ledger:
             )
 
     def _check_regrade(self, evaluation: Evaluation) -> None:
-        if evaluation.replaces not in self._evaluations:
+        decision = None if evaluation.replaces is None else self._evaluations.get(evaluation.replaces)
+        if decision is None:
             raise UnknownEvaluationError(
                 f"evaluation {evaluation.id} replaces {evaluation.replaces}, which is not recorded"
             )
-        decision = self._evaluations[evaluation.replaces]
         if evaluation.decision != decision:
             raise EntryError(
                 f"{evaluation.replaces} is a result of decision {decision}, but evaluation {evaluation.id}, which "
                 f"replaces it, names decision {evaluation.decision}"
             )
-        if self._state(decision) is not _State.DONE:
+        if self._state(decision) is not State.DONE:
             raise EntryError(
                 f"decision {decision} has no counted result, so {evaluation.id} cannot be a re-grade of it"
             )
@@ -256,39 +274,11 @@ class Ledger:
                 f"decision {decision}, whose result it replaces, is about"
             )
 
-    def _state(self, decision: int) -> _State:
-        return _State(self._states[decision]) if decision < len(self._states) else _State.NO_DECISION
+    def _state(self, decision: int) -> State:
+        return State(self._states[decision]) if decision < len(self._states) else State.NO_DECISION
 
     def _close(self, decision: int, counted: bool) -> _Closed:
         if not counted or decision not in self._open:
             return {}
-        self._states[decision] = _State.DONE
+        self._states[decision] = State.DONE
         return {decision: self._open.pop(decision)}
-
-
-class _Subjects:
-    """Agent and task of each decision, by number: 8 bytes each, since a run has a million."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str | None, int] = {}
-        self._agents = array("i")
-        self._tasks = array("i")
-
-    def grow(self, entries: int) -> None:
-        for numbers in (self._agents, self._tasks):
-            numbers.frombytes(bytes(entries * numbers.itemsize))
-
-    def pop(self) -> None:
-        self._agents.pop()
-        self._tasks.pop()
-
-    def put(self, seq: int, about: _About) -> None:
-        _, agent, task = about
-        self._agents[seq] = self._number(agent)
-        self._tasks[seq] = self._number(task)
-
-    def fits(self, seq: int, agent: AgentId, task: str | None) -> bool:
-        return (self._agents[seq], self._tasks[seq]) == (self._numbers.get(agent), self._numbers.get(task))
-
-    def _number(self, name: str | None) -> int:
-        return self._numbers.setdefault(name, len(self._numbers))

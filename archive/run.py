@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from .blobs import Blobs
 from .codec import PlainRow, encode
@@ -44,7 +44,8 @@ from .log import (
     segment_path,
 )
 from .parquet import create_tables, seal
-from .records import ROW_TYPES, DecisionKind, Entry, ExpansionOutcome, Outcome, Row
+from .recall import past_of
+from .records import ROW_TYPES, Entry, Row
 from .snapshot import Snapshot
 from .upgrade import upgrade
 
@@ -126,7 +127,7 @@ class Run:
         upgrade(path)
         self._seal_closed()
         snapshot = Snapshot(path)
-        self._ledger = _ledger_of(snapshot)
+        self._ledger = Ledger(past_of(snapshot))
         self._epoch = snapshot.open_segment.epoch + 1
         adopted = adopt_segment(path / "log", snapshot.open_segment)
         remove_lost_segments(path / "log", self._epoch)
@@ -246,33 +247,6 @@ def _line(entry: Entry) -> bytes:
         table, plain = encode(row)
         tables.setdefault(table, []).append(plain)
     return encode_line({"seq": entry.seq, "rows": tables})
-
-
-def _ledger_of(snapshot: Snapshot) -> Ledger:
-    """The ledger of everything in `snapshot`, from columns, without making rows."""
-
-    def columns(table: str, *names: str) -> Iterator[tuple[Any, ...]]:
-        data = snapshot.table(table, names)
-        return zip(*(column.to_pylist() for column in data.columns), strict=True)
-
-    def results(table: str, void: str) -> Iterator[tuple[str, int, bool]]:
-        for id, decision, outcome in columns(table, "id", "decision", "outcome"):
-            yield id, decision, outcome != void
-
-    ledger = Ledger()
-    ledger.restore(
-        snapshot.next_seq,
-        rows_by_table=snapshot.row_counts(),
-        decisions=(
-            (seq, (DecisionKind(kind), agent, task))
-            for seq, kind, agent, task in columns("decisions", "seq", "kind", "agent", "task")
-        ),
-        agents=((id, depth) for id, depth in columns("agents", "id", "depth")),
-        expansions=results("expansions", ExpansionOutcome.VOID),
-        evaluations=results("evaluations", Outcome.VOID),
-        rollouts=(rollout for (rollout,) in columns("calls", "rollout")),
-    )
-    return ledger
 
 
 def _refuse_existing(path: Path) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from archive import AgentId, DecisionKind, ExpansionOutcome, Outcome, RunReader, Split, TaskId
+from archive.arrays import chosen_rows, coded, integers
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -64,7 +65,7 @@ class Results:
 def agents_of(run: RunReader) -> Agents:
     data = run.columns("agents", "id", "parent", "seq")
     ids = data["id"].to_pylist()
-    return Agents(ids=ids, parents=_places(data["parent"], ids), seq=_ints(data["seq"]))
+    return Agents(ids=ids, parents=_places(data["parent"], ids), seq=integers(data["seq"]))
 
 
 def expansions_of(run: RunReader, agents: Agents) -> Results:
@@ -85,7 +86,7 @@ def evaluations_of(run: RunReader, agents: Agents, tasks: tuple[TaskId, ...]) ->
         agent=_places(data["agent"], agents.ids),
         task=task,
         searches=task >= 0,
-        regrade=_coded(data["replaces"])[1] >= 0,
+        regrade=coded(data["replaces"])[1] >= 0,
         remembered=answered & (task >= 0),
     )
 
@@ -94,7 +95,7 @@ def graded_on(run: RunReader, tasks: Sequence[TaskId]) -> Iterator[tuple[int, Ag
     """Decision, agent, task, repeat and outcome of each result on one of `tasks`, re-grades included, in order."""
     names = ("decision", "agent", "task", "repeat", "outcome")
     data = run.columns("evaluations", *names)
-    chosen = _rows(data, _places(data["task"], tasks) >= 0)
+    chosen = chosen_rows(data, _places(data["task"], tasks) >= 0)
     return zip(*(chosen[name].to_pylist() for name in names), strict=True)
 
 
@@ -102,9 +103,9 @@ def outcomes_of(run: RunReader) -> Counter[str]:
     """How often each outcome came, of expansions and evaluations; re-grades are none."""
     evaluations = run.columns("evaluations", "outcome", "replaces")
     found: Counter[str] = Counter()
-    graded = _rows(evaluations, _coded(evaluations["replaces"])[1] < 0)
+    graded = chosen_rows(evaluations, coded(evaluations["replaces"])[1] < 0)
     for data in (run.columns("expansions", "outcome"), graded):
-        words, codes = _coded(data["outcome"])
+        words, codes = coded(data["outcome"])
         found.update(dict(zip(words, np.bincount(codes, minlength=len(words)).tolist(), strict=True)))
     return found
 
@@ -118,7 +119,7 @@ def decisions_of(
     expands, searches = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
     other = np.zeros(count, dtype=np.bool_)
     other[agents.seq] = True
-    other[_ints(run.columns("changes", "seq")["seq"])] = True
+    other[integers(run.columns("changes", "seq")["seq"])] = True
     for results in (expansions, evaluations):
         other[results.seq] = True
         agent[results.decision] = results.agent
@@ -140,8 +141,8 @@ def _results(
     data: pa.Table, *, agent: Ints, task: Ints, searches: Flags, regrade: Flags, remembered: Flags
 ) -> Results:
     return Results(
-        seq=_ints(data["seq"]),
-        decision=_ints(data["decision"]),
+        seq=integers(data["seq"]),
+        decision=integers(data["decision"]),
         agent=agent,
         task=task,
         searches=searches,
@@ -149,50 +150,19 @@ def _results(
         resolved=_is(data["outcome"], Outcome.RESOLVED),
         regrade=regrade,
         remembered=remembered,
-        cost_microusd=int(_ints(data["cost_microusd"])[~regrade].sum()),
-        calls=int(_ints(data["calls"])[~regrade].sum()),
+        cost_microusd=int(integers(data["cost_microusd"])[~regrade].sum()),
+        calls=int(integers(data["calls"])[~regrade].sum()),
     )
-
-
-def _rows(data: pa.Table, chosen: Flags) -> pa.Table:
-    places = np.flatnonzero(chosen)
-    return data.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
-
-
-def _ints(column: pa.ChunkedArray) -> Ints:
-    """Not by `to_numpy`, which imports pandas wherever that is installed: most of what opening a run would cost."""
-    if not len(column):
-        return np.zeros(0, dtype=np.int64)
-    return np.asarray(np.from_dlpack(pa.concat_arrays(column.chunks)), dtype=np.int64)
 
 
 def _is(column: pa.ChunkedArray, *wanted: str) -> Flags:
     """Where a dictionary-encoded column is one of these words; nulls are not."""
-    words, codes = _coded(column)
+    words, codes = coded(column)
     return np.array([*(word in wanted for word in words), False])[codes]
 
 
 def _places(column: pa.ChunkedArray, names: Sequence[str]) -> Ints:
     """Where each value of a dictionary-encoded column stands in `names`; -1 for one that does not, or null."""
     place = {name: i for i, name in enumerate(names)}
-    words, codes = _coded(column)
+    words, codes = coded(column)
     return np.array([*(place.get(word, -1) for word in words), -1], dtype=np.int64)[codes]
-
-
-def _coded(column: pa.ChunkedArray) -> tuple[list[str], NDArray[np.int32]]:
-    """The dictionary that all chunks share, and the places in it, -1 for null."""
-    if not len(column):
-        return [], np.zeros(0, dtype=np.int32)
-    codes = _indices(pa.concat_arrays([chunk.indices for chunk in column.chunks]))
-    return column.chunk(0).dictionary.to_pylist(), codes
-
-
-def _indices(values: pa.Array) -> NDArray[np.int32]:
-    """With -1 for null. By its buffers, since what fills in nulls imports pandas, too."""
-    validity, content = values.buffers()
-    inside = slice(values.offset, values.offset + len(values))
-    codes: NDArray[np.int32] = np.frombuffer(content, dtype=np.int32)[inside]
-    if validity is None:
-        return codes
-    valid = np.unpackbits(np.frombuffer(validity, dtype=np.uint8), bitorder="little")[inside]
-    return np.where(valid, codes, np.int32(-1))

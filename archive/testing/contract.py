@@ -62,8 +62,9 @@ class ArchiveContract:
     def test_several_entries_are_there_together_or_not_at_all(self, archive: Archive, wrong: int) -> None:
         self.fill(archive, (an_agent(0),), (a_decision(1),), (a_decision(2, task=None),))
         child = an_agent(4, parent=an_agent(0))
+        first = an_evaluation(3, decision=1)
         entries: list[tuple[Row, ...]] = [
-            (an_evaluation(3, decision=1), a_call(3)),
+            (first, a_call(3, rollout=first.id)),
             (an_expansion(4, decision=2, child=child.id), child),
             (a_decision(5, agent=child.id),),
         ]
@@ -168,6 +169,13 @@ class ArchiveContract:
         self.fill(archive, (an_agent(0),), (a_decision(1),), (void, a_call(2)))
         with pytest.raises(AlreadyRecordedError, match=void.id):
             archive.append(an_evaluation(3, decision=1, attempt=2), a_call(3, rollout=void.id, n=1))
+
+    def test_calls_come_with_their_result(self, archive: Archive) -> None:
+        self.fill(archive, (an_agent(0),), (a_decision(1),))
+        for rows in ((a_call(2),), (an_evaluation(2), a_call(2, rollout="another"))):
+            with pytest.raises(EntryError, match="whose result is not in this entry"):
+                archive.append(*rows)
+        self.assert_holds(archive, 2)
 
     def test_a_decision_takes_one_result_after_any_voids(self, archive: Archive) -> None:
         self.fill(archive, (an_agent(0),), (a_decision(1),))
