@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import archive
-from archive import ArchiveError, RunReader
+from archive import ArchiveError, NotLocalError, RunReader
 from dgm import keeping
 from dgm.errors import UserError
 from dgm.report import (
+    QUESTIONS,
     RunView,
+    answer_data,
+    answer_text,
+    asked,
     best_data,
     best_text,
     diff_data,
@@ -42,6 +46,10 @@ dgm best RUN                 the winner beside the seed
 dgm tasks RUN                the tasks, and who resolved them
 dgm show RUN WHAT            an entry by its number; an agent, expansion or evaluation by the beginning of its id
 dgm diff RUN AGENT [OTHER]   what changed from OTHER (by default its parent) to AGENT
+dgm lineage RUN AGENT        its ancestors, the seed first, and how each was made
+dgm flips RUN                tasks won and lost by each agent against its parent
+dgm costs RUN                model calls, tokens and dollars by role and model
+dgm timeline RUN             when each job ran, and what ran beside it
 dgm regrade RUN [ID ...]     grade stored answers again, without a model: all, or these, --agent, --task, --changed
 dgm replay RUN               every decision made again from the rows before it; 1 if one comes out otherwise
 {keeping.USAGE}
@@ -50,8 +58,9 @@ dgm doctor                   what this machine offers
 dgm benchmark check WHAT     reference and stub of every task through sandbox and grader; katas or path=FOLDER
 dgm images build             the images of sandbox=docker, once per engine [--base-image NAME]
 
-RUN is a run's directory, or its name under runs/. AGENT may be `seed` or `best`. The five that read a run take --json:
-one document, texts as they were recorded; without it what could steer a terminal is shown as escapes."""
+RUN is a run's directory, or its name under runs/. AGENT may be `seed` or `best`. Those from `tree` to `timeline` read a
+run, also at an address such as s3://bucket/run, and take --json: one document, texts as they were recorded; without it
+what could steer a terminal is shown as escapes."""
 
 Json = Mapping[str, object]
 
@@ -121,13 +130,14 @@ def _told(error: BaseException) -> int:
 def _command(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dgm", usage=USAGE, add_help=True)
     commands = parser.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS, prog="dgm")
-    for name in (*PAGES, "show", "diff"):
+    for name in (*PAGES, "show", "diff", *QUESTIONS):
         command = commands.add_parser(name)
         command.add_argument("run")
         if name == "show":
             command.add_argument("what")
-        if name == "diff":
+        if name in ("diff", "lineage"):
             command.add_argument("agent")
+        if name == "diff":
             command.add_argument("other", nargs="?")
         command.add_argument("--json", action="store_true")
         command.set_defaults(call=_read)
@@ -163,12 +173,15 @@ def _command(given: Sequence[str]) -> int:
 
 
 def _read(options: argparse.Namespace) -> int:
-    with archive.open(_directory(options.run)) as run:
+    place = options.run if "://" in options.run else _directory(options.run)
+    with archive.open(place) as run:
         _say(_page(options, run, view_of(run)))
     return DONE
 
 
 def _directory(run: str) -> Path:
+    if "://" in run:
+        raise NotLocalError(f"this command needs the directory of a run, got {run}; copy the run here")
     path = Path(run)
     return Path("runs") / path if len(path.parts) == 1 and not path.exists() else path
 
@@ -180,6 +193,11 @@ def _page(options: argparse.Namespace, run: RunReader, view: RunView) -> str:
         if not options.json:
             return "\n".join([text(view), *view.all_notes()])
         return json.dumps(data(view))
+    if options.command in QUESTIONS:
+        table = asked(options.command, run, view, getattr(options, "agent", ""))
+        if options.json:
+            return json.dumps(answer_data(view, options.command, table))
+        return "\n".join([answer_text(table), *view.all_notes()])
     if options.command == "diff":
         changed = diff_data(view, run.code, options.agent, options.other)
         if options.json:

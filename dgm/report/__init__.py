@@ -1,5 +1,6 @@
 """What people see of a run. `dgm.report.progress` is imported by itself: it needs rich, which pages do without."""
 
+from dgm.report.answers import QUESTIONS, answer_data, answer_text, asked
 from dgm.report.details import diff_data, row_data, show_data
 from dgm.report.finals import Finalist, Finals, best_data, best_text, finals
 from dgm.report.grades import regrade_text
@@ -9,11 +10,15 @@ from dgm.report.tasks import TaskLine, task_lines, tasks_data, tasks_text
 from dgm.report.views import RunView, view_of
 
 __all__ = [
+    "QUESTIONS",
     "Finalist",
     "Finals",
     "RunView",
     "Standing",
     "TaskLine",
+    "answer_data",
+    "answer_text",
+    "asked",
     "best_data",
     "best_text",
     "diff_data",

@@ -1,4 +1,4 @@
-"""`dgm tree|best|tasks|show|diff`: text for people, which no agent can use to deceive them, and one JSON document."""
+"""The commands that read a run: text for people, which no agent can use to deceive them, and one JSON document."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 import archive
 from archive import RunInfo, Split, create_run
+from archive.answers import ANSWERS
 from archive.testing import an_agent
 from tests.dgm.commands import ROOT, Said, dgm
 from tests.dgm.report.hostile import ODD_TASK, hostile_run
@@ -26,6 +27,10 @@ PAGES = (
     ("show", "1"),
     ("show", "seed"),
     ("diff", "best"),
+    ("lineage", "best"),
+    ("flips",),
+    ("costs",),
+    ("timeline",),
 )
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]")
 
@@ -93,6 +98,44 @@ def test_the_tasks_keep_one_line_each(run: Path) -> None:
     assert "-#" in next(line for line in lines if "fake" in line)
     tasks = read(run, ("tasks",), "--json").json["tasks"]
     assert [task["task"] for task in tasks] == ["katas/anagram", ODD_TASK, "katas/tested"]
+
+
+def test_lineage_flips_costs_and_time_line(run: Path) -> None:
+    seed, child = (agent["agent"] for agent in read(run, ("tree",), "--json").json["agents"])
+    line = read(run, ("lineage", "best"), "--json").json["lineage"]
+    assert [step["agent"] for step in line] == [seed, child]
+    assert line[0]["cost_microusd"] is None
+    (flip,) = read(run, ("flips",), "--json").json["flips"]
+    assert (flip["parent"], flip["child"]) == (seed, child)
+    assert read(run, ("flips",)).out.splitlines()[:2] == [
+        "parent      child       tasks  pp  pf  fp  ff",
+        f"{seed[:10]}  {child[:10]}      2   1   0   1   0",
+    ]
+    costs = read(run, ("costs",), "--json").json["costs"]
+    assert [tuple(row) for row in costs] == [tuple(ANSWERS["costs"].names)] * len(costs)
+    jobs = read(run, ("timeline",), "--json").json["timeline"]
+    assert len(jobs) == len(read(run, ("timeline",)).out.splitlines()) - 1 - 2
+    assert {job["kind"] for job in jobs} == {"expand", "evaluate"}
+
+
+def test_a_run_far_away_is_read_like_one_here(run: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    files = fsspec.filesystem("memory")
+    for path in run.rglob("*"):
+        if path.is_file() and "code.git" not in path.parts:
+            files.pipe_file(f"/far/{path.relative_to(run)}", path.read_bytes())
+    try:
+        for page in (("tree",), ("tasks",), ("show", "1"), ("timeline",)):
+            said = dgm(page[0], "memory://far", *page[1:])
+            assert (said.status, said.out) == (0, read(run, page).out)
+        said = dgm("diff", "memory://far", "best")
+        assert said.status == 2
+        assert "is a git repository, which is read from a local directory only" in said.err
+        said = dgm("verify", "memory://far")
+        assert said.status == 2
+        assert "this command needs the directory of a run, got memory://far" in said.err
+    finally:
+        files.rm("/far", recursive=True)
 
 
 def test_show_by_number_by_id_and_by_name(run: Path) -> None:
