@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from .errors import RunExistsError, UnknownAgentError, write_failed
 from .reader import RunReader
 from .records import Agent, AgentId, Evaluation, Expansion
+from .schema import from_arrow
 from .trees import check_path
 
 _README = """\
@@ -30,51 +35,53 @@ tasks resolved. Model-written code: run it in a sandbox.
 def export_agent(run: RunReader, id: AgentId, directory: str | Path) -> Path:
     """Write agent `id` of `run` to `directory`, which must be new or empty, and return that.
 
-    Gives `README.md`, `agent/`, `lineage.json`, `patches/` and `transcripts/`.
+    Gives `README.md`, `agent/`, `lineage.json`, `patches/` and `transcripts/`; transcripts are held in memory one at a
+    time. An export that fails leaves `directory` as it was.
     """
     if id not in run.lineage:
         raise UnknownAgentError(f"no agent {id!r} in {run.path}")
     top = Path(directory)
-    if top.exists() and (not top.is_dir() or any(top.iterdir())):
+    there = top.exists()
+    if there and (not top.is_dir() or any(top.iterdir())):
         raise RunExistsError(f"{top} exists and is not empty; name a new directory")
     try:
-        for path, content in _files(run, id).items():
+        for path, content in _files(run, id):
             file = top / path
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("xb") as out:
                 out.write(content)
-    except OSError as error:
-        raise write_failed(str(top), error) from error
+    except BaseException as error:
+        _empty(top, there)
+        if isinstance(error, OSError):
+            raise write_failed(str(top), error) from error
+        raise
     return top
 
 
-def _files(run: RunReader, id: AgentId) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
+def _empty(top: Path, keep: bool) -> None:
+    """Remove what was written to a directory that was new or empty."""
+    for path in top.iterdir() if top.is_dir() else ():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    if not keep and top.is_dir():
+        top.rmdir()
+
+
+def _files(run: RunReader, id: AgentId) -> Iterator[tuple[str, bytes]]:
     for path, content in run.code.files(id).items():
         check_path(path)
-        files[f"agent/{path}"] = content
+        yield f"agent/{path}", content
     line = [run.lineage.agent(one) for one in (*reversed(run.lineage.ancestors(id)), id)]
-    expansions = {
-        row.child: row
-        for entry in run.entries()
-        for row in entry.rows
-        if isinstance(row, Expansion) and row.child is not None
-    }
     for agent in line[1:]:
         patch = run.code.patch(agent.parent or "", agent.id)
-        files[f"patches/{agent.depth:04d}-{agent.id[:12]}.patch"] = patch.encode()
-    evaluations = [
-        row
-        for entry in run.entries()
-        for row in entry.rows
-        if isinstance(row, Evaluation) and row.agent == id
-    ]
-    files |= dict(_transcripts(run, expansions.get(id), evaluations))
-    files["lineage.json"] = json.dumps(
-        [_step(agent, expansions.get(agent.id)) for agent in line], indent=1
-    ).encode()
-    board = run.leaderboard().to_pylist()
-    score = next(row for row in board if row["agent"] == id)
+        yield f"patches/{agent.depth:04d}-{agent.id[:12]}.patch", patch.encode()
+    made_by = _made_by(run, line)
+    yield from _transcripts(run, made_by.get(id), run.evaluations_of(id))
+    steps = [_step(agent, made_by.get(agent.id)) for agent in line]
+    yield "lineage.json", json.dumps(steps, indent=1).encode()
+    score = run.ancestry(id).to_pylist()[-1]
     text = _README.format(
         id=id,
         run=run.info.id,
@@ -82,11 +89,19 @@ def _files(run: RunReader, id: AgentId) -> dict[str, bytes]:
         resolved=score["resolved"],
         evaluations=score["resolved"] + score["unresolved"],
     )
-    return files | {"README.md": text.encode()}
+    yield "README.md", text.encode()
+
+
+def _made_by(run: RunReader, line: Sequence[Agent]) -> dict[AgentId, Expansion]:
+    """Child -> the expansion that made it, of the agents in `line`."""
+    children = pa.array([agent.id for agent in line], pa.string())
+    found = run.expansions.filter(pc.is_in(run.expansions["child"], children))
+    rows = from_arrow("expansions", found)
+    return {row.child: row for row in rows if isinstance(row, Expansion) and row.child is not None}
 
 
 def _transcripts(
-    run: RunReader, made_by: Expansion | None, evaluations: list[Evaluation]
+    run: RunReader, made_by: Expansion | None, evaluations: Sequence[Evaluation]
 ) -> Iterator[tuple[str, bytes]]:
     if made_by is not None and made_by.transcript is not None:
         yield f"transcripts/expansion-{made_by.decision}.jsonl", run.blobs.get(made_by.transcript)

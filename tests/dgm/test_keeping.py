@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +24,7 @@ from archive import (
     RunInfo,
     RunLockedError,
     UnknownAgentError,
+    UnknownBlobError,
     collect_garbage,
     create_run,
     export_agent,
@@ -30,7 +33,7 @@ from archive import (
     resume_run,
     verify,
 )
-from archive.testing import an_agent
+from archive.testing import a_decision, an_agent, an_evaluation
 from dgm.cli import main
 from dgm.seeds import read_agent
 from tests.dgm.scripted import Driver, Script
@@ -183,6 +186,43 @@ def test_an_export_goes_to_a_directory_of_its_own(driver: Driver, tmp_path: Path
             export_agent(run, "0" * 40, tmp_path / "none")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
     assert not (tmp_path / "none").exists()
+
+
+@pytest.fixture
+def talkative(tmp_path: Path) -> Path:
+    """A run of one agent with 16 transcripts of a megabyte each."""
+    with create_run(tmp_path / "run", RunInfo(id="run", seed=1)) as run:
+        id = run.code.commit({"agent.toml": b""}, message="seed", seq=0)
+        run.append(an_agent(0, id=id))
+        for number in range(16):
+            seq = run.next_seq
+            run.append(a_decision(seq, agent=id))
+            transcript = run.blobs.put(random.Random(number).randbytes(1_000_000))
+            run.append(replace(an_evaluation(seq + 1, agent=id), transcript=transcript))
+    return tmp_path / "run"
+
+
+def test_an_export_holds_one_transcript_at_a_time(talkative: Path, tmp_path: Path) -> None:
+    with archive.open(talkative) as run:
+        tracemalloc.start()
+        try:
+            export_agent(run, newest(talkative), tmp_path / "out")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 8_000_000
+    assert len(list((tmp_path / "out" / "transcripts").iterdir())) == 16
+
+
+def test_an_export_that_fails_leaves_nothing(talkative: Path, tmp_path: Path) -> None:
+    next((talkative / "blobs").rglob("*.zst")).unlink()
+    (tmp_path / "empty").mkdir()
+    with archive.open(talkative) as run:
+        for name in ("new", "empty"):
+            with pytest.raises(UnknownBlobError):
+                export_agent(run, newest(talkative), tmp_path / name)
+    assert not (tmp_path / "new").exists()
+    assert not list((tmp_path / "empty").iterdir())
 
 
 def test_the_tables_as_delta_tables(driver: Driver, tmp_path: Path) -> None:
