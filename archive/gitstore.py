@@ -38,6 +38,15 @@ _CONFIG = """\
 """
 
 
+def commit_object(tree: str, parents: Sequence[AgentId], message: str, seq: int) -> tuple[AgentId, bytes]:
+    """The commit of an agent: its id, and what its object holds. `seq` dates it."""
+    seconds = int((_EPOCH + timedelta(seconds=seq)).timestamp())
+    stamp = f"{_AUTHOR} {seconds} +0000"
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+    lines += [f"author {stamp}", f"committer {stamp}", "", message.rstrip("\n") + "\n"]
+    return git_object("commit", "\n".join(lines).encode())
+
+
 class GitStore:
     """The agents' code of one run, at `<run>/code.git`. One writer at a time; call `close` or use `with`."""
 
@@ -84,11 +93,7 @@ class GitStore:
         for parent in parents:
             self._require(parent)
         tree, objects = tree_objects(files)
-        seconds = int((_EPOCH + timedelta(seconds=seq)).timestamp())
-        stamp = f"{_AUTHOR} {seconds} +0000"
-        lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-        lines += [f"author {stamp}", f"committer {stamp}", "", message.rstrip("\n") + "\n"]
-        id, object = git_object("commit", "\n".join(lines).encode())
+        id, object = commit_object(tree, parents, message, seq)
         for name, content in [*objects.items(), (id, object)]:
             self._write(name, content)
         self._files.put(self._path / "refs" / "agents" / id, lambda: f"{id}\n".encode())

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from archive import ROW_TYPES, SCHEMAS, Outcome, Row, RunInfo, Split, create_run
+from archive import (
+    ROW_TYPES,
+    SCHEMAS,
+    Blobs,
+    DecisionKind,
+    Outcome,
+    Row,
+    RunInfo,
+    Split,
+    Usage,
+    create_run,
+    job_id,
+)
 from archive.codec import encode
 from archive.indexing import refresh_index
 from archive.log import create_segment, segment_paths
@@ -17,21 +30,26 @@ from archive.run import SEGMENT_LINES
 from archive.schema import to_arrow
 from archive.seals import Seal, SealedPart, write_seal
 from archive.testing import a_call, a_decision, an_agent, an_evaluation, an_expansion
+from scripts.measure.large_code import write_agents, write_texts
 
 TASKS = tuple(f"katas/task-{n:03d}" for n in range(225))
 OPEN = 64
 """Decisions at the end that have no result."""
 
+TEXTS = 64
+RUN = "large"
+
 Ints = NDArray[np.int64]
 
 
 def make(path: Path, *, agents: int, evaluations: int, seed: int = 1) -> None:
-    """Write a run: each decision is followed by its result, expansions come evenly between the evaluations; an
-    evaluation is of any agent that is there, on any task, with one model call. Every name is random.
+    """Write a run that `dgm verify` finds whole: each decision is followed by its result, expansions come evenly
+    between the evaluations; an evaluation is of any agent that is there, on any task, with one model call and one of
+    `TEXTS` transcripts.
     """
     generator = np.random.default_rng(seed)
-    create_run(path, RunInfo(id="large", seed=seed, splits={Split.SEARCH: TASKS})).close()
-    tables = _tables(agents, evaluations, generator)
+    create_run(path, RunInfo(id=RUN, seed=seed, splits={Split.SEARCH: TASKS})).close()
+    tables = _tables(path, agents, evaluations, generator)
     last = 1 + 2 * (agents - 1 + evaluations) + OPEN
     sealed = dict.fromkeys(ROW_TYPES, 0)
     for first in range(0, last, SEGMENT_LINES):
@@ -50,7 +68,7 @@ def make(path: Path, *, agents: int, evaluations: int, seed: int = 1) -> None:
     refresh_index(path)
 
 
-def _tables(agents: int, evaluations: int, generator: np.random.Generator) -> dict[str, pa.Table]:
+def _tables(path: Path, agents: int, evaluations: int, generator: np.random.Generator) -> dict[str, pa.Table]:
     pairs = agents - 1 + evaluations
     expands = np.zeros(pairs + OPEN, dtype=bool)
     expands[np.linspace(0, pairs - 1, agents - 1).astype(np.int64)] = True
@@ -58,38 +76,40 @@ def _tables(agents: int, evaluations: int, generator: np.random.Generator) -> di
     about = (generator.random(pairs + OPEN) * there).astype(np.int64)
     decided = np.concatenate([1 + 2 * np.arange(pairs), 1 + 2 * pairs + np.arange(OPEN)])
     done = np.arange(pairs + OPEN) < pairs
-    ids, results = _names(agents, 40, generator), _names(pairs + OPEN, 32, generator)
+    expansion, evaluation = expands & done, ~expands & done
+    names, trees = write_agents(path / "code.git", np.concatenate([[-1], about[expansion]]))
+    ids = pa.array(names)
+    results = _results(decided, expands)
     task = pa.array(TASKS).take(generator.integers(len(TASKS), size=pairs + OPEN))
     resolved = generator.random(pairs + OPEN) < 0.4
-    expansion, evaluation = expands & done, ~expands & done
     agent = ids.take(about)
     depth = np.zeros(agents, dtype=np.int64)
     for child, parent in enumerate(about[expansion], start=1):
         depth[child] = depth[parent] + 1
-    parents = {
-        "parent": _first_null(agent.filter(expansion)),
-        "expansion": _first_null(results.filter(expansion)),
-    }
-    words = {
-        name: SCHEMAS["evaluations"].field("outcome").metadata[b"values"].decode().split(",").index(name)
-        for name in (Outcome.RESOLVED, Outcome.UNRESOLVED)
-    }
-    outcome = np.where(resolved[evaluation], words[Outcome.RESOLVED], words[Outcome.UNRESOLVED])
-    vocabulary = to_arrow("evaluations", [encode(an_evaluation(2))[1]])["outcome"].chunk(0).dictionary
     decisions = [
         _repeat(a_decision(1, task=None), seq=decided[expands], agent=agent.filter(expands)),
         _repeat(
             a_decision(1), seq=decided[~expands], agent=agent.filter(~expands), task=task.filter(~expands)
         ),
     ]
+    texts = write_texts(Blobs(path / "blobs"), TEXTS)
+    said = generator.integers(TEXTS, size=evaluations)
+    call = a_call(2)
+    used = Usage(
+        calls=1,
+        input_tokens=call.input_tokens,
+        output_tokens=call.output_tokens,
+        cost_microusd=call.cost_microusd,
+    )
     return {
         "decisions": pa.concat_tables(decisions).unify_dictionaries().combine_chunks().sort_by("seq"),
         "expansions": _repeat(
-            an_expansion(2, child="c"),
+            replace(an_expansion(2, child="c"), usage=Usage()),
             id=results.filter(expansion),
             seq=decided[expansion] + 1,
             decision=decided[expansion],
             parent=agent.filter(expansion),
+            parent_depth=depth[about[expansion]],
             child=ids.slice(1),
         ),
         "agents": _repeat(
@@ -97,31 +117,44 @@ def _tables(agents: int, evaluations: int, generator: np.random.Generator) -> di
             id=ids,
             seq=np.concatenate([[0], decided[expansion] + 1]),
             depth=depth,
-            tree=_names(agents, 40, generator),
-            **parents,
+            tree=pa.array(trees),
+            parent=_first_null(agent.filter(expansion)),
+            expansion=_first_null(results.filter(expansion)),
+            patch_files=np.arange(agents) > 0,
         ),
         "evaluations": _repeat(
-            an_evaluation(2),
+            replace(an_evaluation(2), answer=None, usage=used),
             id=results.filter(evaluation),
             seq=decided[evaluation] + 1,
             decision=decided[evaluation],
             agent=agent.filter(evaluation),
             task=task.filter(evaluation),
-            outcome=pa.DictionaryArray.from_arrays(pa.array(outcome, pa.int32()), vocabulary),
+            outcome=_outcomes(resolved[evaluation]),
             score=resolved[evaluation].astype(np.float64),
-            answer=_names(evaluations, 64, generator),
-            transcript=_names(evaluations, 64, generator),
+            transcript=pa.array([text.blob for text in texts]).take(said),
             solve_s=generator.random(evaluations),
         ),
         "calls": _repeat(
-            a_call(2),
+            call,
             rollout=results.filter(evaluation),
             seq=decided[evaluation] + 1,
             latency_s=generator.random(evaluations),
-            request=_names(evaluations, 64, generator),
-            response=_names(evaluations, 64, generator),
+            request=pa.array([text.request for text in texts]).take(said),
+            response=pa.array([text.response for text in texts]).take(said),
         ),
     }
+
+
+def _results(decided: Ints, expands: NDArray[np.bool_]) -> pa.Array:
+    """The id of each decision's first result."""
+    kinds = ((DecisionKind.EVALUATE, DecisionKind.EXPAND)[expand] for expand in expands.tolist())
+    return pa.array([job_id(RUN, seq, kind, 1) for seq, kind in zip(decided.tolist(), kinds, strict=True)])
+
+
+def _outcomes(resolved: NDArray[np.bool_]) -> pa.Array:
+    words = SCHEMAS["evaluations"].field("outcome").metadata[b"values"].decode().split(",")
+    codes = np.where(resolved, words.index(Outcome.RESOLVED), words.index(Outcome.UNRESOLVED))
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(words))
 
 
 def _repeat(row: Row, **columns: pa.Array | NDArray[np.generic]) -> pa.Table:
@@ -137,10 +170,3 @@ def _repeat(row: Row, **columns: pa.Array | NDArray[np.generic]) -> pa.Table:
 
 def _first_null(rest: pa.Array) -> pa.Array:
     return pa.concat_arrays([pa.nulls(1, pa.string()), rest])
-
-
-def _names(count: int, digits: int, generator: np.random.Generator) -> pa.Array:
-    """So many random names of hexadecimal digits."""
-    flat = generator.bytes(count * digits // 2).hex().encode()
-    offsets = np.arange(count + 1, dtype=np.int32) * digits
-    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(flat))
