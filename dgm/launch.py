@@ -149,6 +149,7 @@ def _searcher(
         clock=time.monotonic,
         stops=stops,
         past=past,
+        trouble=lambda: prepared.upstream.trouble(os.environ),
     )
 
 
@@ -179,6 +180,9 @@ class _NoDisplay:
         return None
 
     def note(self, *_: object) -> None:
+        return None
+
+    def tell(self, line: str) -> None:
         return None
 
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader
+from dgm.breaker import Breaker
 from dgm.deciding import Bounds, Decider, DriverError
 from dgm.ending import Ending
-from dgm.jobs import Job, Result
+from dgm.jobs import PROVIDER_DOWN, Job, Result
 from dgm.purse import NO_CAP, Money, Purse
 from dgm.tree import Tree
 from dgm.workers import Pool
@@ -78,11 +79,15 @@ class Display(Protocol):
 
     def note(self, row: Row) -> None: ...
 
+    def tell(self, line: str) -> None:
+        """Something that the operator should know."""
+
 
 class Search:
     """One driver on one archive; `decider` has seen no row yet.
 
     `past` is what `archive` holds, opened for reading: much sooner recalled than rows are folded one by one.
+    `trouble` says what is wrong with the models' provider, None if it answers.
     `stops` says how often the operator asked to stop: once, and nothing new is decided; twice, and the driver leaves.
     """
 
@@ -98,6 +103,7 @@ class Search:
         clock: Callable[[], float],
         stops: Callable[[], int] = lambda: 0,
         past: RunReader | None = None,
+        trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._archive = archive
         self._decider = decider
@@ -111,6 +117,7 @@ class Search:
         self._past = past
         self._purse = Purse(settings.money)
         self.out_of_money = False
+        self._breaker = Breaker(trouble, display.tell, clock)
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._retries: list[tuple[float, int]] = []
         self._left_at: float | None = None
@@ -130,7 +137,7 @@ class Search:
             if self._left_at is None:
                 self._decide()
             self._display.show(self._tree, self._decider.ending, self._settings, self._pool.running)
-            if not self._tree.open or self._ends_for_money():
+            if not self._breaker.paused and (not self._tree.open or self._ends_for_money()):
                 return self._tree
             self._record(self._finished())
 
@@ -142,7 +149,7 @@ class Search:
         if self._past is not None:
             self._decider.recall(self._past)
             self._planner.recall(self._past)
-            self._recent.extend(not row.outcome.counted for row in self._past.last_results(RECENT))
+            self._recent.extend(_is_broken(row) for row in self._past.last_results(RECENT))
             return
         for entry in self._archive.entries():
             for row in entry.rows:
@@ -152,7 +159,7 @@ class Search:
         self._decider.observe(row)
         self._planner.observe(row)
         if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None):
-            self._recent.append(not row.outcome.counted)
+            self._recent.append(_is_broken(row))
 
     def _heed_stops(self) -> None:
         stops = self._stops()
@@ -164,8 +171,8 @@ class Search:
             raise StoppedError(len(self._tree.open))
 
     def _patience(self) -> float:
-        due = [at for at, _ in self._retries[:1]]
-        return max(0.01, min([0.5, *(at - self._clock() for at in due)]))
+        now = self._clock()
+        return max(0.01, min([0.5, *(at - now for at, _ in self._retries if at > now)]))
 
     def _finished(self) -> list[Result]:
         """What the pool has ready; waits for the first. Together they cost one wait for the disk."""
@@ -179,6 +186,8 @@ class Search:
         first, decided = self._archive.next_seq, list[Decision]()
         while self._pool.running + len(self._retries) + len(decided) < self._pool.slots:
             seq = first + len(decided)
+            if not self._breaker.allows(self._pool.running + len(decided)):
+                break
             decision = self._decider.decide(seq, self._settings, self._pool.slots)
             if decision is None or not self._gives(decision):
                 break
@@ -219,7 +228,7 @@ class Search:
         while self._retries and self._retries[0][0] <= now:
             due, seq = heapq.heappop(self._retries)
             found = self._tree.open[seq]
-            if self._gives(found.decision, found.attempts + 1):
+            if self._breaker.allows(self._pool.running) and self._gives(found.decision, found.attempts + 1):
                 self._submit(seq)
             else:
                 waiting.append((due, seq))
@@ -248,14 +257,26 @@ class Search:
         """Show a recorded result; try a void one again, and stop if there are too many of them."""
         for row in rows:
             self._display.note(row)
-        void = any(isinstance(row, Evaluation | Expansion) and not row.outcome.counted for row in rows)
+        [outcome] = [row for row in rows if isinstance(row, Evaluation | Expansion)]
+        void, down = not outcome.outcome.counted, PROVIDER_DOWN in outcome.flags
+        self._breaker.observe(down=down, counted=not void, why=result.detail)
         if void and result.decision in self._tree.open:
             tries = self._tree.open[result.decision].attempts
             due = self._clock() + self._settings.retry_s * 2 ** (tries - 1)
             heapq.heappush(self._retries, (due, result.decision))
+        if self._breaker.hopeless:
+            raise RunPausedError(
+                f"paused: the provider answers when it is asked, but fails every job: {result.detail}. Mend it and run"
+                " the same command to go on."
+            )
         # Only a void can be the one too many: a run that goes on after the pause is not stopped by what is mended.
         if void and len(self._recent) == RECENT and sum(self._recent) > RECENT / 2:
             raise RunPausedError(
                 f"paused: {sum(self._recent)} of the last {RECENT} results were void, which is never the agents' "
                 f"doing; last reason: {result.detail or 'none given'}. Mend it and run the same command to go on."
             )
+
+
+def _is_broken(row: Evaluation | Expansion) -> bool:
+    """Whether the machine failed this result, and not a provider that is waited for."""
+    return not row.outcome.counted and PROVIDER_DOWN not in row.flags

@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "dgm.simulate": {"archive", "dgm.deciding", "dgm.errors", "dgm.policies", "dgm.tree"},
     "dgm.search": {
         "archive",
+        "dgm.breaker",
         "dgm.deciding",
         "dgm.ending",
         "dgm.jobs",
@@ -43,6 +44,7 @@ MAY_IMPORT = {
         "dgm.workers",
     },
     "dgm.purse": set(),
+    "dgm.breaker": set(),
     "dgm.planning": {
         "archive",
         "sandbox",

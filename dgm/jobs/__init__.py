@@ -13,8 +13,10 @@ from dgm.jobs.base import (
     rollouts,
 )
 from dgm.jobs.outcomes import voided
+from dgm.jobs.rollout import PROVIDER_DOWN
 
 __all__ = [
+    "PROVIDER_DOWN",
     "Doors",
     "EvaluateJob",
     "EvaluateResult",

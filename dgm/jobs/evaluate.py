@@ -10,7 +10,7 @@ from archive import Outcome, TestResult, TestStatus
 from dgm.benchmarks import Task
 from dgm.jobs.base import MACHINE, EvaluateJob, EvaluateResult, NodeServices
 from dgm.jobs.files import KEPT_BYTES, kept_files
-from dgm.jobs.rollout import Rollout, RolloutRequest, roll_out
+from dgm.jobs.rollout import Rollout, RolloutRequest, outage_flags, roll_out
 from dgm.jobs.texts import clipped, one_line
 from dgm.jobs.waiting import Timed
 from sandbox import Files, Limits, Sandbox, Verdict, grade
@@ -83,6 +83,7 @@ def evaluate(job: EvaluateJob, services: NodeServices) -> EvaluateResult:
             *(() if verdict is None else verdict.flags),
             *((CUT,) if cut else ()),
             *((SPENT,) if spent is not None else ()),
+            *outage_flags(rollout),
         ),
         limits=limits_of(job, services.limits),
     )

@@ -11,7 +11,7 @@ from archive import ExpansionOutcome, GateVerdict, Patch, bounded_patch, tree_ha
 from dgm.gates import smoke
 from dgm.jobs.base import MACHINE, ExpandJob, ExpandResult, NodeServices, rollouts
 from dgm.jobs.evidence import evidence_files
-from dgm.jobs.rollout import Rollout, RolloutRequest, roll_out
+from dgm.jobs.rollout import Rollout, RolloutRequest, outage_flags, roll_out
 from dgm.jobs.texts import clipped, one_line
 from dgm.jobs.waiting import Timed
 from dgm.llm import Allowance
@@ -61,6 +61,7 @@ def expand(job: ExpandJob, services: NodeServices) -> ExpandResult:
         seconds=time.monotonic() - began - boxes.queued_s,
         sandbox=services.sandbox.level.value,
         digests=services.sandbox.digests,
+        flags=() if rollout is None else outage_flags(rollout),
     )
 
 

@@ -55,6 +55,14 @@ class Rollout:
     seconds: float
 
 
+PROVIDER_DOWN = "provider_down"
+"""Flag of a void result that a provider caused which may mend itself."""
+
+
+def outage_flags(rollout: Rollout) -> tuple[str, ...]:
+    return (PROVIDER_DOWN,) if rollout.record.outage else ()
+
+
 def roll_out(request: RolloutRequest, services: NodeServices) -> Rollout:
     """Run the agent until it ends or its time is up. What it paid for is in the record whatever happened.
 

@@ -15,8 +15,11 @@ from dgm.llm.calls import Call, CallLog
 from dgm.llm.errors import (
     AllowanceSpentError,
     JournalError,
+    RateLimitedError,
     RequestRejectedError,
     UpstreamFailedError,
+    UpstreamTimedOutError,
+    UpstreamUnavailableError,
 )
 from dgm.llm.journal import Answered, Journal
 from dgm.llm.prices import FREE, Price
@@ -25,6 +28,8 @@ from dgm.llm.values import RolloutRecord, RolloutSpec, Spent, Tokens
 from dgm.llm.wire import Api, Body, ModelRequest, error_body
 
 log = logging.getLogger(__name__)
+
+_OUTAGES = (UpstreamUnavailableError, UpstreamTimedOutError, RateLimitedError)
 
 GONE = 499
 """Status of a call that was paid, but whose rollout had ended before the answer."""
@@ -69,6 +74,7 @@ class OpenRollout:
         self._log = CallLog(spec.id, spec.role)
         self._asked_bytes = 0
         self._next = 0
+        self._outage = False
         self._spent: Spent | None = None
         self._refused = 0
         self._waited_s = 0.0
@@ -115,20 +121,21 @@ class OpenRollout:
             await self._write_down(call.answered)
         except AllowanceSpentError as error:
             if error.spent is Spent.SECONDS and call.failing is not None:
-                self._blame(f"the provider was failing when the time was up: {call.failing}")
+                self._blame(f"the provider was failing when the time was up: {call.failing}", outage=True)
             self._spent = self._spent or error.spent
             self._write_off(call, 403)
             raise
         except (UpstreamFailedError, JournalError) as error:
-            self._blame(f"{type(error).__name__}: {error}")
+            self._blame(f"{type(error).__name__}: {error}", outage=isinstance(error, _OUTAGES))
             self._write_off(call, 502)
             raise
         except asyncio.CancelledError:
             silent_s = self._around.clock() - call.heard
             if call.failing is not None:
-                self._blame(f"the provider was failing when the rollout ended: {call.failing}")
+                self._blame(f"the provider was failing when the rollout ended: {call.failing}", outage=True)
             elif call.asked and not self.left and silent_s >= self._around.retries.stalled_s:
-                self._blame(f"the provider had not answered for {silent_s:.0f} s when the rollout ended")
+                why = f"the provider had not answered for {silent_s:.0f} s when the rollout ended"
+                self._blame(why, outage=True)
             self._write_off(call, GONE)
             raise
         except BaseException as error:
@@ -152,6 +159,7 @@ class OpenRollout:
             exchanges=self._log.exchanges,
             spent=self._spent,
             fault=self.fault,
+            outage=self._outage,
             refused=self._refused,
             waited_s=self._waited_s,
         )
@@ -293,9 +301,10 @@ class OpenRollout:
         elif call.lost.total:
             self._record(call, replace(self._told(call, status, {}), estimated=True), journal=False)
 
-    def _blame(self, why: str) -> None:
+    def _blame(self, why: str, *, outage: bool = False) -> None:
         why = printable(why)
-        self.fault = self.fault or why
+        if self.fault is None:
+            self.fault, self._outage = why, outage
         log.error("rollout %s failed by the machine: %s", self.spec.id, why)
 
     def _record(self, call: Call, answered: Answered, *, journal: bool) -> None:

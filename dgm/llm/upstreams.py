@@ -12,6 +12,7 @@ from typing import Protocol
 
 from dgm.llm.backends import Backend, OpenAIBackend, Recorded, RehearsalBackend, ReplayBackend
 from dgm.llm.backends.openai import INPUT_BYTES
+from dgm.llm.backends.probe import trouble_at
 from dgm.llm.errors import UnknownRoleError
 from dgm.llm.prices import PriceTable
 from dgm.llm.recordings import recorded_calls
@@ -33,6 +34,9 @@ class Upstream(Protocol):
         """The names under which calls of a role may be priced. Raises UnknownRoleError."""
 
     def prices(self) -> PriceTable: ...
+
+    def trouble(self, environ: Mapping[str, str]) -> str | None:
+        """What is wrong with the provider now; None if it answers. Costs nothing."""
 
 
 REHEARSAL, REPLAY = "rehearsal", "replay"
@@ -65,6 +69,9 @@ class Rehearsal:
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged()
+
+    def trouble(self, environ: Mapping[str, str]) -> str | None:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +127,9 @@ class OpenAI:
     def prices(self) -> PriceTable:
         return PriceTable.packaged(self.price)
 
+    def trouble(self, environ: Mapping[str, str]) -> str | None:
+        return trouble_at(self.base_url, environ.get(self.key_env, "").strip())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
@@ -144,6 +154,9 @@ class Replay:
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged()
+
+    def trouble(self, environ: Mapping[str, str]) -> str | None:
+        return None
 
 
 def _is_named(given: str, name: str) -> None:

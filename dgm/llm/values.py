@@ -125,7 +125,8 @@ class RolloutRecord:
     """What a rollout did with its door.
 
     `spent`: the first part of the allowance that a request did not fit in. `fault`: the machine failed it
-    (the provider, the journal), so that its result is void. `refused` counts requests that the door turned
+    (the provider, the journal), so that its result is void; `outage`: by a provider that was not there, too busy or
+    silent, which may pass by itself. `refused` counts requests that the door turned
     down, those after the allowance was spent included. `waited_s` is time in which calls stood in our queue
     or backed off.
     """
@@ -135,6 +136,7 @@ class RolloutRecord:
     exchanges: tuple[Exchange, ...] = ()
     spent: Spent | None = None
     fault: str | None = None
+    outage: bool = False
     refused: int = 0
     waited_s: float = 0.0
 

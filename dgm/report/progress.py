@@ -92,6 +92,10 @@ class Progress:
         if isinstance(row, Agent) and row.parent is not None:
             self._say(f"agent {row.id[:10]} from {row.parent[:10]} at depth {row.depth}")
 
+    def tell(self, line: str) -> None:
+        """Something that the operator should know, on a line of its own."""
+        self._say(line)
+
     def show(self, tree: Tree, ending: Ending, settings: Settings, running: int) -> None:
         """Show the state, at most as often as is useful."""
         if self._stops() and not self._stopping:

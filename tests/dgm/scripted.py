@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock, Timer
@@ -130,17 +130,26 @@ class Script:
         )
 
 
+def failed(job: Job, detail: str, *flags: str) -> Result:
+    """What comes of a job that the machine did not do."""
+    return replace(Script(void=1.0)(job), detail=detail, flags=flags)
+
+
 class Quiet:
     """Shows nothing and remembers the rows."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
+        self.told: list[str] = []
 
     def show(self, *_: object) -> None:
         return None
 
     def note(self, row: Row) -> None:
         self.rows.append(row)
+
+    def tell(self, line: str) -> None:
+        self.told.append(line)
 
 
 @dataclass
@@ -161,6 +170,9 @@ class Driver:
     money: Money = NO_CAP
     journals: Path | None = None
     operator: Operator = OPERATOR
+    display: Quiet = field(default_factory=Quiet)
+    trouble: Callable[[], str | None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
 
     def open(self) -> Run:
         if self.path.exists():
@@ -182,9 +194,10 @@ class Driver:
                     pool=pool,
                     planner=RunPlanner(self.plan(run), run.code, run.blobs),
                     settings=self.settings(),
-                    display=Quiet(),
-                    clock=time.monotonic,
+                    display=self.display,
+                    clock=self.clock,
                     stops=stops,
+                    trouble=self.trouble,
                     past=stack.enter_context(archive.open(self.path)) if self.columns else None,
                 ).run()
             finally:

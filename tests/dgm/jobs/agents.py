@@ -189,6 +189,9 @@ class Fixed:
     def models_of(self, role: str) -> tuple[str, ...]:
         return (self.made.model(role),)
 
+    def trouble(self, environ: Mapping[str, str]) -> str | None:
+        return None
+
     def prices(self) -> PriceTable:
         return PriceTable.packaged({"scripted": {"input": 1.0, "cached": 0.1, "output": 10.0}})
 
