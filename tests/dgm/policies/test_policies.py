@@ -1,4 +1,4 @@
-"""Policies on trees made by hand, on a bandit whose best arm is known, and given nonsense."""
+"""Policies on trees made by hand, and on a bandit whose best arm is known."""
 
 from __future__ import annotations
 
@@ -139,17 +139,6 @@ def test_an_agent_without_a_counted_evaluation_is_no_parent(policy: Policy[None]
     seen = replace(view(a_tree([(2, 3), (0, 0)])), expansions_started=1)
     parents = {action.parent for n in range(50) if isinstance(action := act(policy, seen, n), Expand)}
     assert parents == {name(0)}
-
-
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
-def test_nonsense_ends_in_waiting(policy: Policy[None]) -> None:
-    empty = Tree(TASKS)
-    assert isinstance(act(policy, view(empty)), Wait)
-    assert isinstance(act(policy, view(a_tree([(0, 0)]), evaluations=0)), Wait)
-    done = view(a_tree([(10, 14)]), evaluations=24)
-    assert isinstance(act(policy, done), Wait)
-    exhausted = view(a_tree([(10, 14)]), evaluations=100, expansions=0)
-    assert isinstance(act(policy, exhausted), Wait)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)

@@ -122,19 +122,6 @@ def test_asynchronously_every_free_slot_expands() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
-def test_nonsense_ends_in_waiting(policy: Policy[Any]) -> None:
-    assert isinstance(decided(policy, view(Tree(TASKS))), Wait)
-    assert isinstance(decided(policy, view(a_tree([(0, 0)], tasks=TASKS), evaluations=0)), Wait)
-    one = view(a_tree([(0, 0)], tasks=TASKS[:1]), evaluations=1)
-    assert isinstance(decided(policy, one), Evaluate)
-    assert isinstance(decided(policy, replace(one, evaluations_started=1)), Wait)
-    assert isinstance(decided(policy, a_view([(20, 40)], expansions=0)), Wait)
-    pending = a_tree([(0, 0)], tasks=TASKS[:1])
-    decide(pending, NEXT, 0, TASKS[0])
-    assert isinstance(decided(policy, view(pending)), Wait)
-
-
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 def test_without_an_archive_the_newest_is_the_parent(policy: Policy[Any]) -> None:
     seen = replace(a_view([(20, 40), (18, 42), (2, 16), (1, 17)]), parents=Parents.LATEST)
     tree = seen.tree
@@ -253,15 +240,6 @@ def test_sica_walks_back_to_the_first_that_is_not_clearly_worse(
 
 def test_greedy_takes_the_best_the_oldest_of_equals() -> None:
     assert shares(Greedy(), a_view([(12, 48), (26, 34), (26, 34), (3, 7)]), 20)[1] == 1
-
-
-@pytest.mark.parametrize("policy", [Darwin(), Hyper(), Greedy()], ids=lambda policy: policy.name)
-def test_the_best_arm_gets_the_most_children(policy: Policy[Any]) -> None:
-    """Ten agents whose best is known; every expansion comes to nothing, so only the scores differ."""
-    scores = [(12, 48)] * 9 + [(23, 37)]
-    seen = a_view(scores)
-    found = shares(policy, seen, 1000)
-    assert int(np.argmax(found)) == 9
 
 
 @pytest.mark.parametrize(

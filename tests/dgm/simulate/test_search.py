@@ -31,14 +31,6 @@ def test_the_budget_is_spent_all_in_and_no_more(policy: Policy[Any], given: dict
     assert one == found(policy, **given)
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
-@pytest.mark.parametrize("total", [0, 1, 2])
-def test_next_to_nothing_to_spend_ends_cleanly(policy: Policy[Any], total: int) -> None:
-    one = found(policy, total=total)
-    assert one.evaluations + 3 * one.expansions <= total
-    assert one.accuracy == one.seed_accuracy
-
-
 def test_what_is_known_of_the_seed_costs_nothing_and_is_no_task_of_the_search() -> None:
     """With all its tasks known the seed is expanded at once; without, every policy has to pay for them first."""
     for policy in POLICIES:
