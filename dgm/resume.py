@@ -59,16 +59,27 @@ def _edited(prepared: Prepared, run: RunReader) -> set[TaskId]:
     """Tasks of which evaluations count that were of other files, tests or instructions than today's."""
     edited: dict[int, TaskId] = {}
     for data in run.pieces("evaluations", "decision", "task", "outcome", "digests"):
-        digests = pc.map_lookup(data["digests"], pa.scalar("task"), "first").to_pylist()
+        digests = pc.map_lookup(data["digests"], pa.scalar("task"), "first")
+        different = pa.table({"task": data["task"].cast(pa.string()), "digest": digests}).group_by(
+            ["task", "digest"]
+        )
+        pairs = different.aggregate([]).to_pylist()
+        if not edited and all(_same(prepared, pair["task"], pair["digest"]) for pair in pairs):
+            continue  # as good as always: no row of this piece needs to be looked at by itself
         columns = (data[name].to_pylist() for name in ("decision", "task", "outcome"))
-        for decision, task, outcome, digest in zip(*columns, digests, strict=True):
+        for decision, task, outcome, digest in zip(*columns, digests.to_pylist(), strict=True):
             if outcome == Outcome.VOID:
                 continue
-            if digest in (None, prepared.tasks[task].digest):
+            if _same(prepared, task, digest):
                 edited.pop(decision, None)
             else:
                 edited[decision] = task
     return set(edited.values())
+
+
+def _same(prepared: Prepared, task: TaskId, digest: str | None) -> bool:
+    """Whether a digest, if one was recorded, is that of the task as it is today."""
+    return digest is None or digest == prepared.tasks[task].digest
 
 
 def shrinkage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
