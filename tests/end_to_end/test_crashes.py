@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,7 +41,7 @@ def test_a_driver_killed_at_random_moments_loses_nothing_and_pays_nothing_twice(
     moments = random.Random(seed)
     evaluations = 6
     kept: list[object] = []
-    with FakeUpstream(rehearsal=True) as upstream:
+    with FakeUpstream(rehearsal=True) as upstream, drivers(tmp_path / "errors.txt") as drive:
         real = {"llm": "openai", "llm.base_url": upstream.base_url, "sandbox": "bubblewrap"}
         values = {**real, "sandbox.accept_weaker": "true", "workers.slots": SLOTS, "budget.test_repeats": 1}
         killed = 0
@@ -75,16 +78,32 @@ def test_a_driver_killed_at_random_moments_loses_nothing_and_pays_nothing_twice(
         assert replay(reader).difference is None
 
 
-def drive(seconds: float, overrides: tuple[str, ...]) -> int:
-    """The exit status of a driver that is killed after so many seconds of work; 0 lets it live."""
-    command = [sys.executable, "-m", "tests.end_to_end.doomed", str(SEGMENT_LINES), str(seconds), *overrides]
-    done = subprocess.run(
-        command,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in (0, -9), done.stderr
-    return done.returncode
+Drive = Callable[[float, tuple[str, ...]], int]
+"""The exit status of a driver with these overrides that is killed after so many seconds of work; 0 lets it live."""
+
+
+@contextmanager
+def drivers(errors: Path) -> Iterator[Drive]:
+    command = [sys.executable, "-m", "tests.end_to_end.doomed", str(SEGMENT_LINES)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe = subprocess.PIPE
+    with (
+        errors.open("wb") as stderr,
+        subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=stderr
+        ) as server,
+    ):
+
+        def drive(seconds: float, overrides: tuple[str, ...]) -> int:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            server.stdin.write(json.dumps([seconds, overrides]).encode() + b"\n")
+            server.stdin.flush()
+            status = server.stdout.readline().strip()
+            assert status in (b"0", b"-9"), (status, errors.read_text())
+            return int(status)
+
+        try:
+            yield drive
+        finally:
+            server.communicate()
