@@ -21,7 +21,7 @@ from .codec import PlainRow, decode
 from .errors import CorruptArchiveError
 from .index import COLUMNS, Span, read_columns, usable
 from .log import Segment, read_segments, segment_names
-from .parquet import Part, count_rows, list_parts, part_version, read_part, rows_by_table
+from .parquet import Part, count_rows, list_parts, part_version, read_part, read_parts, rows_by_table
 from .places import Place, size_of
 from .records import ROW_TYPES, AgentId, Decision, Entry, Evaluation, Row
 from .schema import SCHEMAS, aligned, from_arrow, to_arrow
@@ -106,7 +106,7 @@ class Snapshot:
             if data is not None:
                 yield data
             else:
-                yield from (read_part(table, part, columns, coded=coded) for part in group)
+                yield from read_parts(table, list(group), columns, coded=coded)
 
     def evaluations_of(self, agent: AgentId) -> list[Evaluation]:
         """What an agent was evaluated on, in order; of a part that says nothing of it only one column is read."""

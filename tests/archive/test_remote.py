@@ -46,13 +46,17 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield run
 
 
+def copied(run: Run, to: str) -> dict[str, bytes]:
+    """The files of a run, without its git repository, by where they go."""
+    paths = (path for path in run.path.rglob("*") if path.is_file() and "code.git" not in path.parts)
+    return {f"{to}/{path.relative_to(run.path)}": path.read_bytes() for path in paths}
+
+
 @pytest.fixture
 def remote(living: Run) -> Iterator[str]:
     """A copy of it in the memory of this process."""
     files = fsspec.filesystem("memory")
-    for path in living.path.rglob("*"):
-        if path.is_file():
-            files.pipe_file(f"/bucket/run/{path.relative_to(living.path)}", path.read_bytes())
+    files.pipe(copied(living, "/bucket/run"))
     yield "memory://bucket/run"
     files.rm("/bucket", recursive=True)
 
@@ -99,7 +103,7 @@ def test_a_run_in_s3(living: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         options = {"endpoint_url": f"http://{host}:{port}"}
         files = s3fs.S3FileSystem(**options)
         files.mkdir("bucket")
-        files.put(f"{living.path}/", "bucket/run/", recursive=True)
+        files.pipe(copied(living, "bucket/run"))
         with (
             archive.open("s3://bucket/run", storage_options=options) as far,
             archive.open(living.path) as near,
@@ -242,6 +246,25 @@ def test_no_row_is_dropped_or_doubled_while_the_driver_seals(tmp_path: Path) -> 
             break
     assert first > 12
     assert lengths == {5, 10, 15}
+
+
+def test_many_parts_are_asked_for_together(tmp_path: Path) -> None:
+    class Counting(Moving):
+        asked: list[int]
+
+        def cat(self, path: list[str], *, on_error: str) -> Mapping[str, bytes]:
+            self.asked.append(len(path))
+            return super().cat(path, on_error=on_error)
+
+    with create_run(tmp_path / "run", INFO, segment_lines=2) as run:
+        for seq in range(21):
+            run.append(a_change(seq))
+        files = Counting([run.path], [])
+        files.asked = []
+        far = RunReader(RemotePath(files, "far", "run"))
+        assert files.asked == [10]  # the seals
+        assert far.changes["seq"].to_pylist() == list(range(21))
+        assert files.asked == [10, 10]
 
 
 def test_what_keeps_changing_while_it_is_read_is_told(tmp_path: Path) -> None:
