@@ -47,6 +47,7 @@ from dgm.schemas import (
     SicaConfig,
     SimulateConfig,
     SingleFailureConfig,
+    SkillsConfig,
     SparseConfig,
     UniformConfig,
 )
@@ -96,6 +97,7 @@ def register() -> None:
         ("world", "inherited_schema", InheritedConfig),
         ("world", "sparse_schema", SparseConfig),
         ("world", "plateaus_schema", PlateausConfig),
+        ("world", "skills_schema", SkillsConfig),
     ):
         store.store(group=group, name=name, node=node)
 

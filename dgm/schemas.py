@@ -18,6 +18,8 @@ class HuxleyConfig:
     _target_: str = "dgm.policies.Huxley"
     name: str = "huxley"
     alpha: float = 0.6
+    cool_down: bool = True
+    needs_success: bool = False
 
 
 @dataclass
@@ -25,6 +27,7 @@ class UniformConfig:
     _target_: str = "dgm.policies.Uniform"
     name: str = "uniform"
     alpha: float = 0.6
+    needs_success: bool = False
 
 
 @dataclass
@@ -57,7 +60,8 @@ class HyperConfig:
 class SicaConfig:
     _target_: str = "dgm.policies.Sica"
     name: str = "sica"
-    sizes: list[int] = field(default_factory=lambda: [18])
+    sizes: list[int] = field(default_factory=lambda: [60])
+    z: float = 1.96
 
 
 @dataclass
@@ -326,6 +330,27 @@ class PlateausConfig(RaschConfig):
     room: float = 0.9
     raised: float = 0.08
     raise_by: float = 0.6
+
+
+@dataclass
+class SkillsConfig:
+    """Skills that agents have or have not; see `dgm.simulate.Skills`."""
+
+    _target_: str = "dgm.simulate.Skills"
+    name: str = "E"
+    tasks: int = 60
+    skills: int = 40
+    meta: int = 4
+    needs: int = 3
+    sure: float = 0.95
+    guess: float = 0.15
+    root: list[float] = field(default_factory=lambda: [0.25, 0.40])
+    no_child: float = 0.10
+    broken: float = 0.05
+    no_op: float = 0.10
+    gain: float = 0.05
+    loss: float = 0.05
+    boost: float = 0.5
 
 
 @dataclass

@@ -22,9 +22,14 @@ class Huxley:
     tau = B / max(1, B - N), N counting started evaluations of the budget B, so draws sharpen as the budget ends
     (paper, "in all experiments"). `alpha` is the widening exponent of UCB-Air. Tasks are drawn uniformly from
     those that the agent has not used. The policy keeps no belief: the tree's counts are all it reads.
+
+    The released program differs in two places that can be had here: without `cool_down` tau is 1, and with
+    `needs_success` only agents that have resolved a task are parents.
     """
 
     alpha: float = 0.6
+    cool_down: bool = True
+    needs_success: bool = False
     name: str = "huxley"
     version: int = 3
 
@@ -39,9 +44,9 @@ class Huxley:
         return None
 
     def decide(self, belief: None, view: View, generator: Generator) -> Action:
-        now = schedule(view, self.alpha)
+        now = schedule(view, self.alpha, self.needs_success)
         tree = view.tree
-        tau = view.evaluations_budget / max(1.0, view.left)
+        tau = view.evaluations_budget / max(1.0, view.left) if self.cool_down else 1.0
         saw = {**situation(view), "tau": tau}
         match now.step:
             case Step.EXPAND_SEED:

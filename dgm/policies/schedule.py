@@ -39,12 +39,17 @@ class Schedule:
     agents: NDArray[np.int64] = field(default_factory=_nobody)
 
 
-def expandable(view: View) -> NDArray[np.int64]:
-    """Indices of agents that may be parents: the seed and everyone with a counted evaluation; see `View`."""
-    evaluated = (view.tree.resolved + view.tree.unresolved) > 0
-    if len(view.tree):
-        evaluated[SEED] = True
-    return view.parents_among(evaluated)
+def expandable(view: View, needs_success: bool = False) -> NDArray[np.int64]:
+    """Indices of agents that may be parents; see `View`.
+
+    The seed and everyone with a counted evaluation; with `needs_success` everyone with a resolved one, or the seed if
+    there is nobody.
+    """
+    tree = view.tree
+    able = tree.resolved > 0 if needs_success else (tree.resolved + tree.unresolved) > 0
+    if len(tree) and not (needs_success and able.any()):
+        able[SEED] = True
+    return view.parents_among(able)
 
 
 def evaluable(view: View) -> NDArray[np.int64]:
@@ -52,7 +57,7 @@ def evaluable(view: View) -> NDArray[np.int64]:
     return np.flatnonzero(view.tree.used < len(view.tree.tasks))
 
 
-def schedule(view: View, alpha: float) -> Schedule:
+def schedule(view: View, alpha: float, needs_success: bool = False) -> Schedule:
     """The next step and its candidates.
 
     Once the evaluation budget is started nothing more is. When every agent has used every task, an expansion is made
@@ -64,10 +69,10 @@ def schedule(view: View, alpha: float) -> Schedule:
     if may_expand and view.expansions_started < min(FIRST_EXPANSIONS, view.slots) and view.at_start:
         return Schedule(step=Step.EXPAND_SEED)
     if may_expand and view.evaluations_started**alpha >= len(tree) + tree.expansions_in_flight:
-        return Schedule(step=Step.EXPAND, parents=expandable(view))
+        return Schedule(step=Step.EXPAND, parents=expandable(view, needs_success))
     agents = evaluable(view)
     if len(agents):
         return Schedule(step=Step.EVALUATE, agents=agents)
     if may_expand and tree.expansions_in_flight == 0:
-        return Schedule(step=Step.EXPAND, parents=expandable(view))
+        return Schedule(step=Step.EXPAND, parents=expandable(view, needs_success))
     return Schedule(step=Step.WAIT)

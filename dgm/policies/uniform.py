@@ -14,9 +14,13 @@ from dgm.policies.schedule import SEED, Step, schedule
 
 @dataclass(frozen=True, kw_only=True)
 class Uniform:
-    """Parents, agents and tasks uniformly at random; when to expand and when to evaluate as `Huxley` does."""
+    """Parents, agents and tasks uniformly at random; when to expand and when to evaluate as `Huxley` does.
+
+    With `needs_success` only agents that have resolved a task are parents.
+    """
 
     alpha: float = 0.6
+    needs_success: bool = False
     name: str = "uniform"
     version: int = 2
 
@@ -31,7 +35,7 @@ class Uniform:
         return None
 
     def decide(self, belief: None, view: View, generator: Generator) -> Action:
-        now = schedule(view, self.alpha)
+        now = schedule(view, self.alpha, self.needs_success)
         tree = view.tree
         saw = situation(view)
         match now.step:

@@ -2,12 +2,14 @@
 
 from dgm.simulate.picture import check_picture, draw
 from dgm.simulate.search import Found, Setting, Simulation
+from dgm.simulate.skills import Skills
 from dgm.simulate.summary import Summary, compared, summary
 from dgm.simulate.told import Pair, Planned, Searched, document, pairs, searched, table
-from dgm.simulate.worlds import Inherited, Made, Plateaus, Rasch, Sparse, Tasks, World
+from dgm.simulate.worlds import Graded, Inherited, Made, Plateaus, Rasch, Sparse, Tasks, World
 
 __all__ = [
     "Found",
+    "Graded",
     "Inherited",
     "Made",
     "Pair",
@@ -17,6 +19,7 @@ __all__ = [
     "Searched",
     "Setting",
     "Simulation",
+    "Skills",
     "Sparse",
     "Summary",
     "Tasks",

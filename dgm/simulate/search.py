@@ -102,7 +102,7 @@ class Simulation:
     def __init__(self, policy: Policy[Any], world: World, seed: int, setting: Setting) -> None:
         self._world, self._seed, self._setting = world, seed, setting
         self._tasks, root = world.instance(self._stream(Noise.INSTANCE))
-        names = tuple(f"{world.name}/{n:03}" for n in range(len(self._tasks.difficulty)))
+        names = tuple(f"{world.name}/{n:03}" for n in range(self._tasks.count))
         self._place = {name: n for n, name in enumerate(names)}
         self._decider = Decider(policy=policy, tree=Tree(names), tests=(), operator="made-up")
         self._tree = self._decider.tree
@@ -122,6 +122,11 @@ class Simulation:
         if setting.seed_known:
             for task in names:
                 self._known(task)
+
+    @property
+    def tree(self) -> Tree:
+        """What the policy sees."""
+        return self._tree
 
     def run(self) -> Found:
         """Search until the budget is spent or the policy has nothing more to do."""
@@ -201,7 +206,8 @@ class Simulation:
     def _outcome(self, decision: Decision) -> Evaluation:
         assert decision.task is not None
         place = self._place[decision.task]
-        won = self._luck[decision.agent][place] < self._odds[decision.agent][place]
+        won = bool(self._luck[decision.agent][place] < self._odds[decision.agent][place])
+        failed = Outcome.NO_ANSWER if self._made[decision.agent].broken else Outcome.UNRESOLVED
         return Evaluation(
             id=f"{self._seq:032x}",
             seq=self._seq,
@@ -210,7 +216,7 @@ class Simulation:
             agent=decision.agent,
             task=decision.task,
             split=Split.SEARCH,
-            outcome=Outcome.RESOLVED if won else Outcome.UNRESOLVED,
+            outcome=Outcome.RESOLVED if won else failed,
             score=float(won),
             started=THEN,
         )

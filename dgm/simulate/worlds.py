@@ -3,15 +3,16 @@
 A world draws an *instance*: tasks with difficulties, and a seed agent. An agent is its ability theta; it resolves task
 t with probability sigmoid(a_t (theta + delta_t - b_t)), a Rasch model with discrimination a_t, each independently. A
 child's ability is its parent's plus a step that the world draws. Abilities are in logits, probabilities are shares.
+The world of skills (`dgm.simulate.skills`) is another family.
 
 Common to all: b_t ~ N(0, difficulty_sd^2), shifted so that the seed resolves a share drawn from `root`; ln a_t ~
 N(0, discrimination_sd^2); an expansion comes to nothing with probability `no_child`; a child is broken with probability
-`broken` (it resolves nothing, nor do its descendants), or else unchanged with probability `no_op`.
+`broken` (it leaves no answer to any task, nor do its descendants), or else unchanged with probability `no_op`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -26,25 +27,39 @@ class Made:
     """One made-up agent.
 
     `ability` is theta, `trait` what the world lets children inherit besides, `ceiling` the ability that steps shrink
-    towards, `shift` delta_t of shape (tasks,).
+    towards, `shift` delta_t of shape (tasks,), `skills` which skills it has where the world knows skills.
     """
 
-    ability: float
+    ability: float = 0.0
     trait: float = 0.0
     ceiling: float = np.inf
-    shift: Floats
+    shift: Floats = field(default_factory=lambda: np.zeros(0))
+    skills: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     broken: bool = False
 
 
+class Tasks(Protocol):
+    """The tasks of one search."""
+
+    @property
+    def count(self) -> int: ...
+
+    def odds(self, agent: Made) -> Floats:
+        """The probability with which `agent` resolves each task; shape (tasks,)."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Tasks:
-    """Difficulties b_t and discriminations a_t; both of shape (tasks,)."""
+class Graded:
+    """Tasks with difficulties b_t and discriminations a_t; both of shape (tasks,)."""
 
     difficulty: Floats
     discrimination: Floats
 
+    @property
+    def count(self) -> int:
+        return len(self.difficulty)
+
     def odds(self, agent: Made) -> Floats:
-        """The probability with which `agent` resolves each task; shape (tasks,)."""
         if agent.broken:
             return np.zeros_like(self.difficulty)
         return sigmoid(self.discrimination * (agent.ability + agent.shift - self.difficulty))
@@ -97,7 +112,7 @@ class Rasch:
         discrimination = np.exp(generator.normal(0.0, self.discrimination_sd, self.tasks))
         share = float(generator.uniform(*self.root))
         shift = _shift(difficulty, discrimination, share)
-        tasks = Tasks(difficulty=difficulty + shift, discrimination=discrimination)
+        tasks = Graded(difficulty=difficulty + shift, discrimination=discrimination)
         return tasks, self.seed_agent()
 
     def seed_agent(self) -> Made:
@@ -168,7 +183,7 @@ class Sparse(Rasch):
 
 @dataclass(frozen=True, kw_only=True)
 class Plateaus(Rasch):
-    """D: gains shrink with the room left below a ceiling, which a few children raise."""
+    """D: gains shrink once less than `room` is left below a ceiling, which a few children raise."""
 
     name: str = "D"
     drift: float = -0.05
@@ -183,7 +198,7 @@ class Plateaus(Rasch):
     def step(self, parent: Made, generator: Generator) -> Made:
         raises, change = generator.random(), self.drift + self.sd * self.noise(generator)
         if change > 0:
-            change *= max(0.0, (parent.ceiling - parent.ability) / self.room)
+            change *= min(1.0, max(0.0, (parent.ceiling - parent.ability) / self.room))
         ceiling = parent.ceiling + (self.raise_by if raises < self.raised else 0.0)
         return replace(parent, ability=parent.ability + change, ceiling=ceiling)
 

@@ -155,6 +155,24 @@ def _preferred(choose: Callable[[int], Action]) -> str:
     return max(set(picked), key=picked.count)
 
 
+@pytest.mark.parametrize("make", [Huxley, Uniform])
+def test_only_who_resolved_something_is_a_parent_if_that_is_needed(make: Callable[..., Policy[None]]) -> None:
+    scores = [(4, 4), (0, 3), (1, 2), (0, 0)]
+    for needs_success, parents in ((True, {0, 2}), (False, {0, 1, 2})):
+        policy, seen = make(alpha=1.0, needs_success=needs_success), view(a_tree(scores))
+        chosen = {action.parent for n in range(60) if isinstance(action := act(policy, seen, n), Expand)}
+        assert chosen == {name(n) for n in parents}
+    nobody = act(make(alpha=1.0, needs_success=True), view(a_tree([(0, 4), (0, 3)])))
+    assert isinstance(nobody, Expand)
+    assert nobody.parent == name(0)
+
+
+def test_draws_sharpen_as_the_budget_ends_unless_the_cool_down_is_off() -> None:
+    seen = view(a_tree([(4, 4), (1, 2)]), evaluations=22)
+    assert act(Huxley(), seen).saw["tau"] == 2
+    assert act(Huxley(cool_down=False), seen).saw["tau"] == 1
+
+
 def test_huxley_expands_by_clades_not_by_own_scores() -> None:
     """Agent 1 scores worse than agent 2, but its child shows what its clade can do."""
     tree = a_tree([(3, 9), (2, 4), (4, 4), (12, 2)], parents=[0, 0, 0, 1])

@@ -235,7 +235,12 @@ def test_sica_walks_back_to_the_first_that_is_not_clearly_worse(
 ) -> None:
     seen = a_view(scores)
     assert improver(seen.tree, np.arange(len(scores))) == chosen
-    assert shares(Sica(), seen, 20)[chosen] == 1
+    assert shares(Sica(sizes=(18,)), seen, 20)[chosen] == 1
+
+
+def test_sica_without_doubt_takes_the_best_the_newest_of_equals() -> None:
+    seen = a_view([(9, 9), (9, 9), (8, 10)])
+    assert shares(Sica(sizes=(18,), z=0), seen, 20)[1] == 1
 
 
 def test_greedy_takes_the_best_the_oldest_of_equals() -> None:
@@ -250,6 +255,7 @@ def test_greedy_takes_the_best_the_oldest_of_equals() -> None:
         (lambda: Darwin(generation=-1), "policy.generation"),
         (lambda: Hyper(gate=2.0), "policy.gate"),
         (lambda: Sica(sizes=()), "policy.sizes"),
+        (lambda: Sica(z=-1), "policy.z"),
         (lambda: Greedy(sizes=(0,)), "policy.sizes"),
         (lambda: Stages(top=0), "policy.top"),
     ],

@@ -46,6 +46,11 @@ def test_the_first_expansions_are_made_whether_or_not_the_seed_is_known() -> Non
         assert (one.expansions, one.evaluations) == (5, 0)
 
 
+def test_who_is_broken_leaves_no_answer_and_joins_no_archive_of_parents() -> None:
+    world = Rasch(no_child=0.0, broken=1.0)
+    assert Simulation(Darwin(), world, 1, Setting(total=60)).run().depth == 1
+
+
 def test_two_policies_meet_the_same_world() -> None:
     assert {found(policy, seed=3).seed_accuracy for policy in POLICIES} == {found(Huxley(), 3).seed_accuracy}
     assert found(Huxley(), seed=4).seed_accuracy != found(Huxley(), seed=3).seed_accuracy

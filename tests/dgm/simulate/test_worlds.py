@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from dgm.simulate import Inherited, Made, Plateaus, Rasch, Sparse, World
+from dgm.simulate import Inherited, Made, Plateaus, Rasch, Skills, Sparse, World
 
 WORLDS: list[World] = [
     Inherited(),
@@ -84,7 +84,49 @@ def test_gains_shrink_below_the_ceiling_that_some_children_raise() -> None:
     high = replace(world.seed_agent(), ability=0.9)
     born = [child for _ in range(4000) if (child := world.child(high, generator)) is not None]
     assert max(child.ability for child in born) <= 0.9
+    low = replace(world.seed_agent(), ability=-3.0)
+    born = [child for _ in range(4000) if (child := world.child(low, generator)) is not None]
+    assert np.mean([child.ability for child in born]) == pytest.approx(-3.05, abs=0.02)
+    assert np.std([child.ability for child in born]) == pytest.approx(0.42, abs=0.02)
+    born = [child for _ in range(4000) if (child := world.child(high, generator)) is not None]
     assert np.mean([child.ceiling > 0.9 for child in born]) == pytest.approx(0.08, abs=0.015)
+
+
+def test_a_task_works_if_all_the_skills_that_it_needs_do() -> None:
+    world = Skills(tasks=400)
+    tasks, seed = world.instance(default_rng(3))
+    every = replace(seed, skills=np.ones(40, dtype=np.bool_))
+    shares = {1: 0.95, 2: 0.95**2, 3: 0.95**3}
+    assert set(tasks.odds(every).round(9)) == {round(share, 9) for share in shares.values()}
+    none = replace(seed, skills=np.zeros(40, dtype=np.bool_))
+    assert set(tasks.odds(none).round(9)) == {round(0.15**n, 9) for n in shares}
+    assert not tasks.odds(replace(every, broken=True)).any()
+
+
+def test_the_seed_of_the_world_of_skills_resolves_about_the_share_that_was_drawn() -> None:
+    shares = []
+    for seed in range(100):
+        tasks, root = Skills().instance(default_rng(seed))
+        assert not root.skills[36:].any()
+        shares.append(float(tasks.odds(root).mean()))
+    assert max(shares) <= 0.40
+    assert np.mean(shares) == pytest.approx(0.31, abs=0.03)
+
+
+@pytest.mark.parametrize(("meta", "gain"), [(0, 0.05), (2, 0.10)])
+def test_meta_skills_make_children_learn_more(meta: int, gain: float) -> None:
+    world = Skills(no_child=0.0, broken=0.0, no_op=0.0)
+    skills = np.zeros(40, dtype=np.bool_)
+    skills[:20] = skills[36 : 36 + meta] = True
+    parent, generator = Made(skills=skills), default_rng(0)
+    born = [child for _ in range(2000) if (child := world.child(parent, generator)) is not None]
+    assert np.mean([child.skills[20:36].mean() for child in born]) == pytest.approx(gain, abs=0.007)
+    assert np.mean([child.skills[:20].mean() for child in born]) == pytest.approx(0.95, abs=0.007)
+
+
+def test_a_world_of_skills_says_what_is_wrong_with_it() -> None:
+    with pytest.raises(ValueError, match=r"world\.meta less than world\.skills"):
+        Skills(meta=40)
 
 
 @pytest.mark.parametrize(
