@@ -41,6 +41,8 @@ DONE, DOES_NOT_HOLD, WRONG_INPUT, STOPPED = 0, 1, 2, 130
 
 USAGE = f"""dgm run [OVERRIDE ...]       search; overrides such as policy=uniform budget.evaluations=30, or seed=1,2 -m;
                              `dgm run --help` lists them, `dgm run --cfg job` prints the configuration
+dgm estimate [OVERRIDE ...]  evaluations, expansions, tokens and money of such a run, nothing begun; [--from RUN] takes
+                             what rollouts use from a past run; `dgm run --dry-run` is the same
 dgm tree RUN                 the tree of agents
 dgm best RUN                 the winner beside the seed
 dgm tasks RUN                the tasks, and who resolved them
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: something did not hold; 2: wrong input; 130: stopped by the operator."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        composed = {"run": _run, "simulate": _simulate}.get(given[0] if given else "")
+        composed = {"run": _run, "simulate": _simulate, "estimate": _estimate}.get(given[0] if given else "")
         return composed(given[1:]) if composed else _command(given)
     except (
         SystemExit
@@ -94,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     # here, because Hydra, the gateway and the jobs take a second to import, which reading a run does without
+    if "--dry-run" in arguments:
+        return _estimate([word for word in arguments if word != "--dry-run"])
     from dgm.config import compose_and_run
     from dgm.deciding import DriverError
     from dgm.launch import launch
@@ -114,6 +118,29 @@ def _run(arguments: Sequence[str]) -> int:
             return _told(error)
 
     return compose_and_run(arguments, one)
+
+
+def _estimate(arguments: Sequence[str]) -> int:
+    from dgm.config import compose_and_run  # here, because they compose a configuration with Hydra
+    from dgm.estimate import report
+
+    words, past = list(arguments), None
+    if "--from" in words:
+        place = words.index("--from")
+        if place + 1 == len(words):
+            raise UserError("--from needs a run: its directory, or its name under runs/")
+        past = _directory(words.pop(place + 1))
+        words.pop(place)
+
+    def one(config: Mapping[str, Any]) -> int:
+        try:
+            return report(config, past, _say)
+        except BrokenPipeError:
+            raise
+        except EXPECTED as error:
+            return _told(error)
+
+    return compose_and_run(words, one, command="estimate")
 
 
 def _simulate(arguments: Sequence[str]) -> int:

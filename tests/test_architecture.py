@@ -75,6 +75,7 @@ MAY_IMPORT = {
 """Room -> what it may import of ours."""
 
 TOP = {
+    "dgm.estimate",
     "dgm.simulating",
     "dgm.cli",
     "dgm.keeping",
