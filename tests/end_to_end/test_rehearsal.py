@@ -78,6 +78,31 @@ def test_a_finished_run_needs_no_workers(told: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_replay_decides_and_ends_the_same_without_an_upstream(told: str, folder: Path) -> None:
+    first, second = folder / "runs" / "a", folder / "runs" / "b"
+    again = {"llm": "replay", "llm.run": first, "name": "b"}
+    said = dgm("run", *small(folder, **again, **{"workers.slots": 3}))
+    assert said.status == 2
+    assert "was recorded with 2 slots, here are 3" in said.err
+    said = dgm("run", *small(folder, **again))
+    assert said.status == 0, said.err
+    assert "rehearsal: a stand-in answered" in said.out
+    assert rows_of(second, Decision) == rows_of(first, Decision)
+    assert rows_of(second, Agent) == [
+        _renamed(one, other) for one, other in zip(rows_of(first, Agent), rows_of(second, Agent), strict=True)
+    ]
+    outcomes = [
+        [(row.decision, row.outcome, row.detail) for row in results_of(run)] for run in (first, second)
+    ]
+    assert outcomes[0] == outcomes[1]
+    assert {call.cost_microusd for call in rows_of(second, Call)} <= {0}
+
+
+def _renamed(one: Agent, other: Agent) -> Agent:
+    """Only the name of the expansion may differ: it contains the run's id, which contains the choice of `llm`."""
+    return replace(one, expansion=other.expansion)
+
+
 def test_a_larger_budget_goes_on_and_is_noted(told: str, folder: Path) -> None:
     run = folder / "runs" / "a"
     before = _entries(run)
@@ -120,33 +145,6 @@ def test_a_sweep_makes_runs_with_names_of_their_own(tmp_path: Path) -> None:
     for run in runs.iterdir():
         assert_whole(run)
         assert {row.policy for row in rows_of(run, Decision)} == {"uniform"}
-
-
-def test_a_replay_decides_and_ends_the_same_without_an_upstream(tmp_path: Path) -> None:
-    values = {"workers.slots": 3, "budget.evaluations": 3, "budget.test_repeats": 0}
-    assert dgm("run", *small(tmp_path, **values)).status == 0
-    first, second = tmp_path / "runs" / "a", tmp_path / "runs" / "b"
-    again = {**values, "llm": "replay", "llm.run": first, "name": "b"}
-    said = dgm("run", *small(tmp_path, **{**again, "workers.slots": 2}))
-    assert said.status == 2
-    assert "was recorded with 3 slots, here are 2" in said.err
-    said = dgm("run", *small(tmp_path, **again))
-    assert said.status == 0, said.err
-    assert "rehearsal: a stand-in answered" in said.out
-    assert rows_of(second, Decision) == rows_of(first, Decision)
-    assert rows_of(second, Agent) == [
-        _renamed(one, other) for one, other in zip(rows_of(first, Agent), rows_of(second, Agent), strict=True)
-    ]
-    outcomes = [
-        [(row.decision, row.outcome, row.detail) for row in results_of(run)] for run in (first, second)
-    ]
-    assert outcomes[0] == outcomes[1]
-    assert {call.cost_microusd for call in rows_of(second, Call)} <= {0}
-
-
-def _renamed(one: Agent, other: Agent) -> Agent:
-    """Only the name of the expansion may differ: it contains the run's id, which contains the choice of `llm`."""
-    return replace(one, expansion=other.expansion)
 
 
 def test_a_run_does_not_go_on_with_tasks_that_were_changed(tmp_path: Path) -> None:
