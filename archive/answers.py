@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from .records import DecisionKind, Split
-from .schema import COUNT, NUMBER, TEXT, TIME, described, worded
+from .schema import COUNT, NUMBER, TEXT, TIME, TOKENS, described, worded
 
 _AGENT = described("agent", TEXT, "the agent")
 _PARENT = described("parent", TEXT, "agent that it descends from; null for a seed", null=True)
@@ -78,13 +78,7 @@ ANSWERS: Mapping[str, pa.Schema] = {
             described("calls", COUNT, "model calls that were recorded"),
             described("journal", COUNT, "of these, answered from the journal, so not paid again"),
             described("estimated", COUNT, "of these, with tokens that were estimated"),
-            described("input_tokens", COUNT, "tokens sent to the model, cached ones included", unit="tokens"),
-            described("cached_tokens", COUNT, "tokens sent that the provider had cached", unit="tokens"),
-            described(
-                "output_tokens", COUNT, "tokens that the model wrote, reasoning included", unit="tokens"
-            ),
-            described("reasoning_tokens", COUNT, "tokens of hidden reasoning", unit="tokens"),
-            described("cost_microusd", COUNT, "price", unit="micro-dollars"),
+            *TOKENS,
             described("latency_s", NUMBER, "waiting for answers, all calls together", unit="s"),
         ]
     ),

@@ -79,14 +79,15 @@ _RESULT = (
     described("decision", COUNT, "seq of the decision that this is a result of"),
     described("attempt", COUNT, "try, from 1; void tries are made again"),
 )
-_TOKENS = (
+TOKENS = (
     described("input_tokens", COUNT, "tokens sent to the model, cached ones included", unit="tokens"),
     described("cached_tokens", COUNT, "tokens sent that the provider had cached", unit="tokens"),
     described("output_tokens", COUNT, "tokens that the model wrote, reasoning included", unit="tokens"),
     described("reasoning_tokens", COUNT, "tokens of hidden reasoning", unit="tokens"),
     described("cost_microusd", COUNT, "price", unit="micro-dollars"),
 )
-_USAGE_COLUMNS = (described("calls", COUNT, "model calls"), *_TOKENS)
+"""What a model call is counted by."""
+_USAGE_COLUMNS = (described("calls", COUNT, "model calls"), *TOKENS)
 _RUNTIME = (
     described("started", TIME, "when the job began", unit="us since 1970-01-01 UTC"),
     described("sandbox", TEXT, "sandbox level that the job ran in"),
@@ -175,7 +176,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         described("model", TEXT, "model that answered"),
         described("role", TEXT, "what the agent wanted: solve or improve"),
         described("status", COUNT, "HTTP status of the answer"),
-        _TOKENS,
+        TOKENS,
         described("latency_s", NUMBER, "time until the answer was there", unit="s"),
         described("journal", FLAG, "answered from the journal, so not paid again"),
         described("request", TEXT, "hash of the request"),
