@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.random import default_rng
 
-from archive import AgentId, Decision, DecisionKind, Json, Row, RunReader, Split, TaskId
-from dgm.ending import EndBounds, Ending, Finalist
+from archive import AgentId, Decision, DecisionKind, Evaluation, Json, Row, RunReader, Split, TaskId
+from dgm.ending import ENDS, RANKED_BY, EndBounds, Ending, Finalist
 from dgm.policies import Evaluate, Expand, Parents, Policy, Ranks, View, Wait
 from dgm.streams import Purpose, stream
 from dgm.tree import Tree
@@ -69,6 +69,7 @@ class Decider(Generic[Belief]):
         self._policy = policy
         self._operator = operator
         self._belief = policy.start()
+        self._ranked: list[int] | None = None
 
     def recall(self, run: RunReader) -> None:
         """Fold all rows of `run` in, before any other row. They are read one by one only for a policy with a belief."""
@@ -85,13 +86,17 @@ class Decider(Generic[Belief]):
         if self._belief is not None:
             self._belief = self._policy.observe(self._belief, row)
         self.ending.observe(row)
+        if not isinstance(row, Decision | Evaluation) or row.split not in ENDS:
+            self._ranked = None
 
     def leaders(self, count: int) -> list[AgentId]:
         """The `count` agents that the policy holds to be best, best first; best-belief agents unless it says."""
         if not isinstance(self._policy, Ranks):
             return self.tree.leaders(count)
-        merit = self._policy.merit(self._belief, self.tree)
-        return [self.tree.ids[i] for i in np.argsort(-merit, kind="stable")[:count]]
+        if self._ranked is None:  # a ranking reads every result: once, not at each decision of the end
+            merit = self._policy.merit(self._belief, self.tree)
+            self._ranked = np.argsort(-merit, kind="stable").tolist()
+        return [self.tree.ids[i] for i in self._ranked[:count]]
 
     def decide(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
         """The decision with number `seq`, for the search or for its end; None when there is none to make now.
@@ -159,15 +164,20 @@ class Decider(Generic[Belief]):
 
     def _of_end(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
         """What confirmation or final test still lacks."""
-        found = self.ending.next(self.tree, bounds)
+        if self.ending.waits(self.tree) or not len(self.tree):
+            return None
+        led = self.leaders(bounds.finalists)
+        found = self.ending.next(self.tree, bounds, led)
         if found is None:
             return None
         split, meeting = found
-        saw: Json = {"finalists": self.ending.finalists(self.tree, bounds)}
+        saw: Json = {"finalists": self.ending.finalists(self.tree, bounds, led)}
         standings: tuple[Finalist, ...] = ()
         if split is Split.TEST:
-            saw = {"best": self.ending.best(self.tree, bounds)}
-            standings = self.ending.standings(self.tree, bounds)
+            saw = {"best": self.ending.best(self.tree, bounds, led)}
+            standings = self.ending.standings(self.tree, bounds, led)
+        if isinstance(self._policy, Ranks):
+            saw = {**saw, RANKED_BY: self._policy.name}
         return Decision(
             seq=seq,
             kind=DecisionKind.EVALUATE,

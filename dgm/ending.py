@@ -1,13 +1,16 @@
 """The end of a search: who is re-evaluated on `confirm`, who wins, who meets `test`.
 
-The best-belief agents of a search are partly the lucky ones. So the best few, and always the seed, meet tasks by
+The best agents of a search are partly the lucky ones. So the best few, and always the seed, meet tasks by
 which nothing was decided yet, all of them the same ones, and the winner is the best-belief agent of search and
 confirmation together. The winner and the seed alone meet the `test` tasks.
+
+Who is best at the end of a search is for the policy to say (`dgm.policies.Ranks`), or it is the best-belief agents. The
+driver asks; whoever reads rows takes it from what the decisions of the end say that they saw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +18,11 @@ from archive import AgentId, Decision, Evaluation, Outcome, Row, RunReader, Spli
 from dgm.cmp import BELIEF_QUANTILE, Counts, posterior
 from dgm.columns import graded_on
 from dgm.tree import Tree
+
+ENDS = (Split.CONFIRM, Split.TEST)
+
+RANKED_BY = "ranked_by"
+"""In what a decision of the end saw: the policy that said who is best, if it was not by best belief."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +87,7 @@ class Ending:
         self._tests = tests
         self._decided: dict[Meeting, int] = {}
         self._grades: dict[int, bool] = {}
+        self._led: tuple[AgentId, ...] = ()
 
     def recall(self, run: RunReader, tree: Tree) -> None:
         """Fold all rows of `run` in, before any other row; `tree` has folded them already."""
@@ -90,6 +99,8 @@ class Ending:
 
     def observe(self, row: Row) -> None:
         """Fold one row in. Rows come in the archive's order, each once."""
+        if isinstance(row, Decision):
+            self._led = _told(row, self._led)
         if isinstance(row, Decision) and row.task is not None and row.split is not Split.SEARCH:
             self._decided[Meeting(row.agent, row.task, row.repeat)] = row.seq
         elif isinstance(row, Evaluation) and row.split is not Split.SEARCH:
@@ -99,9 +110,13 @@ class Ending:
         if outcome.counted:
             self._grades[decision] = outcome is Outcome.RESOLVED
 
-    def finalists(self, tree: Tree, bounds: EndBounds) -> list[AgentId]:
-        """The best-belief agents, best first, and the seed; nobody where there is nothing to choose."""
-        agents = list(dict.fromkeys((*tree.leaders(bounds.finalists), tree.ids[0])))
+    def finalists(self, tree: Tree, bounds: EndBounds, led: Sequence[AgentId] = ()) -> list[AgentId]:
+        """The best agents, best first, and the seed; nobody where there is nothing to choose.
+
+        Here and below `led` are the best agents in the policy's eyes, for who knows it.
+        """
+        best = led or self._led or tree.leaders(bounds.finalists)
+        agents = list(dict.fromkeys((*best, tree.ids[0])))
         return agents if len(agents) > 1 and self._rounds(len(agents), bounds) else []
 
     def _rounds(self, finalists: int, bounds: EndBounds) -> list[tuple[TaskId, int]]:
@@ -112,25 +127,25 @@ class Ending:
             for n in range(bounds.confirm // finalists if count and finalists else 0)
         ]
 
-    def _confirmations(self, tree: Tree, bounds: EndBounds) -> list[Meeting]:
-        agents = self.finalists(tree, bounds)
+    def _confirmations(self, tree: Tree, bounds: EndBounds, led: Sequence[AgentId]) -> list[Meeting]:
+        agents = self.finalists(tree, bounds, led)
         return [
             Meeting(agent, task, repeat)
             for task, repeat in self._rounds(len(agents), bounds)
             for agent in agents
         ]
 
-    def standings(self, tree: Tree, bounds: EndBounds) -> tuple[Finalist, ...]:
+    def standings(self, tree: Tree, bounds: EndBounds, led: Sequence[AgentId] = ()) -> tuple[Finalist, ...]:
         """The finalists once the last has met its last task, the winner first; nothing before, or without any.
 
         They are compared on the meetings that all of them have graded. Who lacks more than half, because the machine
         failed it again and again, is left out. Ties go to the higher mean, then to the older agent.
         """
-        agents = self.finalists(tree, bounds)
+        agents = self.finalists(tree, bounds, led)
         rounds = self._rounds(len(agents), bounds)
         if (
             not rounds
-            or any(self._lacking(self._confirmations(tree, bounds)))
+            or any(self._lacking(self._confirmations(tree, bounds, led)))
             or _in_flight(tree, Split.CONFIRM)
         ):
             return ()
@@ -153,27 +168,33 @@ class Ending:
         decided = {one: self._decided.get(Meeting(agent, *one), -1) for one in rounds}
         return {one: self._grades[seq] for one, seq in decided.items() if seq in self._grades}
 
-    def best(self, tree: Tree, bounds: EndBounds) -> AgentId:
-        """The winner; the best-belief agent of the search while nothing is confirmed."""
-        standings = self.standings(tree, bounds)
-        return standings[0].agent if standings else tree.best()
+    def best(self, tree: Tree, bounds: EndBounds, led: Sequence[AgentId] = ()) -> AgentId:
+        """The winner; the best agent of the search while nothing is confirmed."""
+        standings = self.standings(tree, bounds, led)
+        return standings[0].agent if standings else (*(led or self._led), tree.best())[0]
 
-    def _tested(self, tree: Tree, bounds: EndBounds) -> Iterator[Meeting]:
-        agents = dict.fromkeys((self.best(tree, bounds), tree.ids[0]))
+    def _tested(self, tree: Tree, bounds: EndBounds, led: Sequence[AgentId]) -> Iterator[Meeting]:
+        agents = dict.fromkeys((self.best(tree, bounds, led), tree.ids[0]))
         for repeat in range(bounds.test_repeats):
             for task in self._tests:
                 for agent in agents:
                     yield Meeting(agent, task, repeat)
 
-    def next(self, tree: Tree, bounds: EndBounds) -> tuple[Split, Meeting] | None:
+    def waits(self, tree: Tree) -> bool:
+        """Whether the search has work in flight, so that nothing of the end may begin."""
+        return _in_flight(tree, Split.SEARCH)
+
+    def next(
+        self, tree: Tree, bounds: EndBounds, led: Sequence[AgentId] = ()
+    ) -> tuple[Split, Meeting] | None:
         """What the end still lacks, `confirm` first; nothing while an earlier part has work in flight."""
-        if _in_flight(tree, Split.SEARCH):
+        if self.waits(tree):
             return None
-        for meeting in self._lacking(self._confirmations(tree, bounds)):
+        for meeting in self._lacking(self._confirmations(tree, bounds, led)):
             return Split.CONFIRM, meeting
         if _in_flight(tree, Split.CONFIRM):
             return None
-        for meeting in self._lacking(self._tested(tree, bounds)):
+        for meeting in self._lacking(self._tested(tree, bounds, led)):
             return Split.TEST, meeting
         return None
 
@@ -183,8 +204,8 @@ class Ending:
     def stages(self, tree: Tree, bounds: EndBounds) -> tuple[Stage, ...]:
         """How far the end has come."""
         wanted = {
-            Split.CONFIRM: self._confirmations(tree, bounds),
-            Split.TEST: list(self._tested(tree, bounds)),
+            Split.CONFIRM: self._confirmations(tree, bounds, ()),
+            Split.TEST: list(self._tested(tree, bounds, ())),
         }
         return tuple(
             Stage(
@@ -194,6 +215,19 @@ class Ending:
             )
             for split, meetings in wanted.items()
         )
+
+
+def _told(row: Decision, led: tuple[AgentId, ...]) -> tuple[AgentId, ...]:
+    """Who led in the eyes of a policy that ranks agents itself: nobody while the search goes on, then the finalists, or
+    where nothing is confirmed the agent that is tested."""
+    if RANKED_BY not in row.saw:
+        return ()
+    finalists, best = row.saw.get("finalists"), row.saw.get("best")
+    if row.split is Split.CONFIRM and isinstance(finalists, list | tuple):
+        return tuple(map(str, finalists))
+    if row.split is Split.TEST and isinstance(best, str):
+        return led or (best,)
+    return ()
 
 
 def _in_flight(tree: Tree, split: Split) -> bool:

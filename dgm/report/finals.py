@@ -39,7 +39,7 @@ class Finals:
 def finals(view: RunView) -> Finals:
     tree, evaluations, confirmed = view.tree(), view.evaluations, view.finalists()
     counts = {one.agent: one.confirm for one in confirmed}
-    winner, first = confirmed[0].agent if confirmed else tree.best(), tree.ids[0]
+    winner, first = view.best(), tree.ids[0]
     best, seed = (
         Finalist(
             agent=agent,

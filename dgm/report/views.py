@@ -79,15 +79,17 @@ class RunView:
 
     def finalists(self) -> tuple[Finalist, ...]:
         """Those who met on `confirm`, the winner first; nobody before the last meeting, or without any."""
+        return self._ending().standings(self.tree(), self.bounds)
+
+    def best(self) -> AgentId:
+        """The winner; the best agent of the search where nothing was confirmed."""
+        return self._ending().best(self.tree(), self.bounds)
+
+    def _ending(self) -> Ending:
         ending = Ending(self.tasks[Split.CONFIRM], self.tasks[Split.TEST])
         for row in self.rows:
             ending.observe(row)
-        return ending.standings(self.tree(), self.bounds)
-
-    def best(self) -> AgentId:
-        """The winner; the best-belief agent where nothing was confirmed."""
-        finalists = self.finalists()
-        return finalists[0].agent if finalists else self.tree().best()
+        return ending
 
     def agent(self, prefix: str) -> Agent:
         """The agent whose id begins with `prefix`; `seed` and `best` are understood too."""

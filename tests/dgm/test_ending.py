@@ -7,14 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import archive
 from archive import Agent, Decision, DecisionKind, Evaluation, Outcome, Row, Split
 from archive.testing import a_regrade, an_evaluation
 from dgm.cmp import Counts
+from dgm.deciding import Bounds, Decider
 from dgm.ending import EndBounds, Ending, Meeting, end_bounds
 from dgm.jobs import EvaluateJob, Job, Result
+from dgm.policies import Huxley
 from dgm.search import StoppedError
 from dgm.tree import Tree
 from tests.dgm.policies.test_policies import TASKS, a_tree, decide, name
@@ -317,3 +321,41 @@ def test_no_expansion_learns_from_confirm_or_test(tmp_path: Path) -> None:
     assert len(agents) > 8
     assert shown
     assert not set(shown) & {*CONFIRM, *TEST}
+
+
+class Contrary(Huxley):
+    """Holds those to be best that resolved least."""
+
+    def merit(self, belief: None, tree: Tree) -> NDArray[np.float64]:
+        return -tree.resolved.astype(np.float64)
+
+
+@pytest.mark.parametrize(("confirm", "finalists"), [(0, []), (8, [4, 0])])
+def test_a_policy_that_ranks_agents_itself_names_the_finalists(confirm: int, finalists: list[int]) -> None:
+    """Whoever reads the rows sees the same ones and the same winner, until the search goes on."""
+    tree = a_tree(SCORES)
+    decider = Decider(
+        policy=Contrary(), tree=tree, tests=("t/0",), confirm=("c/0", "c/1"), operator="single_failure"
+    )
+    reader = Ending(("c/0", "c/1"), ("t/0",))
+    bounds = Bounds(seed=0, evaluations=0, expansions=0, confirm=confirm, finalists=2, test_repeats=1)
+    tested, seq = set(), 200_000
+    while (decision := decider.decide(seq, bounds, 1)) is not None:
+        assert decision.task is not None
+        assert decision.split is not None
+        if decision.split is Split.TEST:
+            tested.add(decision.agent)
+        outcome = Outcome.RESOLVED if decision.agent == name(4) else Outcome.UNRESOLVED
+        result = an_evaluation(seq + 1, agent=decision.agent, task=decision.task, outcome=outcome)
+        for row in (decision, replace(result, split=decision.split, repeat=decision.repeat)):
+            decider.observe(row)
+            reader.observe(row)
+        seq += 2
+    assert reader.finalists(tree, bounds) == [name(n) for n in finalists]
+    best = reader.best(tree, bounds)
+    assert tested == {best, name(0)}
+    assert best == (name(0) if confirm else name(4))  # 1 + 4 of 18 + 4 against 6 of 18 + 4
+    reader.observe(
+        Decision(seq=seq, kind=DecisionKind.EXPAND, agent=name(0), policy="huxley", policy_version=3)
+    )
+    assert reader.best(tree, replace(bounds, confirm=0)) == tree.best() == name(3)
