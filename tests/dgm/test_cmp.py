@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 
 import numpy as np
 import pytest
@@ -62,6 +63,22 @@ def test_asking_twice_changes_nothing(search: tuple[Lineage, Mapping[str, Counts
     for _ in range(3):
         assert {agent: clade_counts(tree, counts, agent) for agent in counts} == first
     assert dict(counts) == before
+
+
+@given(searches(), st.randoms(use_true_random=False))
+def test_the_order_in_which_agents_and_counts_came_does_not_matter(
+    search: tuple[Lineage, Mapping[str, Counts]], random: Random
+) -> None:
+    """Siblings in any order, each after its parent; counts in any order."""
+    tree, counts = search
+    order, waiting = list[str](), [NAMES[0]]
+    while waiting:
+        order.append(waiting.pop(random.randrange(len(waiting))))
+        waiting += tree.children(order[-1])
+    shuffled = Lineage(tree.agent(id) for id in order)
+    mixed = {agent: counts[agent] for agent in order}
+    for agent in counts:
+        assert clade_counts(shuffled, mixed, agent) == clade_counts(tree, counts, agent)
 
 
 @given(searches())

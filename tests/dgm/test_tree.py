@@ -1,12 +1,10 @@
-"""The incremental view against a plain recomputation."""
+"""The incremental view, on cases made by hand; `test_tree_properties.py` compares it with a recomputation."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
 from archive import (
     Agent,
@@ -15,14 +13,12 @@ from archive import (
     Evaluation,
     Expansion,
     ExpansionOutcome,
-    Lineage,
     Outcome,
     Row,
     Split,
 )
 from archive.testing import a_regrade, an_evaluation, an_expansion
-from dgm.cmp import Counts, clade_counts
-from dgm.results import latest
+from dgm.cmp import Counts
 from dgm.tree import MAX_ATTEMPTS, Tree
 
 TASKS = tuple(f"katas/t{n}" for n in range(6))
@@ -74,35 +70,6 @@ def fold(*rows: Row) -> Tree:
     for row in rows:
         tree.observe(row)
     return tree
-
-
-@given(
-    st.lists(st.integers(0, 10**6), max_size=8),
-    st.lists(
-        st.tuples(st.integers(0, 10**6), st.integers(0, 5), st.sampled_from(list(Outcome))), max_size=40
-    ),
-)
-def test_counts_equal_a_recomputation(shapes: list[int], results: list[tuple[int, int, Outcome]]) -> None:
-    agents = [seed()]
-    for n, shape in enumerate(shapes, start=1):
-        parent = shape % n
-        agents.append(child(n, parent, agents[parent].depth + 1))
-    own = {agent.id: Counts() for agent in agents}
-    rows: list[Row] = list(agents)
-    for seq, (who, task, outcome) in enumerate(results, start=100):
-        decision = evaluate(seq, who % len(agents), TASKS[task])
-        rows += [decision, evaluated(decision, outcome)]
-        if outcome.counted:
-            success = outcome is Outcome.RESOLVED
-            own[decision.agent] += Counts(int(success), int(not success))
-    tree, lineage = fold(*rows), Lineage(agents)
-    for agent in agents:
-        i = tree.index(agent.id)
-        assert tree.counts(agent.id) == own[agent.id]
-        assert Counts(int(tree.clade_resolved[i]), int(tree.clade_unresolved[i])) == clade_counts(
-            lineage, own, agent.id
-        )
-    assert len(tree) == len(agents)
 
 
 def test_what_is_decided_is_in_flight_until_it_has_a_result() -> None:
@@ -199,41 +166,6 @@ def test_a_regrade_of_a_test_task_does_not_steer() -> None:
     tree = fold(seed(), decision, before, a_regrade(2000, before, outcome=Outcome.UNRESOLVED))
     assert tree.counts(name(0)) == Counts()
     assert (tree.clade_resolved[0], tree.clade_unresolved[0]) == (0, 0)
-
-
-@given(
-    st.lists(st.integers(0, 10**6), max_size=5),
-    st.lists(st.tuples(st.integers(0, 10**6), st.booleans(), st.sampled_from(list(Outcome))), max_size=40),
-)
-def test_with_regrades_the_counts_are_those_of_the_last_grades(
-    shapes: list[int], steps: list[tuple[int, bool, Outcome]]
-) -> None:
-    """Each step is an evaluation or grades an earlier answer again, one that was graded again already included."""
-    agents = [seed()]
-    for n, shape in enumerate(shapes, start=1):
-        agents.append(child(n, shape % n, agents[shape % n].depth + 1))
-    tree, rows = fold(*agents), list[Evaluation]()
-    for seq, (which, again, outcome) in enumerate(steps, start=100):
-        counted = [row for row in rows if row.outcome.counted]
-        if again and counted:
-            rows.append(a_regrade(1000 + seq, counted[which % len(counted)], attempt=seq, outcome=outcome))
-        else:
-            split = list(Split)[which % 3]
-            decision = evaluate(seq, which % len(agents), TASKS[which % len(TASKS)], split)
-            tree.observe(decision)
-            rows.append(evaluated(decision, outcome))
-        tree.observe(rows[-1])
-    own = dict.fromkeys((agent.id for agent in agents), Counts())
-    for row in latest(rows):
-        if row.split is Split.SEARCH:
-            success = row.outcome is Outcome.RESOLVED
-            own[row.agent] += Counts(int(success), int(not success))
-    lineage = Lineage(agents)
-    for agent in agents:
-        i = tree.index(agent.id)
-        assert tree.counts(agent.id) == own[agent.id]
-        clade = Counts(int(tree.clade_resolved[i]), int(tree.clade_unresolved[i]))
-        assert clade == clade_counts(lineage, own, agent.id)
 
 
 def test_views_cannot_be_written() -> None:
