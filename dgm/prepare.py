@@ -180,7 +180,10 @@ def check_surroundings(prepared: Prepared) -> None:
     upstream = prepared.upstream
     try:
         backend = upstream.backend(os.environ)
-        models = [backend.model(role) for role in ROLES]
+        for role in ROLES:
+            backend.model(role)
+        upstream.lanes()
+        models = [model for role in ROLES for model in upstream.models_of(role)]
         prices = upstream.prices()
         if prepared.allowance.microusd is not None:
             prices.require(models)

@@ -159,6 +159,9 @@ class RehearsalConfig:
 class OpenAIConfig:
     """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key, which is never stored.
 
+    `models.<role>` is a model's name, or several with weights such as `{large: 1, small: 3}`. `limits.<model>` bounds
+    what a node asks of it: `concurrency` calls at once, `per_minute` calls begun.
+
     `api` is chat, responses or both; null is both at the official address and chat elsewhere. A request with more than
     `input_bytes` of text is turned down as the agent's own mistake before the provider sees
     it: set it to what the provider takes at once, limits per minute included.
@@ -168,11 +171,12 @@ class OpenAIConfig:
     name: str = "openai"
     base_url: str = "https://api.openai.com/v1"
     key_env: str = "OPENAI_API_KEY"
-    models: dict[str, str] = field(default_factory=lambda: {"solve": "gpt-5-mini", "improve": "gpt-5-mini"})
+    models: dict[str, Any] = field(default_factory=lambda: {"solve": "gpt-5-mini", "improve": "gpt-5-mini"})
     api: str | None = None
     limit_field: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     price: dict[str, dict[str, float]] = field(default_factory=dict)
+    limits: dict[str, dict[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
     input_bytes: int = 524_288
 

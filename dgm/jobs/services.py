@@ -55,7 +55,13 @@ class NodeDoors:
         place.sweep()
         self._holding = place.hold()
         self.directory = self._holding.path
-        self._gateway = Gateway(backend, prices=prices, base=self.directory, journals=journals)
+        self._gateway = Gateway(
+            backend,
+            prices=prices,
+            lanes=settings.upstream.lanes(),
+            base=self.directory,
+            journals=journals,
+        )
         try:
             self._gateway.start()
         except BaseException:

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from dgm.llm.backends.base import Backend
 from dgm.llm.door import Door, DoorLimits
 from dgm.llm.errors import GatewayConfigError, RolloutError
 from dgm.llm.journal import Journal, LocalFile, OpenFile
+from dgm.llm.lanes import LaneLimits, Lanes
 from dgm.llm.prices import PriceTable
 from dgm.llm.retries import Retries
 from dgm.llm.rollout import OpenRollout, Surroundings
@@ -53,8 +54,8 @@ class Gateway:
 
     `base` is the directory for the rollouts' directories (a new temporary one by default); its path must be
     short. `journals` opens the file of a journal. `concurrency` bounds the calls that are upstream at once,
-    `parallel` those of one rollout. `output_tokens` is the output limit of a call that sets none, and the
-    highest that one may set. `clock` and `sleep` are for tests.
+    `parallel` those of one rollout, `lanes` those of a model. `output_tokens` is the output limit
+    of a call that sets none, and the highest that one may set. `clock` and `sleep` are for tests.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Gateway:
         base: Path | None = None,
         journals: OpenFile = LocalFile,
         concurrency: int = 32,
+        lanes: Mapping[str, LaneLimits] | None = None,
         parallel: int = 8,
         output_tokens: int = 16_384,
         retries: Retries | None = None,
@@ -78,6 +80,7 @@ class Gateway:
         self._journals = journals
         self._made_base = False
         self._concurrency = concurrency
+        self._lanes = dict(lanes or {})
         self._parallel = parallel
         self._output_tokens = output_tokens
         self._retries = retries or Retries()
@@ -121,7 +124,7 @@ class Gateway:
         may connect. Raises `UnknownPriceError`, `UnknownRoleError`, `JournalError` or `RolloutError`.
         """
         backend = backend or self._backend
-        model = backend.model(spec.role)
+        model = backend.model(spec.role, spec.sample)
         price = self._prices.get(model)
         if price is None:
             if spec.allowance.microusd is not None:
@@ -198,7 +201,7 @@ class Gateway:
         self._around = Surroundings(
             clock=self._clock,
             sleep=self._sleep,
-            slots=asyncio.Semaphore(self._concurrency),
+            lanes=Lanes(self._lanes, concurrency=self._concurrency, clock=self._clock, sleep=self._sleep),
             parallel=self._parallel,
             retries=self._retries,
             output_tokens=self._output_tokens,

@@ -22,6 +22,7 @@ from dgm.llm.errors import (
     UpstreamUnavailableError,
 )
 from dgm.llm.journal import Answered, Journal
+from dgm.llm.lanes import Lanes
 from dgm.llm.prices import FREE, Price
 from dgm.llm.retries import Retries
 from dgm.llm.values import RolloutRecord, RolloutSpec, Spent, Tokens
@@ -41,7 +42,7 @@ class Surroundings:
 
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
-    slots: asyncio.Semaphore
+    lanes: Lanes
     parallel: int
     retries: Retries
     output_tokens: int
@@ -62,7 +63,7 @@ class OpenRollout:
         self.spec = spec
         self.fault: str | None = None
         self.left = False
-        self._model = backend.model(spec.role)
+        self._model = backend.model(spec.role, spec.sample)
         self._backend = backend
         self._price = price or FREE
         self._journal = journal
@@ -214,7 +215,11 @@ class OpenRollout:
         place = Place(decision=spec.decision, rollout=spec.id, role=spec.role, sample=spec.sample, n=call.n)
         queued = self._around.clock()
         try:
-            async with asyncio.timeout(self._ledger.seconds_left()), self._parallel, self._around.slots:
+            async with (
+                asyncio.timeout(self._ledger.seconds_left()),
+                self._parallel,
+                self._around.lanes.turn(self._model),
+            ):
                 self._waited_s += self._around.clock() - queued
                 call.asked, call.heard = True, self._around.clock()
                 if deliver is None:

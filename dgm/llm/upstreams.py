@@ -14,6 +14,8 @@ from dgm.llm.backends import Backend, OpenAIBackend, Recorded, RehearsalBackend,
 from dgm.llm.backends.openai import INPUT_BYTES
 from dgm.llm.backends.probe import trouble_at
 from dgm.llm.errors import UnknownRoleError
+from dgm.llm.lanes import LaneLimits
+from dgm.llm.models import Shares, shares_of
 from dgm.llm.prices import PriceTable
 from dgm.llm.recordings import recorded_calls
 
@@ -34,6 +36,9 @@ class Upstream(Protocol):
         """The names under which calls of a role may be priced. Raises UnknownRoleError."""
 
     def prices(self) -> PriceTable: ...
+
+    def lanes(self) -> Mapping[str, LaneLimits]:
+        """What each model may be asked on one node. Raises GatewayConfigError."""
 
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         """What is wrong with the provider now; None if it answers. Costs nothing."""
@@ -70,6 +75,9 @@ class Rehearsal:
     def prices(self) -> PriceTable:
         return PriceTable.packaged()
 
+    def lanes(self) -> Mapping[str, LaneLimits]:
+        return {}
+
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         return None
 
@@ -79,20 +87,21 @@ class OpenAI:
     """A provider at `base_url`; `key_env` names the variable that holds the key.
 
     `api` is what it speaks: chat, responses or both; None is both at the official address and chat elsewhere.
-
-    `models` maps the roles `solve` and `improve` to the provider's model names, `prices` a model's name to dollars
-    per million tokens (`input`, `cached`, `output`). A request with more than `input_bytes` of text is turned down
-    before the provider sees it.
+    `models` maps the roles `solve` and `improve` to the provider's model names, or to several with weights, of which
+    each rollout gets one. `price` maps a model's name to dollars per million tokens (`input`, `cached`, `output`),
+    `limits` to what it may be asked on one node (`concurrency`, `per_minute`). A request with more than `input_bytes`
+    of text is turned down before the provider sees it.
     """
 
     name: str = "openai"
     base_url: str
     key_env: str = "OPENAI_API_KEY"
-    models: Mapping[str, str]
+    models: Mapping[str, str | Shares]
     api: str | None = None
     limit_field: str | None = None
     parameters: Mapping[str, object] = field(default_factory=dict)
     price: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
     input_bytes: int = INPUT_BYTES
 
@@ -122,10 +131,13 @@ class OpenAI:
     def models_of(self, role: str) -> tuple[str, ...]:
         if role not in self.models:
             raise UnknownRoleError(role, tuple(self.models))
-        return (self.models[role],)
+        return tuple(shares_of(role, self.models[role]))
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged(self.price)
+
+    def lanes(self) -> Mapping[str, LaneLimits]:
+        return {model: LaneLimits.of(model, entry) for model, entry in self.limits.items()}
 
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         return trouble_at(self.base_url, environ.get(self.key_env, "").strip())
@@ -154,6 +166,9 @@ class Replay:
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged()
+
+    def lanes(self) -> Mapping[str, LaneLimits]:
+        return {}
 
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         return None

@@ -34,8 +34,8 @@ class Backend(Protocol):
     @property
     def apis(self) -> frozenset[Api]: ...
 
-    def model(self, role: str) -> str:
-        """The name under which a role's calls are priced and recorded. Raises `UnknownRoleError`."""
+    def model(self, role: str, sample: bytes = b"") -> str:
+        """The name under which the calls of a role's rollout are priced and recorded. Raises `UnknownRoleError`."""
 
     async def open(self) -> None: ...
 

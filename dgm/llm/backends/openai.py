@@ -29,6 +29,7 @@ from dgm.llm.errors import (
     UpstreamTimedOutError,
     UpstreamUnavailableError,
 )
+from dgm.llm.models import Shares, chosen, shares_of
 from dgm.llm.wire import Api, Body
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -48,8 +49,9 @@ class OpenAIBackend:
     """A provider at `base_url`, which includes `/v1`.
 
     `api` is what it speaks: chat, responses or both; by default both at the official address and chat elsewhere.
-    `models` maps each role to the provider's model name. `parameters` are sent with every request that does
-    not set them itself. `limit_field` is how the provider calls the output limit: by default
+    `models` maps each role to the provider's model name, or to names with weights.
+    `parameters` are sent with every request that does not set them itself. `limit_field` is how the provider calls
+    the output limit: by default
     `max_completion_tokens` for the official address and `max_tokens` for any other. `stall_s` is the longest
     silence within a stream. A request with more than `input_bytes` of text is never sent: what a provider does with one
     that is too large for it must not look like an outage. Nor must an answer of more than `answer_bytes`.
@@ -58,7 +60,7 @@ class OpenAIBackend:
     def __init__(
         self,
         *,
-        models: Mapping[str, str],
+        models: Mapping[str, str | Shares],
         environ: Mapping[str, str],
         base_url: str = OFFICIAL,
         key_variable: str = "OPENAI_API_KEY",
@@ -84,7 +86,7 @@ class OpenAIBackend:
         self._key = environ.get(key_variable, "").strip()
         if not self._key and address.hostname not in ("127.0.0.1", "localhost", "::1"):
             raise MissingKeyError(key_variable, base_url)
-        self._models = dict(models)
+        self._models = {role: shares_of(role, given) for role, given in models.items()}
         self._base_url = base_url.rstrip("/")
         official = self._base_url == OFFICIAL
         both = api == "both" or (api is None and official)
@@ -103,10 +105,10 @@ class OpenAIBackend:
     def __reduce__(self) -> NoReturn:
         raise TypeError("an OpenAIBackend holds a key and does not travel; build it on the node that uses it")
 
-    def model(self, role: str) -> str:
+    def model(self, role: str, sample: bytes = b"") -> str:
         if role not in self._models:
             raise UnknownRoleError(role, tuple(self._models))
-        return self._models[role]
+        return chosen(self._models[role], role, sample)
 
     async def open(self) -> None:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
@@ -188,7 +190,7 @@ class OpenAIBackend:
         known = self._parameters
         if dialect is not CHAT:  # the config's parameters are written for chat completions
             known = {key: value for key, value in known.items() if key in dialect.fields.forwarded}
-        payload = {**known, **request, "model": self.model(place.role)}
+        payload = {**known, **request, "model": self.model(place.role, place.sample)}
         if dialect is CHAT:
             payload[self._limit_field] = payload.pop(dialect.limit_field)
         return payload

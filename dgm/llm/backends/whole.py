@@ -26,7 +26,7 @@ class WholeAnswers(ABC):
     name: str
     apis = frozenset({Api.CHAT})
 
-    def model(self, role: str) -> str:
+    def model(self, role: str, sample: bytes = b"") -> str:
         return self.name
 
     async def open(self) -> None:

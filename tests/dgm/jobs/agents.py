@@ -18,6 +18,7 @@ from dgm.llm import Allowance, PriceTable
 from dgm.llm.backends import Backend, Place, ScriptedBackend
 from dgm.llm.backends.whole import completion
 from dgm.llm.errors import UpstreamDeniedError
+from dgm.llm.lanes import LaneLimits
 from dgm.llm.wire import Body
 from sandbox import MIB, Box, BoxSpec, ExecResult, Files, Level, Limits, Sandbox, SandboxUnavailableError
 from sandbox import TestSpec as Spec
@@ -188,6 +189,9 @@ class Fixed:
 
     def models_of(self, role: str) -> tuple[str, ...]:
         return (self.made.model(role),)
+
+    def lanes(self) -> Mapping[str, LaneLimits]:
+        return {}
 
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         return None
