@@ -33,11 +33,6 @@ class Walk:
     drift: float = 0.0
     step: float = 0.20
 
-    def message(self, p: float, h: float) -> tuple[float, float]:
-        """What a clade's belief (p, h) says of the parent of its root: (p, h - drift p) / (1 + p step)."""
-        shrink = 1 / (1 + p * self.step)
-        return p * shrink, (h - self.drift * p) * shrink
-
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
@@ -59,7 +54,7 @@ class Posterior:
 
 
 def collect(parents: list[int], own_p: Floats, own_h: Floats, walk: Walk) -> Collected:
-    """All messages from the leaves to the seed."""
+    """All messages from the leaves to the seed: of its parent a clade (p, h) says (p, h - drift p) / (1 + p step)."""
     p, h = own_p.tolist(), own_h.tolist()
     up_p, up_h = [0.0] * len(p), [0.0] * len(p)
     drift, step = walk.drift, walk.step
