@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from archive import AgentId, DecisionKind, ExpansionOutcome, Outcome, RunReader, Split, TaskId
@@ -108,6 +109,52 @@ def outcomes_of(run: RunReader) -> Counter[str]:
         words, codes = coded(data["outcome"])
         found.update(dict(zip(words, np.bincount(codes, minlength=len(words)).tolist(), strict=True)))
     return found
+
+
+def attempts_of(run: RunReader) -> Counter[tuple[AgentId, str]]:
+    """How often each outcome came of expansions of each parent."""
+    data = run.columns("expansions", "parent", "outcome")
+    return Counter(zip(data["parent"].to_pylist(), data["outcome"].to_pylist(), strict=True))
+
+
+def grades_of(run: RunReader) -> Iterator[tuple[TaskId, AgentId, bool]]:
+    """Task, agent and whether it was resolved of each counted evaluation, as its last grading says, in the order of
+    the first gradings."""
+    data = run.columns("evaluations", "decision", "task", "agent", "outcome")
+    rows = chosen_rows(data, ~_is(data["outcome"], Outcome.VOID))
+    last = dict(zip(rows["decision"].to_pylist(), range(rows.num_rows), strict=True))
+    places = np.fromiter(last.values(), dtype=np.int64, count=len(last))
+    resolved = _is(rows["outcome"], Outcome.RESOLVED)[places].tolist()
+    (tasks, task), (agents, agent) = coded(rows["task"]), coded(rows["agent"])
+    for t, a, success in zip(task[places].tolist(), agent[places].tolist(), resolved, strict=True):
+        yield tasks[t], agents[a], success
+
+
+def decided_last(run: RunReader, *splits: Split) -> list[int]:
+    """The numbers of the decisions on these splits that no other decision came after."""
+    data = run.columns("decisions", "seq", "split")
+    others = np.flatnonzero(~_is(data["split"], *splits))
+    first = int(others[-1]) + 1 if len(others) else 0
+    last: list[int] = integers(data["seq"])[first:].tolist()
+    return last
+
+
+def sandboxes_of(run: RunReader, told: str) -> dict[str, set[str]]:
+    """The sandbox levels that results came from, each with what its rows' digests say under `told`."""
+    found: dict[str, set[str]] = {}
+    for table in ("expansions", "evaluations"):
+        for data in run.pieces(table, "sandbox", "digests"):
+            said = pc.map_lookup(data["digests"], pa.scalar(told), "first")
+            pairs = pa.table({"level": data["sandbox"].cast(pa.string()), "said": said})
+            for pair in pairs.group_by(["level", "said"]).aggregate([]).to_pylist():
+                if pair["level"]:
+                    found.setdefault(pair["level"], set()).update(filter(None, [pair["said"]]))
+    return dict(sorted(found.items()))
+
+
+def was_regraded(run: RunReader) -> bool:
+    """Whether any answer was graded again."""
+    return bool((coded(run.columns("evaluations", "replaces")["replaces"])[1] >= 0).any())
 
 
 def decisions_of(

@@ -279,7 +279,7 @@ def _as_recorded(upstream: Replay, pool: Pool) -> Pool:
 def _report(prepared: Prepared, search: Search, say: Say) -> None:
     with archive.open(prepared.path) as run:
         view = view_of(run)
-    lines = ["", tree_text(view), "", best_text(view), *view.all_notes(), f"archive: {prepared.path}"]
+        lines = ["", tree_text(view), "", best_text(view), *view.all_notes(), f"archive: {prepared.path}"]
     if search.out_of_money:
         lines.append(prepared.settings.money.ended(search.spent_microusd))
     say("\n".join(lines))

@@ -62,6 +62,7 @@ MAY_IMPORT = {
     "dgm.report": {
         "archive",
         "dgm.cmp",
+        "dgm.columns",
         "dgm.ending",
         "dgm.errors",
         "dgm.origins",

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from archive import AgentId, Lineage
 from dgm.cmp import clade_counts, posterior
+from dgm.columns import attempts_of
 from dgm.report.views import RunView
 
 
@@ -39,8 +40,8 @@ def standings(view: RunView) -> list[Standing]:
     tree, lineage = view.tree(), Lineage(view.agents)
     own = {agent.id: tree.counts(agent.id) for agent in view.agents}
     attempts: dict[AgentId, Counter[str]] = defaultdict(Counter)
-    for expansion in view.expansions:
-        attempts[expansion.parent][expansion.outcome.value] += 1
+    for (parent, outcome), count in attempts_of(view.run).items():
+        attempts[parent][outcome] = count
     best, finalists = tree.best(), view.finalists()
     found = []
     for agent in view.agents:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from archive import AgentId, Outcome, Split, TaskId
+from archive import AgentId, Split, TaskId
+from dgm.columns import grades_of
 from dgm.report.safe import safe_line
 from dgm.report.views import RunView
 
@@ -25,8 +26,8 @@ class TaskLine:
 def task_lines(view: RunView) -> list[TaskLine]:
     """Every task of the run, split by split."""
     by_task: dict[TaskId, dict[AgentId, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for row in view.evaluations:
-        by_task[row.task][row.agent].append(int(row.outcome is Outcome.RESOLVED))
+    for task, agent, resolved in grades_of(view.run):
+        by_task[task][agent].append(int(resolved))
     return [
         TaskLine(
             task=task,

@@ -1,23 +1,23 @@
-"""A run read once, and what every page made of it has to say first."""
+"""A run for reading, and what every page made of it has to say first."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from archive import (
     Agent,
     AgentId,
-    Change,
     Evaluation,
     Expansion,
-    Json,
     Row,
     RunReader,
     Split,
     TaskId,
 )
+from dgm.columns import decided_last, sandboxes_of, was_regraded
 from dgm.ending import EndBounds, Ending, Finalist, end_bounds
 from dgm.errors import LookUpError
 from dgm.origins import Origin, origin
@@ -39,22 +39,26 @@ WEAK = "weak"
 
 @dataclass(frozen=True)
 class RunView:
-    """Its rows, its tasks, and the notes that belong on every page: where answers came from, how agents were held.
+    """The run, its tasks, and the notes that belong on every page: where answers came from, how agents were held.
 
-    `bounds` are those of its end under the budget in force.
+    `bounds` are those of its end under the budget in force. Only what asks for `rows` reads them all.
     """
 
-    rows: Sequence[Row]
+    run: RunReader
     tasks: Mapping[Split, tuple[TaskId, ...]]
     rehearsed: bool = False
     notes: tuple[str, ...] = ()
     bounds: EndBounds = DEFAULT_BOUNDS
 
-    @property
-    def agents(self) -> list[Agent]:
-        return [row for row in self.rows if isinstance(row, Agent)]
+    @cached_property
+    def rows(self) -> Sequence[Row]:
+        return [row for entry in self.run.entries() for row in entry.rows]
 
     @property
+    def agents(self) -> list[Agent]:
+        return list(self.run.lineage)
+
+    @cached_property
     def evaluations(self) -> list[Evaluation]:
         return latest(self.rows)
 
@@ -62,20 +66,27 @@ class RunView:
     def expansions(self) -> list[Expansion]:
         return [row for row in self.rows if isinstance(row, Expansion)]
 
+    @cached_property
+    def sandboxes(self) -> Mapping[str, set[str]]:
+        """The sandbox levels that results came from, each with every weakness that its rows recorded."""
+        return sandboxes_of(self.run, WEAK)
+
     @property
     def levels(self) -> tuple[str, ...]:
         """The sandbox levels that results came from."""
-        rows = (row for row in self.rows if isinstance(row, Evaluation | Expansion))
-        return tuple(sorted({row.sandbox for row in rows if row.sandbox}))
+        return tuple(self.sandboxes)
+
+    @cached_property
+    def _tree(self) -> Tree:
+        tree = Tree(self.tasks[Split.SEARCH])
+        tree.fold(self.run)
+        return tree
 
     def tree(self) -> Tree:
         """The run folded. Raises LookUpError while there is no agent in it."""
-        tree = Tree(self.tasks[Split.SEARCH])
-        for row in self.rows:
-            tree.observe(row)
-        if not len(tree):
+        if not len(self._tree):
             raise LookUpError("this run has no agents yet")
-        return tree
+        return self._tree
 
     def finalists(self) -> tuple[Finalist, ...]:
         """Those who met on `confirm`, the winner first; nobody before the last meeting, or without any."""
@@ -87,8 +98,9 @@ class RunView:
 
     def _ending(self) -> Ending:
         ending = Ending(self.tasks[Split.CONFIRM], self.tasks[Split.TEST])
-        for row in self.rows:
-            ending.observe(row)
+        ending.recall(self.run, self.tree())
+        for decision in self.run.decisions_at(decided_last(self.run, Split.CONFIRM, Split.TEST)):
+            ending.observe(decision)
         return ending
 
     def agent(self, prefix: str) -> Agent:
@@ -108,24 +120,25 @@ class RunView:
 
     def all_notes(self) -> tuple[str, ...]:
         """The notes, with one for each sandbox weaker than Docker that results came from, and one for re-grades."""
-        return (*self.notes, *_sandbox_notes(self.rows), *regrade_notes(self.rows))
+        graded_again = regrade_notes(self.rows) if was_regraded(self.run) else ()
+        return (*self.notes, *_sandbox_notes(self.sandboxes), *graded_again)
 
 
 def view_of(run: RunReader) -> RunView:
-    """A run read whole."""
-    rows = [row for entry in run.entries() for row in entry.rows]
+    """What people are shown of a run."""
     splits = {split: tuple(run.info.splits.get(split, ())) for split in Split}
     found = origin(run.info.config)
     notes = _origin_notes(found)
-    return RunView(rows, splits, bool(found.rehearsed), notes, _end_bounds(run.info.config, rows))
+    return RunView(run, splits, bool(found.rehearsed), notes, _end_bounds(run))
 
 
-def _end_bounds(config: Json, rows: Sequence[Row]) -> EndBounds:
+def _end_bounds(run: RunReader) -> EndBounds:
     """Those of the last budget in force."""
-    budget = config.get("budget")
-    for row in rows:
-        if isinstance(row, Change) and row.kind == "budget":
-            budget = json.loads(row.after)
+    budget = run.info.config.get("budget")
+    changes = run.columns("changes", "kind", "after")
+    for kind, after in zip(changes["kind"].to_pylist(), changes["after"].to_pylist(), strict=True):
+        if kind == "budget":
+            budget = json.loads(after)
     return end_bounds(budget) if isinstance(budget, Mapping) else DEFAULT_BOUNDS
 
 
@@ -137,13 +150,10 @@ def _origin_notes(found: Origin) -> tuple[str, ...]:
     return (*notes, REHEARSED) if found.rehearsed else tuple(notes)
 
 
-def _sandbox_notes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """A line for each weaker level, with every weakness that its rows recorded."""
-    weaknesses: dict[str, set[str]] = {}
-    for row in rows:
-        if isinstance(row, Evaluation | Expansion) and row.sandbox and row.sandbox != STRONGEST:
-            weaknesses.setdefault(row.sandbox, set()).update(filter(None, [row.digests.get(WEAK)]))
+def _sandbox_notes(sandboxes: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """A line for each weaker level, with its weaknesses."""
     return tuple(
         f"sandbox: {level}, weaker than {STRONGEST}" + "".join(f"; {told}" for told in sorted(known))
-        for level, known in sorted(weaknesses.items())
+        for level, known in sandboxes.items()
+        if level != STRONGEST
     )
