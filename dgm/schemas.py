@@ -160,7 +160,8 @@ class OpenAIConfig:
     """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key, which is never stored.
 
     `models.<role>` is a model's name, or several with weights such as `{large: 1, small: 3}`. `limits.<model>` bounds
-    what a node asks of it: `concurrency` calls at once, `per_minute` calls begun.
+    what a node asks of it: `concurrency` calls at once, `per_minute` calls begun. `cache` is a directory where
+    answers are kept: who asks exactly the same for the same sample, in this run or another, gets them at no cost.
 
     `api` is chat, responses or both; null is both at the official address and chat elsewhere. A request with more than
     `input_bytes` of text is turned down as the agent's own mistake before the provider sees
@@ -179,6 +180,7 @@ class OpenAIConfig:
     limits: dict[str, dict[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
     input_bytes: int = 524_288
+    cache: str | None = None
 
 
 @dataclass

@@ -61,6 +61,7 @@ class NodeDoors:
             lanes=settings.upstream.lanes(),
             base=self.directory,
             journals=journals,
+            cache=settings.upstream.answers(),
         )
         try:
             self._gateway.start()

@@ -14,15 +14,19 @@ from dgm.llm.wire import ModelRequest, dump
 
 @dataclass
 class Call:
-    """One call on its way. `heard` is when the provider was asked, or last sent a part of the answer.
+    """One call on its way.
 
-    `lost` and `lost_microusd` are what tries without an answer may have cost.
+    `key` names it in the cache, if there is one. `lowered`: its output limit is below what was asked for. `heard` is
+    when the provider was asked, or last sent a part of the answer. `lost` and `lost_microusd` are what tries without an
+    answer may have cost.
     """
 
     n: int
     request: ModelRequest
     started: float
+    key: str = ""
     hold: Hold | None = None
+    lowered: bool = False
     asked: bool = False
     heard: float = 0.0
     delivered: bool = False

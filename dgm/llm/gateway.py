@@ -17,12 +17,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from dgm.llm.backends.base import Backend
+from dgm.llm.cache import Cache
 from dgm.llm.door import Door, DoorLimits
 from dgm.llm.errors import GatewayConfigError, RolloutError
 from dgm.llm.journal import Journal, LocalFile, OpenFile
@@ -52,10 +53,11 @@ class _Opened:
 class Gateway:
     """Serves rollouts on this node. Thread-safe; use it as a context manager or call `start` and `stop`.
 
-    `base` is the directory for the rollouts' directories (a new temporary one by default); its path must be
-    short. `journals` opens the file of a journal. `concurrency` bounds the calls that are upstream at once,
-    `parallel` those of one rollout, `lanes` those of a model. `output_tokens` is the output limit
-    of a call that sets none, and the highest that one may set. `clock` and `sleep` are for tests.
+    `base` is the directory for the rollouts' directories (a new temporary one by default); its path must be short.
+    `journals` opens the file of a journal, `cache` is a directory of answers of the gateway's own backend.
+    `concurrency` bounds the calls that are upstream at once, `parallel` those of one rollout, `lanes` those of a model.
+    `output_tokens` is the output limit of a call that sets none, and the highest that one may set. `clock` and `sleep`
+    are for tests.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Gateway:
         prices: PriceTable | None = None,
         base: Path | None = None,
         journals: OpenFile = LocalFile,
+        cache: Path | None = None,
         concurrency: int = 32,
         lanes: Mapping[str, LaneLimits] | None = None,
         parallel: int = 8,
@@ -78,6 +81,7 @@ class Gateway:
         self._prices = prices or PriceTable.packaged()
         self._base = base
         self._journals = journals
+        self._cache = None if cache is None else Cache(cache)
         self._made_base = False
         self._concurrency = concurrency
         self._lanes = dict(lanes or {})
@@ -138,9 +142,8 @@ class Gateway:
             journal = None if spec.journal is None else Journal.open(spec.journal, self._journals)
             try:
                 assert self._around is not None, "the gateway has not been started"
-                rollout = OpenRollout(
-                    spec, backend=backend, price=price, journal=journal, around=self._around
-                )
+                around = self._around if backend is self._backend else replace(self._around, cache=None)
+                rollout = OpenRollout(spec, backend=backend, price=price, journal=journal, around=around)
                 opened = self._run(self._open(rollout, backend, socket_owner))
             except BaseException:
                 if journal is not None:
@@ -205,6 +208,7 @@ class Gateway:
             parallel=self._parallel,
             retries=self._retries,
             output_tokens=self._output_tokens,
+            cache=self._cache,
         )
         await self._use(self._backend)
 

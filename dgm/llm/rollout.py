@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from dgm.llm.apis import DIALECTS, Dialect
 from dgm.llm.backends.base import Backend, Place
 from dgm.llm.budget import FRAME_OVERHEAD, Hold, InputBounds, Ledger, read_usage
+from dgm.llm.cache import Cache, Keys
 from dgm.llm.calls import Call, CallLog
 from dgm.llm.errors import (
     AllowanceSpentError,
@@ -46,6 +47,7 @@ class Surroundings:
     parallel: int
     retries: Retries
     output_tokens: int
+    cache: Cache | None = None
 
 
 class OpenRollout:
@@ -68,6 +70,7 @@ class OpenRollout:
         self._price = price or FREE
         self._journal = journal
         self._around = around
+        self._keys = Keys(self._model, spec.sample)
         self._ledger = Ledger(spec.allowance, around.clock)
         self._bounds = InputBounds()
         self._settled = asyncio.Event()
@@ -97,13 +100,18 @@ class OpenRollout:
             self._spent = self._spent or error.spent
             raise
         call = Call(self._next, request, self._around.clock())
+        if self._around.cache is not None:
+            call.key = self._keys.of(request)
         self._asked_bytes += len(request.raw)
         self._next += 1
         return call
 
     def recorded(self, call: Call) -> Answered | None:
-        """The answer from the journal, if it stands there; it is then charged and on record."""
+        """The answer from the journal or the cache, if it stands there; it is then charged and on record."""
         found = self._journal.find(call.n, call.request.digest) if self._journal else None
+        if found is None and self._around.cache is not None:
+            kept = self._around.cache.find(call.key)
+            found = None if kept is None else replace(kept, n=call.n, request=call.request.digest)
         if found is not None:
             self._ledger.charge(found.tokens, found.cost_microusd)
             if self._ledger.capped and found.status == 200 and not found.estimated:
@@ -145,6 +153,7 @@ class OpenRollout:
             self._write_off(call, 500)
             raise
         self._record(call, call.answered, journal=False)
+        await self._keep(call, call.answered)
         return call.answered
 
     def close(self) -> RolloutRecord:
@@ -176,6 +185,16 @@ class OpenRollout:
             await asyncio.wait([writing])
             raise
 
+    async def _keep(self, call: Call, answered: Answered) -> None:
+        """Put a whole answer into the cache; a cache that cannot be written costs money, not results."""
+        cache = self._around.cache
+        if cache is None or answered.status != 200 or answered.estimated or call.lowered:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, cache.keep, call.key, answered)
+        except OSError as error:
+            log.warning("rollout %s call %d: the answer was not cached: %s", self.spec.id, call.n, error)
+
     async def _ask(self, call: Call, deliver: Callable[[Body], Awaitable[None]] | None) -> Answered:
         tries = 0
         while True:
@@ -200,6 +219,7 @@ class OpenRollout:
         while True:
             call.hold = ledger.hold(input_tokens=size, output_tokens=wanted, price=self._price)
             if call.hold is not None:
+                call.lowered = call.hold.tokens.output < wanted
                 return
             self._settled.clear()
             await self._settled.wait()

@@ -5,6 +5,8 @@ A backend may hold a key and open connections, so it never leaves its process; a
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +38,9 @@ class Upstream(Protocol):
         """The names under which calls of a role may be priced. Raises UnknownRoleError."""
 
     def prices(self) -> PriceTable: ...
+
+    def answers(self) -> Path | None:
+        """The directory where this provider's answers are kept from one run for the next."""
 
     def lanes(self) -> Mapping[str, LaneLimits]:
         """What each model may be asked on one node. Raises GatewayConfigError."""
@@ -75,6 +80,9 @@ class Rehearsal:
     def prices(self) -> PriceTable:
         return PriceTable.packaged()
 
+    def answers(self) -> Path | None:
+        return None
+
     def lanes(self) -> Mapping[str, LaneLimits]:
         return {}
 
@@ -90,7 +98,7 @@ class OpenAI:
     `models` maps the roles `solve` and `improve` to the provider's model names, or to several with weights, of which
     each rollout gets one. `price` maps a model's name to dollars per million tokens (`input`, `cached`, `output`),
     `limits` to what it may be asked on one node (`concurrency`, `per_minute`). A request with more than `input_bytes`
-    of text is turned down before the provider sees it.
+    of text is turned down before the provider sees it. `cache` is a directory of answers that runs share.
     """
 
     name: str = "openai"
@@ -104,8 +112,13 @@ class OpenAI:
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
     input_bytes: int = INPUT_BYTES
+    cache: str | None = None
 
     def __post_init__(self) -> None:
+        if self.cache is not None and not Path(self.cache).is_absolute():
+            raise ValueError(
+                f"llm.cache must be an absolute path, the same on every node, got {self.cache!r}"
+            )
         if self.name in (REHEARSAL, REPLAY):
             raise ValueError(
                 f"llm.name of a provider must not be {self.name}, which says that no model answers"
@@ -135,6 +148,14 @@ class OpenAI:
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged(self.price)
+
+    def answers(self) -> Path | None:
+        if self.cache is None:
+            return None
+        said = json.dumps(
+            [self.base_url, self.limit_field, dict(self.parameters)], sort_keys=True, default=str
+        )
+        return Path(self.cache) / hashlib.sha256(said.encode()).hexdigest()[:16]
 
     def lanes(self) -> Mapping[str, LaneLimits]:
         return {model: LaneLimits.of(model, entry) for model, entry in self.limits.items()}
@@ -166,6 +187,9 @@ class Replay:
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged()
+
+    def answers(self) -> Path | None:
+        return None
 
     def lanes(self) -> Mapping[str, LaneLimits]:
         return {}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from archive import Outcome, Split
@@ -189,6 +190,9 @@ class Fixed:
 
     def models_of(self, role: str) -> tuple[str, ...]:
         return (self.made.model(role),)
+
+    def answers(self) -> Path | None:
+        return None
 
     def lanes(self) -> Mapping[str, LaneLimits]:
         return {}
