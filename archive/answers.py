@@ -79,12 +79,6 @@ ANSWERS: Mapping[str, pa.Schema] = {
             described("journal", COUNT, "of these, answered from the journal, so not paid again"),
             described("estimated", COUNT, "of these, with tokens that were estimated"),
             *TOKENS,
-            described(
-                "journal_microusd",
-                COUNT,
-                "of this, of calls answered from the journal: paid by a try that was killed or has a row of its own",
-                unit="micro-dollars",
-            ),
             described("latency_s", NUMBER, "waiting for answers, all calls together", unit="s"),
         ]
     ),

@@ -121,10 +121,9 @@ def costs(calls: pa.Table) -> pa.Table:
             "model": _text(calls, "model"),
             **{name: calls[name].cast(pa.int64()) for name in ("journal", "estimated")},
             **{name: calls[name] for name in _SUMS},
-            "journal_microusd": pc.if_else(calls["journal"], calls["cost_microusd"], 0),
         }
     )
-    totals = ("journal", "estimated", "journal_microusd", *_SUMS)
+    totals = ("journal", "estimated", *_SUMS)
     found = data.group_by(["role", "model"], use_threads=False).aggregate(
         [("role", "count"), *((name, "sum") for name in totals)]
     )
