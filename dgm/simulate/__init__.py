@@ -5,11 +5,10 @@ from dgm.simulate.search import Found, Setting, Simulation
 from dgm.simulate.skills import Skills
 from dgm.simulate.summary import Summary, compared, summary
 from dgm.simulate.told import Pair, Planned, Searched, document, pairs, searched, table
-from dgm.simulate.worlds import Graded, Inherited, Made, Plateaus, Rasch, Sparse, Tasks, World
+from dgm.simulate.worlds import Inherited, Made, Plateaus, Rasch, Sparse, Tasks, TaskSet, World
 
 __all__ = [
     "Found",
-    "Graded",
     "Inherited",
     "Made",
     "Pair",
@@ -22,6 +21,7 @@ __all__ = [
     "Skills",
     "Sparse",
     "Summary",
+    "TaskSet",
     "Tasks",
     "World",
     "check_picture",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from dgm.simulate.worlds import Floats, Made, Tasks
+from dgm.simulate.worlds import Floats, Made, TaskSet
 
 Bools = NDArray[np.bool_]
 
@@ -68,7 +68,7 @@ class Skills:
                 f"{self.tasks}, {self.needs}, {self.meta} of {self.skills}"
             )
 
-    def instance(self, generator: Generator) -> tuple[Tasks, Made]:
+    def instance(self, generator: Generator) -> tuple[TaskSet, Made]:
         useful = self.skills - self.meta
         needed = np.zeros((self.tasks, self.skills), dtype=np.bool_)
         for row in needed:

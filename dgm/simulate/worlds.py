@@ -38,7 +38,7 @@ class Made:
     broken: bool = False
 
 
-class Tasks(Protocol):
+class TaskSet(Protocol):
     """The tasks of one search."""
 
     @property
@@ -49,7 +49,7 @@ class Tasks(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Graded:
+class Tasks:
     """Tasks with difficulties b_t and discriminations a_t; both of shape (tasks,)."""
 
     difficulty: Floats
@@ -71,7 +71,7 @@ class World(Protocol):
     @property
     def name(self) -> str: ...
 
-    def instance(self, generator: Generator) -> tuple[Tasks, Made]:
+    def instance(self, generator: Generator) -> tuple[TaskSet, Made]:
         """The tasks of one search, and its seed agent."""
 
     def child(self, parent: Made, generator: Generator) -> Made | None:
@@ -107,12 +107,12 @@ class Rasch:
             if not 0 <= getattr(self, key) <= 1:
                 raise ValueError(f"world.{key} must lie in [0, 1], got {getattr(self, key)}")
 
-    def instance(self, generator: Generator) -> tuple[Tasks, Made]:
+    def instance(self, generator: Generator) -> tuple[TaskSet, Made]:
         difficulty = generator.normal(0.0, self.difficulty_sd, self.tasks)
         discrimination = np.exp(generator.normal(0.0, self.discrimination_sd, self.tasks))
         share = float(generator.uniform(*self.root))
         shift = _shift(difficulty, discrimination, share)
-        tasks = Graded(difficulty=difficulty + shift, discrimination=discrimination)
+        tasks = Tasks(difficulty=difficulty + shift, discrimination=discrimination)
         return tasks, self.seed_agent()
 
     def seed_agent(self) -> Made:
