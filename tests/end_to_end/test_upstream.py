@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
+import zstandard
 
 import archive
 from archive import Call, Decision
@@ -24,6 +29,7 @@ from tests.end_to_end.real import (
 from tests.fake_upstream import FakeUpstream
 
 SLOTS = 2
+KEY = "sk-marked-5b1e07c2f9d84a63"
 
 
 def against(upstream: FakeUpstream, folder: Path, **values: object) -> tuple[str, ...]:
@@ -37,19 +43,60 @@ def bought(run: Path) -> int:
     return sum(not call.journal for call in rows_of(run, Call))
 
 
-def test_every_call_at_the_provider_is_a_row(tmp_path: Path) -> None:
+@contextmanager
+def command_lines() -> Iterator[list[bytes]]:
+    """What any process of this machine was started with meanwhile."""
+    seen, over = set[bytes](), Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            for line in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    seen.add(line.read_bytes())
+
+    found: list[bytes] = []
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        thread.join()
+        found.extend(seen)
+
+
+def test_every_call_at_the_provider_is_a_row_and_the_key_is_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     needs_bubblewrap()
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    caplog.set_level(logging.DEBUG)
     run = tmp_path / "runs" / "a"
-    with FakeUpstream(rehearsal=True) as upstream:
+    with FakeUpstream(key=KEY, rehearsal=True) as upstream, command_lines() as lines:
+        leak = {"message": f"not with {KEY}", "type": "x", "param": None, "code": None}
+        upstream.script(*({"do": "status", "status": status, "error": leak} for status in (500, 400)))
         said = dgm("run", *against(upstream, tmp_path))
         counts = upstream.counts()
         asked = upstream.requests()
     assert said.status == 0, said.err
+    pages = [dgm(page, str(run), "--json").out for page in ("tree", "best", "tasks", "costs")]
+    with archive.open(run) as reader:
+        rows = repr(list(reader.entries()))
+    blobs = [path.read_bytes() for path in (run / "blobs").rglob("*") if path.is_file()]
+    kept = [zstandard.ZstdDecompressor().decompress(blob) for blob in blobs]
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(b"not with [key]" in blob for blob in kept)
+    assert any(b"fake_upstream" in line for line in lines)
+    for text in (said.out, said.err, caplog.text, rows, *pages):
+        assert KEY not in text
+    for data in (*kept, *files, *(line for line in lines if b"fake_upstream" not in line)):
+        assert KEY.encode() not in data
     assert "rehearsal" not in said.out
     assert f"sandbox: bubblewrap, weaker than docker; {WEAKNESSES}" in said.out
     assert_whole(run)
     calls = rows_of(run, Call)
-    assert counts["requests"] == counts["answered"] == len(calls) == bought(run) > 0
+    assert counts["answered"] == sum(call.status == 200 for call in calls) > 0
+    assert counts["requests"] == len(calls) + 1 == bought(run) + 1  # one was asked again
     assert counts["input_tokens"] == sum(call.input_tokens for call in calls)
     assert counts["output_tokens"] == sum(call.output_tokens for call in calls)
     assert {request["body"]["model"] for request in asked} == {"gpt-5-mini"}
