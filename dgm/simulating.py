@@ -89,6 +89,8 @@ def planned(config: Plain) -> Planned:
     """What is to be searched. Raises ConfigError for what cannot be."""
     if config["seeds"] < 1:
         raise ConfigError(f"seeds must be at least 1, got {config['seeds']}")
+    if config["first_seed"] < 0:
+        raise ConfigError(f"first_seed must not be negative, got {config['first_seed']}")
     if config["processes"] < 0:
         raise ConfigError(f"processes must not be negative, got {config['processes']}")
     _simulation(config, config["first_seed"])

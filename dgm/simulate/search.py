@@ -65,9 +65,9 @@ class Setting:
 
     def __post_init__(self) -> None:
         for key, least in (("total", 0), ("expansion_cost", 0), ("workers", 1), ("late", 0), ("spread", 0)):
-            if getattr(self, key) < least:
+            if not least <= getattr(self, key) < np.inf:
                 raise ValueError(f"budget.{key} must be at least {least}, got {getattr(self, key)}")
-        if self.expansion_time <= 0:
+        if not 0 < self.expansion_time < np.inf:
             raise ValueError(f"budget.expansion_time must be above 0, got {self.expansion_time}")
         if self.late and self.workers > 1:
             raise ValueError("results are late (budget.late) or there are workers (budget.workers), not both")

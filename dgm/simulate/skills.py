@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from dgm.simulate.worlds import Floats, Made, TaskSet
+from dgm.simulate.worlds import Floats, Made, TaskSet, check_positive, check_shares
 
 Bools = NDArray[np.bool_]
 
@@ -67,6 +67,8 @@ class Skills:
                 "world.tasks and world.needs must be at least 1 and world.meta less than world.skills, got "
                 f"{self.tasks}, {self.needs}, {self.meta} of {self.skills}"
             )
+        check_shares(self, "sure", "guess", "no_child", "broken", "no_op", "gain", "loss")
+        check_positive(self, "boost", zero=True)
 
     def instance(self, generator: Generator) -> tuple[TaskSet, Made]:
         useful = self.skills - self.meta

@@ -103,9 +103,8 @@ class Rasch:
             raise ValueError(
                 f"world.root must be two shares in (0, 1), the lower first, got {list(self.root)}"
             )
-        for key in ("no_child", "broken", "no_op"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise ValueError(f"world.{key} must lie in [0, 1], got {getattr(self, key)}")
+        check_shares(self, "no_child", "broken", "no_op")
+        check_positive(self, "difficulty_sd", "discrimination_sd", "sd", "task_sd", "student", zero=True)
 
     def instance(self, generator: Generator) -> tuple[TaskSet, Made]:
         difficulty = generator.normal(0.0, self.difficulty_sd, self.tasks)
@@ -152,6 +151,10 @@ class Inherited(Rasch):
     keeps: float = 0.95
     trait_sd: float = 0.16
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(self, "trait_sd", zero=True)
+
     def step(self, parent: Made, generator: Generator) -> Made:
         stepped = super().step(parent, generator)
         trait = self.keeps * parent.trait + self.trait_sd * self.noise(generator)
@@ -170,6 +173,10 @@ class Sparse(Rasch):
     win_step: tuple[float, float] = (0.7, 0.3)
     harm_step: tuple[float, float] = (-0.8, 0.5)
     sd: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_shares(self, "win", "harm")
 
     def step(self, parent: Made, generator: Generator) -> Made:
         kind, noise = generator.random(), self.noise(generator)
@@ -192,6 +199,11 @@ class Plateaus(Rasch):
     raised: float = 0.08
     raise_by: float = 0.6
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_shares(self, "raised")
+        check_positive(self, "room")
+
     def seed_agent(self) -> Made:
         return replace(super().seed_agent(), ceiling=self.room)
 
@@ -201,6 +213,21 @@ class Plateaus(Rasch):
             change *= min(1.0, max(0.0, (parent.ceiling - parent.ability) / self.room))
         ceiling = parent.ceiling + (self.raise_by if raises < self.raised else 0.0)
         return replace(parent, ability=parent.ability + change, ceiling=ceiling)
+
+
+def check_shares(world: object, *keys: str) -> None:
+    """Raises ValueError unless the values of `keys` are shares or probabilities."""
+    for key in keys:
+        if not 0 <= getattr(world, key) <= 1:
+            raise ValueError(f"world.{key} must lie in [0, 1], got {getattr(world, key)}")
+
+
+def check_positive(world: object, *keys: str, zero: bool = False) -> None:
+    """Raises ValueError unless the values of `keys` are finite and above 0, or with `zero` at least 0."""
+    for key in keys:
+        value = getattr(world, key)
+        if not (0 < value < np.inf or (zero and value == 0)):
+            raise ValueError(f"world.{key} must be {'at least' if zero else 'above'} 0, got {value}")
 
 
 def sigmoid(x: Floats) -> Floats:

@@ -157,6 +157,7 @@ def test_late_results_and_workers_exclude_each_other() -> None:
         ("world.nonsense=1", "nonsense"),
         ("budget.workers=0", "budget.workers must be at least 1"),
         ("seeds=0", "seeds must be at least 1"),
+        ("first_seed=-3", "first_seed must not be negative"),
         ("policy=newton", "newton"),
     ],
 )

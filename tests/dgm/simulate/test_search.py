@@ -101,6 +101,8 @@ def test_a_summary_has_intervals_and_paired_differences() -> None:
         ({"workers": 0}, "budget.workers"),
         ({"late": 2, "workers": 2}, "not both"),
         ({"total": -1}, "budget.total"),
+        ({"expansion_cost": float("nan")}, "budget.expansion_cost"),
+        ({"expansion_time": float("inf")}, "budget.expansion_time"),
     ],
 )
 def test_bad_settings_are_refused(given: dict[str, Any], told: str) -> None:

@@ -130,9 +130,23 @@ def test_a_world_of_skills_says_what_is_wrong_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
-    [({"tasks": 0}, "world.tasks"), ({"root": (0.5, 0.2)}, "world.root"), ({"broken": 1.5}, "world.broken")],
+    ("make", "given", "told"),
+    [
+        (Rasch, {"tasks": 0}, "world.tasks"),
+        (Rasch, {"root": (0.5, 0.2)}, "world.root"),
+        (Rasch, {"broken": 1.5}, "world.broken"),
+        (Rasch, {"difficulty_sd": -1.0}, "world.difficulty_sd must be at least 0"),
+        (Rasch, {"student": -2.0}, "world.student"),
+        (Inherited, {"trait_sd": -0.1}, "world.trait_sd"),
+        (Sparse, {"win": 2.0}, "world.win"),
+        (Plateaus, {"room": 0.0}, "world.room must be above 0"),
+        (Plateaus, {"root": (0.0, 0.2)}, "world.root"),
+        (Skills, {"gain": -3.0}, "world.gain"),
+        (Skills, {"boost": float("nan")}, "world.boost"),
+    ],
 )
-def test_bad_parameters_are_refused(given: dict[str, Any], told: str) -> None:
+def test_bad_parameters_are_refused(
+    make: type[Rasch] | type[Skills], given: dict[str, Any], told: str
+) -> None:
     with pytest.raises(ValueError, match=told):
-        Rasch(**given)
+        make(**given)
