@@ -36,7 +36,11 @@ THEN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Noise(IntEnum):
-    """What a stream of a simulated search is for."""
+    """What a stream of a simulated search is for.
+
+    These stand where a stream of a decision has its number: decisions have larger ones, or they would be drawn from the
+    very noise of the world.
+    """
 
     INSTANCE = 10
     LUCK = 11
@@ -122,6 +126,7 @@ class Simulation:
         if setting.seed_known:
             for task in names:
                 self._known(task)
+        self._seq = max(self._seq, 1 + max(Noise))
 
     @property
     def tree(self) -> Tree:

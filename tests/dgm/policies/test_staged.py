@@ -172,10 +172,11 @@ def test_darwin_takes_no_parent_that_never_answered_or_resolves_everything() -> 
 
 
 def test_darwin_may_keep_only_what_is_not_much_worse_than_the_seed() -> None:
-    seen = a_view([(18, 42), (3, 7), (2, 8), (1, 9)])
-    found = shares(Darwin(keep="better"), seen, 500)
-    assert found[2] > 0
+    seen = a_view([(18, 42), (27, 33), (2, 8), (1, 9)])
+    found = shares(Darwin(keep="better", sizes=(10, 60)), seen, 500)
+    assert found[2] > 0  # however much better than the seed others are
     assert found[3] == 0
+    seen = a_view([(18, 42), (3, 7), (2, 8), (1, 9)])
     assert shares(Darwin(), seen, 2000)[3] > 0
 
 
@@ -192,6 +193,12 @@ def test_hypers_chances_are_those_of_the_paper() -> None:
     seen = a_view([(12, 48), (18, 42), (30, 30)])
     raw = np.array([0.2086 * 0.9845, 0.4174, 0.8411])
     assert shares(Hyper(), seen) == pytest.approx(raw / raw.sum(), abs=0.025)
+
+
+def test_hypers_penalty_is_nearly_flat_to_four_children_and_then_falls_off() -> None:
+    scores, children = np.full(4, 0.5), np.array([0, 4, 8, 12])
+    weights = Hyper().weights(scores, children, np.arange(4))
+    assert weights / weights[0] == pytest.approx([1, 0.8825, 0.3679, 0.0342], abs=1e-4)
 
 
 def test_hyper_counts_withheld_tasks_as_not_resolved() -> None:

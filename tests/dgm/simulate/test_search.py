@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from dgm.policies import Darwin, Huxley, Pedigree, Policy, Sica, Uniform
+from dgm.policies import Action, Darwin, Huxley, Pedigree, Policy, Sica, Uniform, View
 from dgm.policies.pedigree import Belief
-from dgm.simulate import Found, Rasch, Setting, Simulation, compared, summary
+from dgm.simulate import Found, Made, Rasch, Setting, Simulation, compared, summary
+from dgm.simulate.search import Noise
 from dgm.tree import Tree
 
 POLICIES: list[Policy[Any]] = [Huxley(), Uniform(), Darwin(), Sica(), Pedigree()]
@@ -54,6 +57,55 @@ def test_who_is_broken_leaves_no_answer_and_joins_no_archive_of_parents() -> Non
 def test_two_policies_meet_the_same_world() -> None:
     assert {found(policy, seed=3).seed_accuracy for policy in POLICIES} == {found(Huxley(), 3).seed_accuracy}
     assert found(Huxley(), seed=4).seed_accuracy != found(Huxley(), seed=3).seed_accuracy
+
+
+class Watched(Rasch):
+    """Keeps what its children were drawn from; nobody gets better or worse."""
+
+    def child(self, parent: Made, generator: Generator) -> Made | None:
+        CHANGES.append(generator.random())
+        return parent
+
+
+CHANGES: list[float] = []
+
+
+def test_the_nth_agent_has_the_same_luck_and_the_nth_change_is_the_same_whoever_asks_when() -> None:
+    """Children one by one, or three at a time before the first is evaluated."""
+    found = []
+    for generation in (0, 3):
+        CHANGES.clear()
+        policy = Darwin(sizes=(10,), generation=generation)
+        search = Simulation(policy, Watched(tasks=10), 3, Setting(total=200))
+        search.run()
+        tree = search.tree
+        full = tree.used == 10
+        found.append((list(CHANGES), tree.resolved[full].tolist()))
+    (one, others), (once, together) = found
+    count = min(len(others), len(together))
+    assert count > 8
+    assert len(set(others)) > 2
+    assert others[:count] == together[:count]
+    assert one[:count] == once[:count]
+
+
+class Drawn(Huxley):
+    """Keeps the first number of every decision's stream."""
+
+    def decide(self, belief: None, view: View, generator: Generator) -> Action:
+        DRAWN.add(copy.deepcopy(generator).random())
+        return super().decide(belief, view, generator)
+
+
+DRAWN: set[float] = set()
+
+
+def test_no_decision_is_drawn_from_the_noise_of_the_world() -> None:
+    DRAWN.clear()
+    Simulation(Drawn(), Rasch(), 5, Setting(total=60, seed_known=False)).run()
+    worlds = {default_rng(SeedSequence(5, spawn_key=(noise, 0))).random() for noise in Noise}
+    assert len(DRAWN) > 40
+    assert not DRAWN & worlds
 
 
 def test_workers_save_time_and_cost_knowledge() -> None:
