@@ -34,7 +34,7 @@ class BlobReader:
         except FileNotFoundError:
             raise UnknownBlobError(f"no blob {digest} in {self._place}") from None
         try:
-            content = zstandard.ZstdDecompressor().decompress(packed)
+            content = zstandard.ZstdDecompressor().decompress(packed, allow_extra_data=False)
         except zstandard.ZstdError as error:
             raise CorruptArchiveError(f"not a whole zstd frame ({error})", path=path) from error
         if hashlib.sha256(content).hexdigest() != digest:

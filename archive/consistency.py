@@ -115,6 +115,8 @@ def code_problems(code: GitStore, checks: RowChecks, blobs: Blobs) -> Iterator[s
             yield from _commit_problems(code, agent)
         except ArchiveError as error:
             yield f"agent {id}: {error}"
+    for id in code.wrong_refs():
+        yield f"refs/agents/{id} in {code.path} does not name the commit {id}; it was cut short or changed"
     for id in sorted(refs - checks.agents.keys()):
         try:
             code.files(id)

@@ -31,6 +31,10 @@ def fork_run(path: str | Path, new: str | Path, *, at: int) -> RunInfo:
     new = Path(new).absolute()
     if new.exists():
         raise RunExistsError(f"{new} exists; choose another name for the fork")
+    if new.resolve().is_relative_to(Path(path).resolve()):
+        raise RunExistsError(
+            f"{new} is inside the run that it would be a fork of; choose a place beside {path}"
+        )
     make_directory(new.parent)
     remove_leftovers(new, ".{name}.*.fork", "..{name}.*.fork.*.new")
     place = new.with_name(f".{new.name}.{secrets.token_hex(4)}.fork")

@@ -160,6 +160,12 @@ class GitStore:
             names.update(found)
         return tuple(sorted(name for name in names if _AGENT_ID.fullmatch(name)))
 
+    def wrong_refs(self) -> tuple[AgentId, ...]:
+        """The agents whose ref does not name them: git would find another commit there, or none."""
+        refs = sorted((self._path / "refs" / "agents").iterdir())
+        named = [path for path in refs if _AGENT_ID.fullmatch(path.name)]
+        return tuple(path.name for path in named if path.read_bytes() != f"{path.name}\n".encode())
+
     def __contains__(self, id: object) -> bool:
         if not isinstance(id, str) or not _AGENT_ID.fullmatch(id):
             return False

@@ -48,6 +48,19 @@ def create_tables(run: Path) -> None:
         write_part(run / table / "schema.parquet", schema.empty_table())
 
 
+def empty_table_problems(run: Path) -> Iterator[str]:
+    """What keeps other tools from reading a table by a glob: its file without rows is missing, damaged or foreign."""
+    for table, schema in SCHEMAS.items():
+        path = run / table / "schema.parquet"
+        try:
+            found = pq.read_table(path)
+        except (pa.ArrowInvalid, pa.ArrowIOError, FileNotFoundError) as error:
+            yield f"{path}: cannot be read as a table without rows ({error})"
+            continue
+        if found.num_rows or not set(found.column_names) <= set(schema.names):
+            yield f"{path}: is not the file without rows of {table}"
+
+
 def list_parts(run: Place) -> dict[str, list[Part]]:
     """The parts of each table in order."""
     parts: dict[str, list[Part]] = {}

@@ -151,7 +151,7 @@ class Snapshot:
         for table in ROW_TYPES:
             for part in self.parts[table]:
                 if part.first == first:
-                    for row in from_arrow(table, read_part(table, part)):
+                    for row in _rows_of(table, part):
                         if not first <= row.seq <= last:
                             raise CorruptArchiveError(
                                 f"a row of entry {row.seq} is out of place", path=part.path
@@ -195,6 +195,13 @@ class Snapshot:
                 )
             counted[table] += count_rows(part)
         return counted
+
+
+def _rows_of(table: str, part: Part) -> list[Row]:
+    try:
+        return list(from_arrow(table, read_part(table, part)))
+    except CorruptArchiveError as error:
+        raise error if error.path else CorruptArchiveError(str(error), path=part.path) from error
 
 
 def _texts(table: str, columns: Sequence[str]) -> list[str]:

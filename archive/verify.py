@@ -20,7 +20,7 @@ from .gitstore import GitStore
 from .indexing import index_problems
 from .info import read_info
 from .log import read_segment, segment_paths
-from .parquet import list_parts
+from .parquet import empty_table_problems, list_parts
 from .seals import Seal, read_seal, seal_path, seal_paths
 from .snapshot import Snapshot, part_of
 
@@ -51,6 +51,7 @@ def verify(path: str | Path) -> Verification:
     checks = RowChecks(None if info is None else info.id)
     damaged = list(_every_file(run)) if snapshot is None else list(_wrong_checksums(run, snapshot.seals))
     problems += [problem for problem in damaged if problem not in problems]
+    problems += empty_table_problems(run)
     if snapshot is not None and not damaged:
         problems += checks.look_at(snapshot)
         problems += index_problems(snapshot)

@@ -121,7 +121,7 @@ def _import(say: Say, options: argparse.Namespace) -> int:
             check_path(path)
     except (ManifestError, ArchiveError) as error:
         raise UserError(f"{options.directory} is not an agent: {error}") from error
-    target = Path("agents") / (options.name or Path(options.directory).resolve().name)
+    target = Path("agents") / _plain(options.name or Path(options.directory).resolve().name)
     if target.exists():
         raise UserError(f"{target} exists; choose another name: dgm import {options.directory} NAME")
     target.parent.mkdir(exist_ok=True)
@@ -135,6 +135,12 @@ def _import(say: Say, options: argparse.Namespace) -> int:
         f"{target}: agent {manifest.name!r}, {len(tree)} files; `dgm run agent={target}` begins a search from it"
     )
     return 0
+
+
+def _plain(name: str) -> str:
+    if name in ("", ".", "..") or "/" in name:
+        raise UserError(f"NAME is that of one directory under agents/, such as mine, got {name!r}")
+    return name
 
 
 def _collect(say: Say, options: argparse.Namespace) -> int:

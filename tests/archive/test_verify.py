@@ -129,6 +129,10 @@ def ref(run: Path) -> Path:
     return sorted((run / "code.git" / "refs" / "agents").iterdir())[0]
 
 
+def empty_table(run: Path) -> Path:
+    return run / "changes" / "schema.parquet"
+
+
 Damage = Callable[[Path], Path]
 """Does it to a run and gives the file that must be named."""
 
@@ -186,6 +190,17 @@ OPEN: dict[str, tuple[Damage, str]] = {
     "a missing commit": (damaged(commit, Path.unlink), "cannot be read"),
     "a missing tree": (damaged(tree, Path.unlink), "cannot be read"),
     "a corrupt git object": (damaged(tree, lambda path: flip(path, -8)), "git object"),
+    "a blob with more behind it": (
+        damaged(blob, lambda path: path.write_bytes(path.read_bytes() + b"more")),
+        "not a whole zstd frame",
+    ),
+    "an emptied ref": (damaged(ref, lambda path: cut(path, 0)), "does not name the commit"),
+    "a ref of another agent": (damaged(ref, lambda path: flip(path, 5)), "does not name the commit"),
+    "a damaged table without rows": (damaged(empty_table, cut), "cannot be read as a table without rows"),
+    "a missing table without rows": (
+        damaged(empty_table, Path.unlink),
+        "cannot be read as a table without rows",
+    ),
     "a missing ref": (damaged(ref, Path.unlink), "has no ref"),
 }
 """What is found only where it is looked at."""

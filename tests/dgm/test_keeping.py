@@ -116,6 +116,13 @@ def test_garbage_of_a_run_is_not_what_its_fork_needs_nor_what_an_open_decision_n
     assert rows(fork) == rows(run) == before
 
 
+def test_a_fork_is_not_put_into_its_run(driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
+    for inside in (driver.path / "blobs" / "fork", driver.path / "fork"):
+        assert main(["fork", str(driver.path), "--at", "30", str(inside)]) == 2
+        assert "inside the run" in capsys.readouterr().err
+        assert not inside.exists()
+
+
 def test_what_a_killed_fork_left_is_removed_by_the_next(driver: Driver, tmp_path: Path) -> None:
     script = (
         "import os, shutil, signal, sys; from archive import fork_run\n"
@@ -247,6 +254,9 @@ def test_an_agent_of_ones_own_is_checked_and_kept(
     assert read_agent("agents/mine") == read_agent("own")
     assert not list((tmp_path / "agents").rglob("*.pyc"))
     assert main(["import", "own", "mine"]) == 2
+    for elsewhere in ("../beside", str(tmp_path / "beside"), "a/b", ".."):
+        assert main(["import", "own", elsewhere]) == 2
+        assert "one directory under agents/" in capsys.readouterr().err
     (tmp_path / "own" / "agent.toml").write_text("[agent]\n")
     assert main(["import", "own", "other"]) == 2
     assert "is not an agent" in capsys.readouterr().err
