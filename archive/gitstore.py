@@ -190,8 +190,18 @@ class GitStore:
         self._files.put(self._path / "objects" / name[:2] / name[2:], lambda: zlib.compress(content, 1))
 
     def _read(self, name: str, type: str) -> bytes:
+        """An object, asked for once more if the process that reads has gone: a Ctrl-C at the terminal reaches it too,
+        before its answer or in the middle of it.
+        """
         try:
-            _, found, _, content = self._get(name)
+            return self._ask(name, type)
+        except CorruptArchiveError:
+            self._git.clear_cache()
+            return self._ask(name, type)
+
+    def _ask(self, name: str, type: str) -> bytes:
+        try:
+            _, found, _, content = self._git.get_object_data(name)
         except (ValueError, OSError) as error:
             self._git.clear_cache()
             raise CorruptArchiveError(
@@ -201,14 +211,6 @@ class GitStore:
         if kind != type or object_name(type, content) != name:
             raise CorruptArchiveError(f"git object {name} is not the {type} it should be", path=self._path)
         return content
-
-    def _get(self, name: str) -> tuple[str, str, int, bytes]:
-        """Ask git, and once more if the process that reads has gone: a Ctrl-C at the terminal reaches it too."""
-        try:
-            return self._git.get_object_data(name)
-        except (ValueError, OSError):
-            self._git.clear_cache()
-            return self._git.get_object_data(name)
 
     def _walk(self, tree: str, prefix: str) -> Iterator[tuple[str, bytes]]:
         for mode, name, leaf in tree_entries(self._read(tree, "tree")):

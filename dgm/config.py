@@ -52,7 +52,7 @@ from dgm.schemas import (
     UniformConfig,
 )
 
-FREE_ON_RESUME = ("budget", "workers", "display", "runs_dir", "name")
+FREE_ON_RESUME = ("budget", "workers", "display", "grace_s", "runs_dir", "name")
 """Top-level keys that are no part of what a run *is*: they may differ when a run goes on."""
 
 STOPPED = 130
@@ -103,7 +103,7 @@ def register() -> None:
 
 
 def identity(config: Plain) -> dict[str, Any]:
-    """The part of a resolved configuration that says which run this is: without paths, budget, workers, display."""
+    """The part of a resolved configuration that says which run this is: without what is `FREE_ON_RESUME`."""
     return {key: value for key, value in config.items() if key not in FREE_ON_RESUME}
 
 

@@ -35,6 +35,7 @@ from sandbox.local.runtime import default_cache
 CHOICES = {"improver": ("parent", "seed"), "archive": tuple(Parents), "display": ("auto", "live", "plain")}
 
 LEAST = {
+    "grace_s": 0,
     "seed": 0,
     "workers.slots": 0,
     "budget.evaluations": 0,
@@ -258,6 +259,7 @@ def settings(config: Plain, budget: Mapping[str, Any]) -> Settings:
         evaluations=int(budget["evaluations"]),
         expansions=expansions(budget),
         parents=Parents(config.get("archive", Parents.ALL)),
+        grace_s=float(config.get("grace_s", Settings.grace_s)),
         **asdict(end_bounds(budget)),
     )
 

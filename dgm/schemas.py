@@ -274,6 +274,7 @@ class RunConfig:
     improver: str = "parent"
     archive: str = "all"
     display: str = "auto"
+    grace_s: float = 30.0
     policy: Any = MISSING
     operator: Any = MISSING
     gate: Any = MISSING

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -266,15 +268,29 @@ def test_git_applies_a_patch(tmp_path: Path, a: dict[str, bytes], b: dict[str, b
     assert found == b
 
 
+def readers() -> list[int]:
+    """The git processes of ours that read objects."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [int(pid) for pid in children if b"cat-file" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 def test_an_agent_is_read_again_when_the_process_that_reads_was_killed(store: GitStore) -> None:
     agent = store.commit({"a.py": b"1"}, message="", seq=0)
     assert store.files(agent) == {"a.py": b"1"}
-    readers = [
-        int(pid)
-        for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        if b"cat-file" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-    assert readers
-    for pid in readers:
+    assert readers()
+    for pid in readers():
         os.kill(pid, signal.SIGINT)
     assert store.files(agent) == {"a.py": b"1"}
+
+
+def test_an_agent_is_read_again_when_the_process_that_reads_was_killed_in_the_middle_of_an_answer(
+    store: GitStore,
+) -> None:
+    large = random.Random(0).randbytes(50_000_000)
+    agent = store.commit({"a.py": large}, message="", seq=0)
+    store.commit_of(agent)
+    (pid,) = readers()
+    killer = threading.Timer(0.02, os.kill, (pid, signal.SIGTERM))
+    killer.start()
+    assert store.files(agent) == {"a.py": large}
+    killer.join()

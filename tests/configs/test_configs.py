@@ -76,7 +76,11 @@ def test_a_run_is_named_by_what_distinguishes_it() -> None:
 def test_the_run_id_leaves_out_paths_budget_and_workers() -> None:
     base = run_id(composed())
     assert (
-        run_id(composed("budget.evaluations=7", "workers=local", "runs_dir=/x", "name=y", "display=plain"))
+        run_id(
+            composed(
+                "budget.evaluations=7", "workers=local", "runs_dir=/x", "name=y", "display=plain", "grace_s=9"
+            )
+        )
         == base
     )
     assert run_id(composed("seed=1")) != base

@@ -27,12 +27,12 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path: Path, scratch: str) -> None:
-    arguments, run = small(tmp_path, **SLOW), tmp_path / "runs" / "a"
+    arguments, run = small(tmp_path, grace_s=300.0, **SLOW), tmp_path / "runs" / "a"
 
     driver = Driver(arguments)
     driver.wait_until(lambda: len(open_decisions(run)) > 0)
     driver.interrupt(signal.SIGTERM)
-    status, out, err = driver.end()
+    status, out, err = driver.end(within_s=360.0)
     assert status == 130, err
     assert "stopping: nothing new is begun" in out
     assert err.splitlines()[-1] == (
@@ -66,10 +66,10 @@ def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path
 @pytest.mark.timeout(600)
 def test_ray_records_what_was_running(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "a"
-    driver = Driver(small(tmp_path, workers="ray", **SLOW))
+    driver = Driver(small(tmp_path, workers="ray", grace_s=300.0, **SLOW))
     driver.wait_until(lambda: len(open_decisions(run)) > 0, within_s=180.0)
     driver.interrupt()
-    status, out, err = driver.end()
+    status, out, err = driver.end(within_s=360.0)
     assert status == 130, err
     assert "Traceback" not in err
     assert "stopping: nothing new is begun" in out
