@@ -303,6 +303,10 @@ def test_a_larger_budget_searches_on_and_confirms_whom_it_finds(tmp_path: Path) 
     after = Counter((row.agent, row.task, row.repeat) for row in confirmed(driver.path))
     assert set(after) > before
     assert set(after.values()) == {1}  # what was met before is not met again
+    tests = [row for row in rows_of(driver.path) if isinstance(row, Decision) and row.split is Split.TEST]
+    seed = next(row.id for row in rows_of(driver.path) if isinstance(row, Agent))
+    assert {row.agent for row in tests} == {seed, *(row.saw["best"] for row in tests)}
+    assert len({row.saw["best"] for row in tests}) <= 2  # of the one end and of the other
 
 
 def test_no_expansion_learns_from_confirm_or_test(tmp_path: Path) -> None:

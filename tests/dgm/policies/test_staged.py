@@ -88,6 +88,12 @@ def test_a_stage_ends_when_nothing_of_it_is_in_flight() -> None:
     assert Stages().targets(tree)[1] == 60
 
 
+def test_who_has_its_last_evaluation_in_flight_is_no_parent_yet() -> None:
+    seen = a_view([(12, 48), (39, 20)])
+    decide(seen.tree, NEXT, 1, TASKS[59])
+    assert shares(Greedy(), seen, 1) == [1, 0]
+
+
 def test_stages_shrink_to_the_tasks_that_there_are() -> None:
     assert Stages().of(Tree(TASKS[:24])) == (10, 24)
     assert Stages().of(Tree(TASKS[:8])) == (8,)
