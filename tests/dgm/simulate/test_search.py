@@ -34,6 +34,11 @@ def test_the_budget_is_spent_all_in_and_no_more(policy: Policy[Any], given: dict
     assert one == found(policy, **given)
 
 
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+def test_no_expansion_begins_that_the_rest_of_the_budget_cannot_pay(policy: Policy[Any]) -> None:
+    assert found(policy, total=2).expansions == 0
+
+
 def test_what_is_known_of_the_seed_costs_nothing_and_is_no_task_of_the_search() -> None:
     """With all its tasks known the seed is expanded at once; without, every policy has to pay for them first."""
     for policy in POLICIES:
