@@ -78,6 +78,13 @@ class Index:
     def covers(self, part: Part) -> bool:
         return self.first <= part.first <= self.last
 
+    def stands_for(self, seals: Sequence[Seal]) -> bool:
+        """Was it made of the parts of these seals, and has it as many rows as they?"""
+        return self.seals == digest_of(seals) and all(
+            part.rows == sum(seal.parts[table].rows for seal in seals if table in seal.parts)
+            for table, part in self.parts.items()
+        )
+
     def part(self, run: Place, table: str) -> Part:
         """The file with its columns of `table`."""
         path = run / "index" / file_name((self.first, self.last), table)
@@ -129,7 +136,7 @@ def usable(run: Place, seals: Sequence[Seal]) -> list[Index]:
         except CorruptArchiveError as error:
             log.warning("%s; parts are read instead, delete it to have it made again", error)
             continue
-        if index.seals == digest_of(seals_in(seals, span)):
+        if index.stands_for(seals_in(seals, span)):
             found.append(index)
     return found
 

@@ -146,6 +146,10 @@ def _parse(
             pa.py_buffer(content), page_checksum_verification=True, read_dictionary=list(coded)
         ) as file:
             check_version(file.metadata, str(part.path))
+            if sealed is not None and file.metadata.num_rows != sealed.rows:
+                raise CorruptArchiveError(
+                    f"{file.metadata.num_rows} rows where {sealed.rows} were sealed", path=part.path
+                )
             wanted = None if columns is None else list(columns)
             return file.read(columns=wanted, use_threads=False)
     except (pa.ArrowInvalid, pa.ArrowIOError) as error:

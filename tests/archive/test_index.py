@@ -185,17 +185,27 @@ def of_another_run(run: Path) -> Path:
     return run / "index" / line_name((0, 47))
 
 
+def one_row_fewer(run: Path) -> Path:
+    """Checksums and seals fit, the number of rows does not."""
+    snapshot, index = Snapshot(run), read_index(run, (0, 47))
+    tables = {table: snapshot.coded_within((0, 47), table, COLUMNS[table]) for table in index.parts}
+    tables["evaluations"] = tables["evaluations"].slice(1)
+    write_index(run, (0, 47), seals_in(snapshot.seals, (0, 47)), tables)
+    return run / "index" / file_name((0, 47), "evaluations")
+
+
 def test_a_damaged_or_foreign_index_steers_nothing_and_verify_names_it(
     sealed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = columns(sealed, indexed=False)
-    damages = [flipped(0), flipped(0.3), flipped(0.7), flipped(1), flipped_line, gone, of_another_run]
-    for number, damage in enumerate(damages):
+    damages = [flipped(0), flipped(0.3), flipped(0.7), flipped(1), flipped_line, gone]
+    unseen = [of_another_run, one_row_fewer]
+    for number, damage in enumerate([*damages, *unseen]):
         run = Path(shutil.copytree(sealed, tmp_path / str(number)))
         caplog.clear()
         path = damage(run)
         assert columns(run) == expected
-        assert (path.name in caplog.text) == (damage not in (gone, of_another_run))
+        assert (path.name in caplog.text) == (damage in damages and damage is not gone)
         (problem,) = problems(run)
         assert problem.startswith(f"{path}: ")
         assert "delete index/" in problem
