@@ -30,9 +30,12 @@ LONGEST_LIFE_S = 5.0
 
 
 @pytest.mark.parametrize(
-    ("kills", "seed"), [(15, 1), pytest.param(200, 2, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
+    ("kills", "seed"),
+    [
+        pytest.param(15, 1, marks=pytest.mark.timeout(600)),
+        pytest.param(200, 2, marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
+    ],
 )
-@pytest.mark.timeout(600)
 def test_a_driver_killed_at_random_moments_loses_nothing_and_pays_nothing_twice(
     tmp_path: Path, kills: int, seed: int
 ) -> None:
