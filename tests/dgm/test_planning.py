@@ -142,10 +142,11 @@ class TestRows:
     @pytest.mark.parametrize("outcome", Outcome)
     def test_every_outcome_of_an_evaluation(self, driver: Driver, outcome: Outcome) -> None:
         decision = driver.decide(DecisionKind.EVALUATE)
+        job = driver.planner.job(decision, 1)
         result = evaluation(
-            driver.planner.job(decision, 1),
+            job,
             outcome,
-            record=RECORD,
+            record=replace(RECORD, id=job.id),
             answer={"answer.py": b"\xff"},
             log=b"said",
         )
@@ -164,7 +165,7 @@ class TestRows:
         assert row.transcript is not None
         assert unpacked(driver.run.blobs.get(row.transcript)) == (EXCHANGE,)
         assert call == Call(
-            rollout="r" * 32,
+            rollout=job.id,
             seq=row.seq,
             n=0,
             model="m",
@@ -187,7 +188,9 @@ class TestRows:
         self, driver: Driver, outcome: ExpansionOutcome
     ) -> None:
         decision = driver.decide(DecisionKind.EXPAND)
-        result = expansion(driver.planner.job(decision, 1), outcome, record=RECORD, brief=b"b", patch=b"p")
+        job = driver.planner.job(decision, 1)
+        record = replace(RECORD, id=job.id)
+        result = expansion(job, outcome, record=record, brief=b"b", patch=b"p")
         [row, _] = driver.finish(result, decision)
         assert isinstance(row, Expansion)
         assert (row.outcome, row.parent, row.child, row.operator) == (
@@ -227,8 +230,8 @@ class TestRows:
     def test_a_void_try_leaves_its_decision_open_and_its_costs_on_record(self, driver: Driver) -> None:
         decision = driver.decide(DecisionKind.EVALUATE)
         for attempt in (1, 2):
-            record = replace(RECORD, id=f"{attempt:032x}")
-            void = voided(driver.planner.job(decision, attempt), RuntimeError("lost\nit \x1b[2J"), record)
+            job = driver.planner.job(decision, attempt)
+            void = voided(job, RuntimeError("lost\nit \x1b[2J"), replace(RECORD, id=job.id))
             row = driver.finish(void, decision)[0]
             assert isinstance(row, Evaluation)
             assert row.detail == "RuntimeError: lost it ?[2J"

@@ -76,7 +76,7 @@ def costs(path: Path) -> list[int]:
     return [row.usage.cost_microusd for row in rows if isinstance(row, Expansion | Evaluation)]
 
 
-@pytest.mark.parametrize("void", [0.0, 0.3])
+@pytest.mark.parametrize("void", [0.0, 0.1])
 def test_a_spent_cap_ends_the_run_and_a_larger_one_goes_on(tmp_path: Path, void: float) -> None:
     driver = Driver(
         tmp_path / "run", slots=4, work=paying(Script(void=void)), money=Money(cap=20_500, job=JOB)
