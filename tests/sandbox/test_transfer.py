@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sandbox import SubmissionRejectedError
 from sandbox.transfer import (
+    LEFT_BEHIND,
     MTIME,
     Caps,
     Kind,
@@ -27,7 +28,15 @@ from sandbox.transfer import (
 CAPS = Caps(content_bytes=1 << 20, entries=1000)
 
 part = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
-names = st.lists(part, min_size=1, max_size=4).map("/".join).filter(lambda name: name_fault(name) is None)
+
+
+def comes_out(name: str) -> bool:
+    """What the tools of a language leave behind does not."""
+    left = not LEFT_BEHIND.isdisjoint(name.split("/")) or name.endswith((".pyc", ".pyo"))
+    return name_fault(name) is None and not left
+
+
+names = st.lists(part, min_size=1, max_size=4).map("/".join).filter(comes_out)
 trees = st.dictionaries(names, st.binary(max_size=1500), max_size=8)
 
 
