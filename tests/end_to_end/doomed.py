@@ -24,7 +24,9 @@ from dgm.launch import launch
 def drive(segment_lines: int, seconds: float, overrides: list[str]) -> int:
     def task(config: Mapping[str, Any]) -> int:
         if seconds:
-            Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+            timer = Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+            timer.daemon = True  # who is done before that ends
+            timer.start()
         return launch(config, say=lambda text: None, segment_lines=segment_lines)
 
     return compose_and_run(overrides, task)
