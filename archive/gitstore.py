@@ -203,7 +203,6 @@ class GitStore:
         try:
             _, found, _, content = self._git.get_object_data(name)
         except (ValueError, OSError) as error:
-            self._git.clear_cache()
             raise CorruptArchiveError(
                 f"git object {name} cannot be read ({error})", path=self._path
             ) from error
