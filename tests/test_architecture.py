@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "dgm.tree": {"archive", "dgm.cmp", "dgm.columns"},
     "dgm.ending": {"archive", "dgm.cmp", "dgm.columns", "dgm.tree"},
     "dgm.streams": set(),
+    "dgm.bandit": set(),
     "dgm.errors": set(),
     "dgm.prompts": set(),
     "dgm.policies": {"archive", "dgm.tree", "dgm.cmp"},
