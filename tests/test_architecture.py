@@ -78,6 +78,7 @@ MAY_IMPORT = {
 """Room -> what it may import of ours."""
 
 TOP = {
+    "dgm.__main__",
     "dgm.estimate",
     "dgm.simulating",
     "dgm.cli",
