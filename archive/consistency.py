@@ -27,6 +27,7 @@ class RowChecks:
         self._ledger = Ledger()
         self._decided: dict[int, tuple[Split | None, int]] = {}
         self._depths: dict[AgentId, int] = {}
+        self._patched: dict[AgentId, int] = {}
 
     def look_at(self, snapshot: Snapshot) -> Iterator[str]:
         """Everything that is wrong with the rows of `snapshot`."""
@@ -68,6 +69,7 @@ class RowChecks:
             case Agent():
                 self.agents[row.id] = row
                 self._depths[row.id] = row.depth
+                self._patched[row.id] = row.patch_bytes + self._patched.get(row.parent or "", 0)
                 yield from self._agent(row, results)
             case Expansion():
                 self._name_blobs(row.id, row.brief, row.transcript, row.log, row.patch)
@@ -76,6 +78,12 @@ class RowChecks:
                     self.patches[row.child] = row.patch
                 if row.parent_depth != self._depths.get(row.parent, row.parent_depth):
                     yield f"expansion {row.id} gives its parent the depth {row.parent_depth}, which it does not have"
+                size = row.parent_patch_bytes
+                if size is not None and size != self._patched.get(row.parent, size):
+                    yield (
+                        f"expansion {row.id} gives its parent {size} bytes of patches since the seed, "
+                        f"there are {self._patched[row.parent]}"
+                    )
             case Evaluation():
                 self._name_blobs(row.id, row.answer, row.transcript, row.log)
                 yield from self._id(row, "evaluate" if row.replaces is None else REGRADE)

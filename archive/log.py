@@ -36,10 +36,10 @@ from .disk import create_durably, write_durably
 from .errors import CorruptArchiveError, NotWritableError, write_failed
 from .places import Place, sizes_in
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of everything in a run's directory. A release writes this one; a driver upgrades a run of an earlier one."""
 
-READABLE = (1, 2)
+READABLE = (1, 2, 3)
 """The versions that can be read."""
 
 _SUFFIX = len(b',"crc32":"00000000"}')

@@ -193,8 +193,9 @@ class Agent:
 class Expansion:
     """The result of one try at a child. `child` is set exactly when the outcome is `child`.
 
-    `brief`, `transcript` and `log` are digests of blobs. `parent_evaluations` and `parent_depth` describe the
-    parent when the expansion was decided.
+    `brief`, `transcript` and `log` are digests of blobs. What the parent was when the expansion was decided:
+    `parent_evaluations` counts its results on the search split, `parent_patch_bytes` is the size of all patches
+    between the seed and it; None in rows of a release that did not write it.
     """
 
     id: str
@@ -215,6 +216,7 @@ class Expansion:
     usage: Usage = field(default_factory=Usage)
     parent_evaluations: int = 0
     parent_depth: int = 0
+    parent_patch_bytes: int | None = None
     queued_s: float = 0.0
     seconds: float = 0.0
     started: datetime
@@ -224,6 +226,8 @@ class Expansion:
 
     def __post_init__(self) -> None:
         _check_counts(self, "seq", "decision", "parent_evaluations", "parent_depth")
+        if self.parent_patch_bytes is not None:
+            _check_counts(self, "parent_patch_bytes")
         _check_counts(self, "attempt", least=1)
         _check_names(self, "id", "parent", "operator")
         _check_durations(self, "queued_s", "seconds")

@@ -126,8 +126,17 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         described("patch", TEXT, "blob: what changed, as a unified diff", null=True),
         described("detail", TEXT, "one line on the outcome, for people"),
         _USAGE_COLUMNS,
-        described("parent_evaluations", COUNT, "counted evaluations of the parent when this was decided"),
+        described(
+            "parent_evaluations", COUNT, "counted search evaluations of the parent when this was decided"
+        ),
         described("parent_depth", COUNT, "depth of the parent"),
+        described(
+            "parent_patch_bytes",
+            COUNT,
+            "size of all diffs between seed and parent; null: written before version 3",
+            unit="bytes",
+            null=True,
+        ),
         described("queued_s", NUMBER, "waiting for a worker, and for room for its boxes", unit="s"),
         described("seconds", NUMBER, "time that the job took", unit="s"),
         _RUNTIME,

@@ -1,7 +1,7 @@
 """Bringing a run of an earlier format version to ours.
 
 Version 1 had no seals: how many rows the parts hold stood in the log alone, and nothing told a changed part from a
-whole one. The upgrade seals the parts as they are.
+whole one. The upgrade seals the parts as they are. Version 2 lacked columns, which are read as their defaults.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from archive import (
     Outcome,
     Row,
     RunReader,
+    Split,
     TaskId,
     Usage,
     job_id,
@@ -160,6 +161,14 @@ class RunPlanner:
         rows = (*self._recalled.get(agent, ()), *self._evaluations[agent])
         return latest(row for row in rows if row.seq < seq)
 
+    def _patched(self, agent: Agent) -> int:
+        """Bytes of all patches between the seed and `agent`."""
+        size = 0
+        while agent.parent is not None:
+            size += agent.patch_bytes
+            agent = self._agents[agent.parent]
+        return size
+
     def _evidence(self, row: Evaluation, blob: Callable[[str], bytes]) -> Evidence:
         return Evidence(
             task=self._plan.tasks[row.task],
@@ -239,8 +248,11 @@ class RunPlanner:
             patch=self._blob(result.patch),
             detail=detail,
             usage=Usage() if result.record is None else result.record.usage,
-            parent_evaluations=len(self._earlier(decision.agent, decision.seq)),
+            parent_evaluations=sum(
+                row.split is Split.SEARCH for row in self._earlier(decision.agent, decision.seq)
+            ),
             parent_depth=parent.depth,
+            parent_patch_bytes=self._patched(parent),
             queued_s=result.queued_s,
             seconds=result.seconds,
             started=result.started,

@@ -119,6 +119,7 @@ expansions = st.one_of(
         patch=maybe,
         parent_evaluations=counts,
         parent_depth=counts,
+        parent_patch_bytes=st.none() | counts,
         seconds=seconds,
     )
     for outcome, child in [

@@ -15,6 +15,7 @@ import pytest
 
 import archive
 from archive import (
+    FORMAT_VERSION,
     SCHEMAS,
     Agent,
     Blobs,
@@ -25,7 +26,7 @@ from archive import (
     resume_run,
     tree_hash,
 )
-from archive.info import read_version
+from archive.info import read_version, set_version
 from archive.parquet import list_parts
 from archive.seals import seal_paths
 from archive.testing import a_change, a_search
@@ -65,6 +66,7 @@ def test_a_run_of_version_1_is_read(old: Path, expected: list[Entry]) -> None:
         for table in SCHEMAS:
             assert getattr(run, table).schema == SCHEMAS[table]
         assert set(run.evaluations["sample"].to_pylist()) == {""}
+        assert set(run.expansions["parent_patch_bytes"].to_pylist()) == {None}
         assert run.evaluations["limits"].to_pylist() == [[]] * run.evaluations.num_rows
     assert read_version(old) == 1
     assert not seal_paths(old)
@@ -72,7 +74,7 @@ def test_a_run_of_version_1_is_read(old: Path, expected: list[Entry]) -> None:
 
 def test_a_driver_upgrades_it_and_goes_on(old: Path, expected: list[Entry]) -> None:
     with resume_run(old, segment_lines=9) as run:
-        assert read_version(old) == 2
+        assert read_version(old) == FORMAT_VERSION
         run.append(a_change(25))
     assert len(seal_paths(old)) == 3
     with archive.open(old) as reader:
@@ -81,6 +83,17 @@ def test_a_driver_upgrades_it_and_goes_on(old: Path, expected: list[Entry]) -> N
     part.unlink()
     with pytest.raises(CorruptArchiveError, match=f"{part.name}: the part is missing"):
         archive.open(old)
+
+
+def test_a_run_of_version_2_is_read_and_becomes_ours(old: Path, expected: list[Entry]) -> None:
+    resume_run(old).close()
+    sealed = seal_paths(old)
+    set_version(old, 2)
+    with archive.open(old) as reader:
+        assert list(reader.entries()) == expected
+    resume_run(old).close()
+    assert read_version(old) == FORMAT_VERSION
+    assert seal_paths(old) == sealed
 
 
 @pytest.mark.parametrize("kill", range(1, 5))
@@ -104,6 +117,6 @@ resume_run(sys.argv[1]).close()
     with archive.open(old) as reader:
         assert list(reader.entries()) == expected
     resume_run(old).close()
-    assert json.loads((old / "run.json").read_text())["format_version"] == 2
+    assert json.loads((old / "run.json").read_text())["format_version"] == FORMAT_VERSION
     with archive.open(old) as reader:
         assert list(reader.entries()) == expected

@@ -310,6 +310,10 @@ FORGED: dict[str, tuple[Callable[[Lines], None], str]] = {
     "another parent": (lambda lines: next(result(lines, "agents")).update(depth=9), "must have depth"),
     "another patch": (lambda lines: next(result(lines, "agents")).update(patch_files=7), "its row says 7"),
     "more patch": (lambda lines: next(result(lines, "agents")).update(patch_bytes=7), "its row says 7"),
+    "another patch of the parent": (
+        lambda lines: next(result(lines, "expansions")).update(parent_patch_bytes=7),
+        "7 bytes of patches since the seed, there are 0",
+    ),
     "an unknown re-grade": (
         lambda lines: next(result(lines)).update(replaces="f" * 32, usage={}),
         "replaces",

@@ -215,6 +215,33 @@ class TestRows:
         assert (child.patch_bytes, child.patch_files, child.tree) == (5, 2, tree_hash(tree))
         assert driver.run.code.files(child.id) == tree
 
+    def test_what_the_parent_was_when_its_expansion_was_decided(self, driver: Driver) -> None:
+        made = [driver.seed]
+        for n in range(3):
+            expand = driver.decide(DecisionKind.EXPAND, made[-1])
+            tree = {**SEED, "new.txt": b"%d" % n}
+            result = expansion(
+                driver.planner.job(expand, 1), ExpansionOutcome.CHILD, child=tree, patch=b"." * 10 ** (n + 1)
+            )
+            child = driver.finish(result, expand)[1]
+            assert isinstance(child, Agent)
+            made.append(child.id)
+        driver.evaluated()
+        confirm = replace(driver.decide(DecisionKind.EVALUATE), seq=driver.run.next_seq, split=Split.CONFIRM)
+        driver.append(confirm)
+        driver.finish(evaluation(driver.planner.job(confirm, 1), Outcome.RESOLVED), confirm)
+        decided = [driver.decide(DecisionKind.EXPAND, agent) for agent in (driver.seed, made[3])]
+        driver.evaluated()
+        rows = [
+            driver.finish(expansion(driver.planner.job(one, 1), ExpansionOutcome.NO_CHANGE), one)[0]
+            for one in decided
+        ]
+        assert [
+            (row.parent_evaluations, row.parent_depth, row.parent_patch_bytes)
+            for row in rows
+            if isinstance(row, Expansion)
+        ] == [(1, 0, 0), (0, 3, 1110)]
+
     def test_of_two_identical_children_in_flight_the_second_is_a_duplicate(self, driver: Driver) -> None:
         decisions = [driver.decide(DecisionKind.EXPAND) for _ in range(2)]
         jobs = [driver.planner.job(decision, 1) for decision in decisions]
