@@ -298,6 +298,10 @@ class RaschConfig:
     no_child: float = 0.10
     broken: float = 0.05
     no_op: float = 0.10
+    broken_per_level: float = 0.0
+    drag_per_level: float = 0.0
+    thin: float = 0.0
+    rich: int = 10
     drift: float = -0.12
     sd: float = 0.35
     task_sd: float = 0.0
@@ -325,6 +329,7 @@ class SparseConfig(RaschConfig):
     harm: float = 0.30
     win_step: list[float] = field(default_factory=lambda: [0.7, 0.3])
     harm_step: list[float] = field(default_factory=lambda: [-0.8, 0.5])
+    drift: float = 0.0
     sd: float = 0.1
 
 
@@ -355,6 +360,10 @@ class SkillsConfig:
     no_child: float = 0.10
     broken: float = 0.05
     no_op: float = 0.10
+    broken_per_level: float = 0.0
+    drag_per_level: float = 0.0
+    thin: float = 0.0
+    rich: int = 10
     gain: float = 0.05
     loss: float = 0.05
     boost: float = 0.5

@@ -7,7 +7,7 @@ under one seed meet the same tasks, the same luck of each agent on each task and
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
@@ -119,6 +119,7 @@ class Simulation:
             known=len(names) if setting.seed_known else 0,
         )
         self._made: dict[str, Made] = {}
+        self._parents: dict[int, Made] = {}
         self._odds: dict[str, Floats] = {}
         self._luck: dict[str, Floats] = {}
         self._expansions = self._evaluations = self._seq = 0
@@ -151,8 +152,16 @@ class Simulation:
     def _decided(self) -> Decision | None:
         decision = self._decider.decide(self._seq, self._bounds, self._setting.slots)
         if decision is not None:
+            if decision.kind is DecisionKind.EXPAND:
+                self._parents[decision.seq] = self._as_parent(decision.agent)
             self._tell(decision)
         return decision
+
+    def _as_parent(self, name: str) -> Made:
+        """The agent as it is now that its expansion begins."""
+        i, tree = self._tree.index(name), self._tree
+        results = int(tree.resolved[i] + tree.unresolved[i])
+        return replace(self._made[name], depth=int(tree.depths[i]), results=results)
 
     def _takes(self, decision: Decision) -> float:
         if self._setting.late:
@@ -171,12 +180,10 @@ class Simulation:
     def _expand(self, decision: Decision) -> None:
         change = self._stream(Noise.CHANGE, self._expansions)
         self._expansions += 1
-        child = self._world.child(self._made[decision.agent], change)
+        parent = self._parents.pop(decision.seq)
+        child = self._world.child(parent, change)
         seq = self._seq
-        born = None
-        if child is not None:
-            parent = self._tree.index(decision.agent)
-            born = self._agent(child, decision.agent, int(self._tree.depths[parent]) + 1)
+        born = None if child is None else self._agent(child, decision.agent, parent.depth + 1)
         row = Expansion(
             id=f"{seq:032x}",
             seq=seq,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from dgm.simulate.worlds import Floats, Made, TaskSet, check_positive, check_shares
+from dgm.simulate.worlds import Children, Floats, Made, TaskSet, check_positive, check_shares
 
 Bools = NDArray[np.bool_]
 
@@ -38,36 +38,33 @@ class Needs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Skills:
+class Skills(Children):
     """E: a task is a noisy AND of one to three of `skills` binary skills; `meta` skills make children learn more.
 
     The seed has skills, in random order, until it resolves a share drawn from `root`, and no meta skill. A child loses
     every skill of its parent with probability `loss` and learns every other with probability
     `gain` (1 + `boost` (meta skills of the parent)); no task needs a meta skill.
+    Where changes are held back (`Children`), it is by that share of the skills gained.
     """
 
     name: str = "E"
-    tasks: int = 60
     skills: int = 40
     meta: int = 4
     needs: int = 3
     sure: float = 0.95
     guess: float = 0.15
-    root: tuple[float, float] = (0.25, 0.40)
-    no_child: float = 0.10
-    broken: float = 0.05
-    no_op: float = 0.10
     gain: float = 0.05
     loss: float = 0.05
     boost: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.meta < self.skills or self.needs < 1 or self.tasks < 1:
+        super().__post_init__()
+        if not 0 <= self.meta < self.skills or self.needs < 1:
             raise ValueError(
-                "world.tasks and world.needs must be at least 1 and world.meta less than world.skills, got "
-                f"{self.tasks}, {self.needs}, {self.meta} of {self.skills}"
+                "world.needs must be at least 1 and world.meta less than world.skills, got "
+                f"{self.needs}, {self.meta} of {self.skills}"
             )
-        check_shares(self, "sure", "guess", "no_child", "broken", "no_op", "gain", "loss")
+        check_shares(self, "sure", "guess", "gain", "loss")
         check_positive(self, "boost", zero=True)
 
     def instance(self, generator: Generator) -> tuple[TaskSet, Made]:
@@ -88,15 +85,9 @@ class Skills:
             seed = better
         return tasks, seed
 
-    def child(self, parent: Made, generator: Generator) -> Made | None:
-        lost, fate = generator.random(2)
+    def changed(self, parent: Made, generator: Generator) -> Made:
         changes = generator.random(self.skills)
-        if lost < self.no_child:
-            return None
-        if parent.broken or fate < self.broken:
-            return replace(parent, broken=True)
-        if fate < self.broken + self.no_op:
-            return parent
         gain = self.gain * (1 + self.boost * int(parent.skills[self.skills - self.meta :].sum()))
+        gain *= max(0.0, 1 - self.held_back(parent))
         skills = np.where(parent.skills, changes >= self.loss, changes < gain)
         return replace(parent, skills=skills)

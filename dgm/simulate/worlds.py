@@ -5,9 +5,8 @@ t with probability sigmoid(a_t (theta + delta_t - b_t)), a Rasch model with disc
 child's ability is its parent's plus a step that the world draws. Abilities are in logits, probabilities are shares.
 The world of skills (`dgm.simulate.skills`) is another family.
 
-Common to all: b_t ~ N(0, difficulty_sd^2), shifted so that the seed resolves a share drawn from `root`; ln a_t ~
-N(0, discrimination_sd^2); an expansion comes to nothing with probability `no_child`; a child is broken with probability
-`broken` (it leaves no answer to any task, nor do its descendants), or else unchanged with probability `no_op`.
+b_t ~ N(0, difficulty_sd^2), shifted so that the seed resolves a share drawn from `root`; ln a_t ~ N(0,
+discrimination_sd^2). What becomes of an expansion is common to all worlds: see `Children`.
 """
 
 from __future__ import annotations
@@ -28,6 +27,8 @@ class Made:
 
     `ability` is theta, `trait` what the world lets children inherit besides, `ceiling` the ability that steps shrink
     towards, `shift` delta_t of shape (tasks,), `skills` which skills it has where the world knows skills.
+    A parent comes with its `depth`, levels below the seed, and with how many `results` of its own it had when its
+    expansion began; both are set by the search.
     """
 
     ability: float = 0.0
@@ -36,6 +37,8 @@ class Made:
     shift: Floats = field(default_factory=lambda: np.zeros(0))
     skills: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     broken: bool = False
+    depth: int = 0
+    results: int = 0
 
 
 class TaskSet(Protocol):
@@ -79,31 +82,74 @@ class World(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rasch:
-    """What the worlds share; `step` is each one's own. With `drift` and `sd` alone it is a plain random walk."""
+class Children:
+    """What becomes of an expansion in every world of ours; `changed` is each one's own.
 
-    name: str = "walk"
+    It comes to nothing with probability `no_child`. A child is broken with probability `broken` (it leaves no answer to
+    any task, nor do its descendants), or else unchanged with probability `no_op`.
+
+    Three stresses, none of them there by default: `broken` grows by `broken_per_level` for each level that the parent
+    is below the seed; changes get worse by `drag_per_level` for each of these levels, and by `thin` (1 - results /
+    `rich`) when the parent had fewer than `rich` results of its own to make a child from.
+    """
+
+    name: str
     tasks: int = 60
-    difficulty_sd: float = 2.0
-    discrimination_sd: float = 0.3
     root: tuple[float, float] = (0.25, 0.40)
     no_child: float = 0.10
     broken: float = 0.05
     no_op: float = 0.10
-    drift: float = -0.12
-    sd: float = 0.35
-    task_sd: float = 0.0
-    student: float = 0.0
+    broken_per_level: float = 0.0
+    drag_per_level: float = 0.0
+    thin: float = 0.0
+    rich: int = 10
 
     def __post_init__(self) -> None:
-        if self.tasks < 1:
-            raise ValueError(f"world.tasks must be at least 1, got {self.tasks}")
+        for key in ("tasks", "rich"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"world.{key} must be at least 1, got {getattr(self, key)}")
         low, high = self.root
         if not 0 < low <= high < 1:
             raise ValueError(
                 f"world.root must be two shares in (0, 1), the lower first, got {list(self.root)}"
             )
         check_shares(self, "no_child", "broken", "no_op")
+        check_positive(self, "broken_per_level", "drag_per_level", "thin", zero=True)
+
+    def child(self, parent: Made, generator: Generator) -> Made | None:
+        lost, fate = generator.random(2)
+        changed = self.changed(parent, generator)
+        broken = self.broken + self.broken_per_level * parent.depth
+        if lost < self.no_child:
+            return None
+        if parent.broken or fate < broken:
+            return replace(parent, broken=True)
+        return parent if fate < broken + self.no_op else changed
+
+    def changed(self, parent: Made, generator: Generator) -> Made:
+        """A sound child of `parent` that differs from it."""
+        raise NotImplementedError
+
+    def held_back(self, parent: Made) -> float:
+        """How much worse changes of this parent are than those of the seed with all its results."""
+        thin = 1 - min(parent.results, self.rich) / self.rich
+        return self.drag_per_level * parent.depth + self.thin * thin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rasch(Children):
+    """What the worlds share; `step` is each one's own. With `drift` and `sd` alone it is a plain random walk."""
+
+    name: str = "walk"
+    difficulty_sd: float = 2.0
+    discrimination_sd: float = 0.3
+    drift: float = -0.12
+    sd: float = 0.35
+    task_sd: float = 0.0
+    student: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         check_positive(self, "difficulty_sd", "discrimination_sd", "sd", "task_sd", "student", zero=True)
 
     def instance(self, generator: Generator) -> tuple[TaskSet, Made]:
@@ -117,19 +163,11 @@ class Rasch:
     def seed_agent(self) -> Made:
         return Made(ability=0.0, shift=np.zeros(self.tasks))
 
-    def child(self, parent: Made, generator: Generator) -> Made | None:
-        lost, fate = generator.random(2)
-        step = self.step(parent, generator)
-        shift = parent.shift
+    def changed(self, parent: Made, generator: Generator) -> Made:
+        step, shift = self.step(parent, generator), parent.shift
         if self.task_sd:
             shift = shift + generator.normal(0.0, self.task_sd, self.tasks)
-        if lost < self.no_child:
-            return None
-        if parent.broken or fate < self.broken:
-            return replace(parent, broken=True)
-        if fate < self.broken + self.no_op:
-            return parent
-        return replace(step, shift=shift)
+        return replace(step, ability=step.ability - self.held_back(parent), shift=shift)
 
     def step(self, parent: Made, generator: Generator) -> Made:
         """The parent changed as this world changes agents, but for what is common to all worlds."""
@@ -163,7 +201,7 @@ class Inherited(Rasch):
 
 @dataclass(frozen=True, kw_only=True)
 class Sparse(Rasch):
-    """C: few big wins, much harm, otherwise next to nothing."""
+    """C: few big wins, much harm, otherwise next to nothing; `drift` is added to all of them."""
 
     name: str = "C"
     broken: float = 0.30
@@ -172,6 +210,7 @@ class Sparse(Rasch):
     harm: float = 0.30
     win_step: tuple[float, float] = (0.7, 0.3)
     harm_step: tuple[float, float] = (-0.8, 0.5)
+    drift: float = 0.0
     sd: float = 0.1
 
     def __post_init__(self) -> None:
@@ -185,7 +224,7 @@ class Sparse(Rasch):
             mean, sd = self.win_step
         elif kind < self.win + self.harm:
             mean, sd = self.harm_step
-        return replace(parent, ability=parent.ability + mean + sd * noise)
+        return replace(parent, ability=parent.ability + (self.drift + mean) + sd * noise)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -177,3 +177,27 @@ def test_a_policy_that_ranks_agents_itself_has_the_last_word() -> None:
     one, other = found(Pedigree(), seed=2), found(Homesick(), seed=2)
     assert other.accuracy == other.seed_accuracy != one.accuracy
     assert replace(other, accuracy=one.accuracy) == one
+
+
+class Seen(Rasch):
+    """Keeps of every parent how deep it is and how many results it had."""
+
+    def child(self, parent: Made, generator: Generator) -> Made | None:
+        PARENTS.append((parent.depth, parent.results))
+        return super().child(parent, generator)
+
+
+PARENTS: list[tuple[int, int]] = []
+
+
+def test_a_world_is_told_how_deep_a_parent_is_and_how_many_results_it_had_when_its_expansion_began() -> None:
+    PARENTS.clear()
+    search = Simulation(Pedigree(floor=4), Seen(tasks=20), 3, Setting(total=400, workers=8, spread=0.0))
+    search.run()
+    assert PARENTS[:3] == [(0, 20)] * 3
+    depths, results = np.array(PARENTS).T
+    assert results.min() == 4
+    assert depths.max() == search.tree.depths.max() - 1
+    parents = search.tree.parents[1:]
+    assert len(set(depths)) > 2
+    assert set(search.tree.depths[parents]) <= set(depths.tolist())

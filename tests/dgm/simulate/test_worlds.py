@@ -124,6 +124,45 @@ def test_meta_skills_make_children_learn_more(meta: int, gain: float) -> None:
     assert np.mean([child.skills[:20].mean() for child in born]) == pytest.approx(0.95, abs=0.007)
 
 
+def fates(world: World, parent: Made, count: int = 4000) -> list[Made]:
+    generator = default_rng(2)
+    return [child for _ in range(count) if (child := world.child(parent, generator)) is not None]
+
+
+@pytest.mark.parametrize("world", [Rasch(broken_per_level=0.04), Skills(broken_per_level=0.04)])
+def test_deep_parents_may_have_more_broken_children(world: World) -> None:
+    _, seed = world.instance(default_rng(0))
+    for depth, share in ((0, 0.05), (5, 0.25), (40, 1.0)):
+        born = fates(world, replace(seed, depth=depth))
+        assert np.mean([child.broken for child in born]) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("world", "depth", "results", "change"),
+    [
+        (Rasch(drag_per_level=0.03, no_op=0.0), 4, 0, -0.24),
+        (Rasch(thin=0.6, no_op=0.0), 7, 4, -0.48),
+        (Rasch(thin=0.6, no_op=0.0), 7, 15, -0.12),
+        (Rasch(thin=0.6, rich=20, no_op=0.0), 0, 15, -0.27),
+        (Sparse(thin=0.3, drift=0.15, no_op=0.0, win=0.0, harm=0.0), 0, 0, -0.15),
+    ],
+)
+def test_depth_and_thin_logs_may_hold_changes_back(
+    world: Rasch, depth: int, results: int, change: float
+) -> None:
+    born = fates(world, replace(world.seed_agent(), ability=1.0, depth=depth, results=results))
+    sound = [child.ability - 1.0 for child in born if not child.broken]
+    assert np.mean(sound) == pytest.approx(change, abs=0.02)
+
+
+def test_thin_logs_may_teach_fewer_skills() -> None:
+    world = Skills(thin=0.7, gain=0.2, no_child=0.0, broken=0.0, no_op=0.0)
+    ignorant = Made(skills=np.zeros(40, dtype=np.bool_))
+    for results, gain in ((0, 0.06), (5, 0.13), (60, 0.2)):
+        born = fates(world, replace(ignorant, results=results), 500)
+        assert np.mean([child.skills.mean() for child in born]) == pytest.approx(gain, abs=0.01)
+
+
 def test_a_world_of_skills_says_what_is_wrong_with_it() -> None:
     with pytest.raises(ValueError, match=r"world\.meta less than world\.skills"):
         Skills(meta=40)
@@ -135,6 +174,8 @@ def test_a_world_of_skills_says_what_is_wrong_with_it() -> None:
         (Rasch, {"tasks": 0}, "world.tasks"),
         (Rasch, {"root": (0.5, 0.2)}, "world.root"),
         (Rasch, {"broken": 1.5}, "world.broken"),
+        (Rasch, {"drag_per_level": -0.1}, "world.drag_per_level"),
+        (Skills, {"rich": 0}, "world.rich must be at least 1"),
         (Rasch, {"difficulty_sd": -1.0}, "world.difficulty_sd must be at least 0"),
         (Rasch, {"student": -2.0}, "world.student"),
         (Inherited, {"trait_sd": -0.1}, "world.trait_sd"),
