@@ -5,7 +5,7 @@ The driver asks while it searches, `dgm replay` asks again afterwards; both must
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import default_rng
 
 from archive import AgentId, Decision, DecisionKind, Evaluation, Json, Row, RunReader, Split, TaskId
+from dgm.choosing import NO_CHOICES, Choices, Chooser
 from dgm.ending import ENDS, RANKED_BY, EndBounds, Ending, Finalist
 from dgm.policies import Evaluate, Expand, Parents, Policy, Ranks, View, Wait
 from dgm.streams import Purpose, stream
@@ -52,7 +53,7 @@ class Decider(Generic[Belief]):
     """Folds the rows of one run into the tree and the policy's belief, and decides from them.
 
     `confirm` and `tests` are the tasks of those splits in frozen order; `operator` is the name that an expansion's
-    decision gives it.
+    decision gives it. `choices` are the roles whose models are learned.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Decider(Generic[Belief]):
         tests: tuple[TaskId, ...],
         operator: str,
         confirm: tuple[TaskId, ...] = (),
+        choices: Choices = NO_CHOICES,
     ) -> None:
         self.tree = tree
         self.ending = Ending(confirm, tests)
@@ -70,24 +72,29 @@ class Decider(Generic[Belief]):
         self._operator = operator
         self._belief = policy.start()
         self._ranked: list[int] | None = None
+        self._models = Chooser(choices)
 
     def recall(self, run: RunReader) -> None:
-        """Fold all rows of `run` in, before any other row. They are read one by one only for a policy with a belief."""
+        """Fold all rows of `run` in, before any other row. They are read one by one only for who needs that."""
         self.tree.fold(run)
-        if self._belief is not None:
+        if self._belief is not None or self._models.learns:
             for entry in run.entries():
                 for row in entry.rows:
-                    self._belief = self._policy.observe(self._belief, row)
+                    self._believe(row)
         self.ending.recall(run, self.tree)
 
     def observe(self, row: Row) -> None:
         """Fold one row in. Rows come in the archive's order, each once."""
         self.tree.observe(row)
-        if self._belief is not None:
-            self._belief = self._policy.observe(self._belief, row)
+        self._believe(row)
         self.ending.observe(row)
         if not isinstance(row, Decision | Evaluation) or row.split not in ENDS:
             self._ranked = None
+
+    def _believe(self, row: Row) -> None:
+        if self._belief is not None:
+            self._belief = self._policy.observe(self._belief, row)
+        self._models.observe(row)
 
     def leaders(self, count: int) -> list[AgentId]:
         """The `count` agents that the policy holds to be best, best first; best-belief agents unless it says."""
@@ -103,7 +110,11 @@ class Decider(Generic[Belief]):
 
         `slots` is how many jobs may run at once. Raises PolicyError.
         """
-        return self._of_policy(seq, bounds, slots) or self._of_end(seq, bounds, slots)
+        made = self._of_policy(seq, bounds, slots) or self._of_end(seq, bounds, slots)
+        if made is None:
+            return None
+        model = self._models.draw(made.kind, made.split, self.tree, stream(bounds.seed, seq, Purpose.MODEL))
+        return replace(made, saw={**made.saw, **model}) if model else made
 
     def _of_policy(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
         view = View(

@@ -141,6 +141,7 @@ def _searcher(
             confirm=run.info.splits.get(Split.CONFIRM, ()),
             tests=run.info.splits[Split.TEST],
             operator=prepared.operator.name,
+            choices=prepared.choices,
         ),
         pool=pool,
         planner=RunPlanner(_plan(prepared, past), run.code, Blobs(past.directory / "blobs")),

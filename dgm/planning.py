@@ -30,6 +30,7 @@ from archive import (
     tree_hash,
 )
 from dgm.benchmarks import Task
+from dgm.choosing import model_of
 from dgm.gates import Gates
 from dgm.jobs import EvaluateJob, EvaluateResult, Evidence, ExpandJob, ExpandResult, Job, Result
 from dgm.jobs.files import packed_files, unpacked_files
@@ -125,6 +126,7 @@ class RunPlanner:
             seconds=min(plan.solve_s, task.seconds),
             allowance=plan.allowance,
             journal=self._journal(decision.seq),
+            model=model_of(decision),
         )
 
     def _expand(self, decision: Decision, attempt: int) -> ExpandJob:
@@ -152,6 +154,7 @@ class RunPlanner:
             seconds=plan.improve_s,
             allowance=plan.allowance,
             journal=self._journal(decision.seq),
+            model=model_of(decision),
         )
 
     def _earlier(self, agent: AgentId, seq: int) -> list[Evaluation]:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from archive import ArchiveError, Split, TaskId, tree_hash
+from dgm.bandit import Bandit
 from dgm.benchmarks import Benchmark, Task, UnresolvedReferenceError, deal_splits, settle
+from dgm.choosing import Choices
 from dgm.config import Plain, build
 from dgm.ending import end_bounds
 from dgm.errors import ConfigError
@@ -82,6 +84,7 @@ class Prepared:
     tasks: Mapping[TaskId, Task]
     splits: Mapping[Split, tuple[TaskId, ...]]
     upstream: Upstream
+    choices: Choices
     seed_tree: Files
     manifest: Manifest
     settings: Settings
@@ -99,6 +102,7 @@ def prepare(config: Plain) -> Prepared:
     budget, rollout = config["budget"], config["budget"]["rollout"]
     upstream: Upstream = build(config, "llm")
     money = money_of(budget, upstream)
+    choices = choices_of(upstream)
     tasks, splits = read_tasks(config)
     seed_tree = read_agent(str(config["agent"]))
     try:
@@ -120,6 +124,7 @@ def prepare(config: Plain) -> Prepared:
         tasks=tasks,
         splits=splits,
         upstream=upstream,
+        choices=choices,
         seed_tree=seed_tree,
         manifest=manifest,
         settings=replace(settings(config, budget), money=money),
@@ -131,6 +136,15 @@ def prepare(config: Plain) -> Prepared:
         limits=box_limits(config),
         start_pool=lambda node: build(config, "workers")(node),
     )
+
+
+def choices_of(upstream: Upstream) -> Choices:
+    """The roles whose models a run learns. Raises ConfigError."""
+    try:
+        learned = upstream.learned()
+    except GatewayError as error:
+        raise ConfigError(f"llm: {error}") from error
+    return Choices(weights=learned.shares, bandit=Bandit(frugality=learned.frugality))
 
 
 def money_of(budget: Mapping[str, Any], upstream: Upstream) -> Money:

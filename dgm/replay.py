@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from archive import Change, Decision, Entry, RunReader, Split
+from dgm.choosing import NO_CHOICES
 from dgm.config import build, differences
 from dgm.deciding import Bounds, Decider, DriverError
 from dgm.errors import ConfigError
-from dgm.prepare import settings
+from dgm.prepare import choices_of, settings
 from dgm.tree import Tree
 
 Say = Callable[[str], None]
@@ -55,6 +56,7 @@ def replay(run: RunReader) -> Replayed:
             confirm=run.info.splits.get(Split.CONFIRM, ()),
             tests=run.info.splits[Split.TEST],
             operator=build(config, "operator").name,
+            choices=choices_of(build(config, "llm")) if config["llm"].get("choice") else NO_CHOICES,
         ),
         run,
         lambda budget: settings(config, budget),

@@ -163,6 +163,10 @@ class OpenAIConfig:
     what a node asks of it: `concurrency` calls at once, `per_minute` calls begun. `cache` is a directory where
     answers are kept: who asks exactly the same for the same sample, in this run or another, gets them at no cost.
 
+    `choice` is weights (null), bandit, or one of them per role such as `{improve: bandit}`: the bandit draws a
+    rollout's model by what the run has learned of each, its success per cost to the power of `frugality` (null is 1,
+    0 ignores cost).
+
     `api` is chat, responses or both; null is both at the official address and chat elsewhere. A request with more than
     `input_bytes` of text is turned down as the agent's own mistake before the provider sees
     it: set it to what the provider takes at once, limits per minute included.
@@ -181,6 +185,8 @@ class OpenAIConfig:
     timeout_s: float = 600.0
     input_bytes: int = 524_288
     cache: str | None = None
+    choice: Any = None
+    frugality: float | None = None
 
 
 @dataclass

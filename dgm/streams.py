@@ -8,11 +8,12 @@ from numpy.random import SeedSequence
 
 
 class Purpose(IntEnum):
-    """What a decision's stream is for: deciding, planning its job, the model's sampling."""
+    """What a decision's stream is for: deciding, planning its job, the model's sampling, which model."""
 
     DECIDE = 0
     JOB = 1
     SAMPLE = 2
+    MODEL = 3
 
 
 def stream(seed: int, seq: int, purpose: Purpose) -> SeedSequence:

@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "dgm.operators": {"archive", "dgm.benchmarks", "dgm.errors", "dgm.prompts", "dgm.results", "dgm.streams"},
     "dgm.jobs": {"archive", "sandbox", "dgm.benchmarks", "dgm.llm", "dgm.gates", "dgm.operators"},
     "dgm.workers": {"archive", "sandbox", "dgm.jobs", "dgm.llm"},
-    "dgm.deciding": {"archive", "dgm.ending", "dgm.policies", "dgm.streams", "dgm.tree"},
+    "dgm.choosing": {"archive", "dgm.bandit", "dgm.tree"},
+    "dgm.deciding": {"archive", "dgm.choosing", "dgm.ending", "dgm.policies", "dgm.streams", "dgm.tree"},
     "dgm.simulate": {"archive", "dgm.deciding", "dgm.errors", "dgm.policies", "dgm.tree"},
     "dgm.search": {
         "archive",
@@ -51,6 +52,7 @@ MAY_IMPORT = {
         "archive",
         "sandbox",
         "dgm.benchmarks",
+        "dgm.choosing",
         "dgm.gates",
         "dgm.jobs",
         "dgm.llm",

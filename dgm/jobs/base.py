@@ -37,7 +37,10 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateJob:
-    """One agent on one task. `sample` is the 16 bytes that seed the model's sampling."""
+    """One agent on one task. `sample` is the 16 bytes that seed the model's sampling.
+
+    `model` is the one that the decision drew for it, if it drew one.
+    """
 
     id: str
     decision: int
@@ -52,6 +55,7 @@ class EvaluateJob:
     seconds: float
     allowance: Allowance
     journal: Path | None
+    model: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ class ExpandJob:
     seconds: float
     allowance: Allowance
     journal: Path | None
+    model: str | None = None
 
 
 Job = EvaluateJob | ExpandJob

@@ -46,6 +46,7 @@ def evaluate(job: EvaluateJob, services: NodeServices) -> EvaluateResult:
         sample=job.sample,
         allowance=job.allowance,
         journal=job.journal,
+        model=job.model,
     )
     boxes = Timed(services.sandbox)
     services = replace(services, sandbox=boxes)

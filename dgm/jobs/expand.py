@@ -139,6 +139,7 @@ def _improve(job: ExpandJob, evidence: Files, services: NodeServices) -> Rollout
         sample=job.sample,
         allowance=job.allowance,
         journal=job.journal,
+        model=job.model,
     )
     return roll_out(request, services)
 

@@ -35,6 +35,7 @@ class RolloutRequest:
     sample: bytes
     allowance: Allowance
     journal: Path | None = None
+    model: str | None = None
     scripted: bool = False
 
 
@@ -76,6 +77,7 @@ def roll_out(request: RolloutRequest, services: NodeServices) -> Rollout:
         sample=request.sample,
         allowance=request.allowance,
         journal=request.journal,
+        model=request.model,
     )
     began = time.monotonic()
     left = _Left(result=ExecResult(exit_code=None))

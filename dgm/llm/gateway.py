@@ -128,7 +128,7 @@ class Gateway:
         may connect. Raises `UnknownPriceError`, `UnknownRoleError`, `JournalError` or `RolloutError`.
         """
         backend = backend or self._backend
-        model = backend.model(spec.role, spec.sample)
+        model = spec.model or backend.model(spec.role, spec.sample)
         price = self._prices.get(model)
         if price is None:
             if spec.allowance.microusd is not None:

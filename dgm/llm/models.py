@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from dgm.llm.errors import GatewayConfigError
@@ -25,6 +26,39 @@ def shares_of(role: str, given: object) -> Shares:
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < 1e9:
             raise GatewayConfigError(f"llm.models.{role}.{model} must be a weight above 0, got {weight!r}")
     return {str(model): float(weight) for model, weight in given.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """The roles whose models are not drawn by their weights alone but by what the run has learned of them.
+
+    What a model achieves is divided by what it costs to the power of `frugality`.
+    """
+
+    shares: Mapping[str, Shares] = field(default_factory=dict)
+    frugality: float = 1.0
+
+
+NOTHING_LEARNED = Learned()
+
+WAYS = ("weights", "bandit")
+"""How a rollout's model is chosen; the first unless a config says otherwise."""
+
+
+def learned(models: Mapping[str, object], choice: object, frugality: float) -> Learned:
+    """From `llm.models`, `llm.choice` (a way, or a way per role) and `llm.frugality`. Raises GatewayConfigError."""
+    ways = choice if isinstance(choice, Mapping) else dict.fromkeys(models, choice)
+    for role, way in ways.items():
+        if role not in models:
+            raise GatewayConfigError(f"llm.choice.{role} is of a role that llm.models does not have")
+        if way not in (None, *WAYS):
+            raise GatewayConfigError(f"llm.choice must be {' or '.join(WAYS)}, for each role, got {way!r}")
+    if not 0 <= frugality < 100:
+        raise GatewayConfigError(f"llm.frugality must be at least 0 and below 100, got {frugality!r}")
+    several = {role: shares_of(role, models[role]) for role, way in ways.items() if way == "bandit"}
+    return Learned(
+        shares={role: shares for role, shares in several.items() if len(shares) > 1}, frugality=frugality
+    )
 
 
 def chosen(shares: Shares, role: str, sample: bytes) -> str:

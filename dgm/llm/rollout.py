@@ -65,7 +65,7 @@ class OpenRollout:
         self.spec = spec
         self.fault: str | None = None
         self.left = False
-        self._model = backend.model(spec.role, spec.sample)
+        self._model = spec.model or backend.model(spec.role, spec.sample)
         self._backend = backend
         self._price = price or FREE
         self._journal = journal
@@ -232,7 +232,14 @@ class OpenRollout:
             raise _not_spoken(dialect, self._backend.apis)
         request = {**call.request.forward, dialect.limit_field: hold.tokens.output}
         spec = self.spec
-        place = Place(decision=spec.decision, rollout=spec.id, role=spec.role, sample=spec.sample, n=call.n)
+        place = Place(
+            decision=spec.decision,
+            rollout=spec.id,
+            role=spec.role,
+            sample=spec.sample,
+            n=call.n,
+            model=self._model,
+        )
         queued = self._around.clock()
         try:
             async with (

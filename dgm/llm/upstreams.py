@@ -17,7 +17,7 @@ from dgm.llm.backends.openai import INPUT_BYTES
 from dgm.llm.backends.probe import trouble_at
 from dgm.llm.errors import UnknownRoleError
 from dgm.llm.lanes import LaneLimits
-from dgm.llm.models import Shares, shares_of
+from dgm.llm.models import NOTHING_LEARNED, Learned, Shares, learned, shares_of
 from dgm.llm.prices import PriceTable
 from dgm.llm.recordings import recorded_calls
 
@@ -36,6 +36,9 @@ class Upstream(Protocol):
 
     def models_of(self, role: str) -> tuple[str, ...]:
         """The names under which calls of a role may be priced. Raises UnknownRoleError."""
+
+    def learned(self) -> Learned:
+        """The roles whose models are learned as the run goes on. Raises GatewayConfigError."""
 
     def prices(self) -> PriceTable: ...
 
@@ -77,6 +80,9 @@ class Rehearsal:
     def models_of(self, role: str) -> tuple[str, ...]:
         return (RehearsalBackend.name,)
 
+    def learned(self) -> Learned:
+        return NOTHING_LEARNED
+
     def prices(self) -> PriceTable:
         return PriceTable.packaged()
 
@@ -96,9 +102,11 @@ class OpenAI:
 
     `api` is what it speaks: chat, responses or both; None is both at the official address and chat elsewhere.
     `models` maps the roles `solve` and `improve` to the provider's model names, or to several with weights, of which
-    each rollout gets one. `price` maps a model's name to dollars per million tokens (`input`, `cached`, `output`),
-    `limits` to what it may be asked on one node (`concurrency`, `per_minute`). A request with more than `input_bytes`
-    of text is turned down before the provider sees it. `cache` is a directory of answers that runs share.
+    each rollout gets one: by the weights, or with `choice` bandit (for all roles, or per role) by what the run has
+    learned of each, success divided by cost to the power of `frugality`. `price` maps a model's name to dollars per
+    million tokens (`input`, `cached`, `output`), `limits` to what it may be asked on one node (`concurrency`,
+    `per_minute`). A request with more than `input_bytes` of text is turned down before the provider sees it. `cache` is
+    a directory of answers that runs share.
     """
 
     name: str = "openai"
@@ -113,6 +121,8 @@ class OpenAI:
     timeout_s: float = 600.0
     input_bytes: int = INPUT_BYTES
     cache: str | None = None
+    choice: str | Mapping[str, str] | None = None
+    frugality: float | None = None
 
     def __post_init__(self) -> None:
         if self.cache is not None and not Path(self.cache).is_absolute():
@@ -145,6 +155,9 @@ class OpenAI:
         if role not in self.models:
             raise UnknownRoleError(role, tuple(self.models))
         return tuple(shares_of(role, self.models[role]))
+
+    def learned(self) -> Learned:
+        return learned(self.models, self.choice, 1.0 if self.frugality is None else self.frugality)
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged(self.price)
@@ -184,6 +197,9 @@ class Replay:
 
     def models_of(self, role: str) -> tuple[str, ...]:
         return (ReplayBackend.name,)
+
+    def learned(self) -> Learned:
+        return NOTHING_LEARNED
 
     def prices(self) -> PriceTable:
         return PriceTable.packaged()

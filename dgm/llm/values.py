@@ -47,6 +47,7 @@ class RolloutSpec:
     `role` is both what the rollout does and the only model name that the agent may use. `sample` seeds the
     model's sampling where the backend can be seeded. `journal` is the decision's journal: the same path for
     each of its tries, and no two rollouts at once.
+    `model` is the one that was drawn for it, None where the weights of the role's models say.
     """
 
     id: str
@@ -56,6 +57,7 @@ class RolloutSpec:
     sample: bytes
     allowance: Allowance = Allowance()
     journal: Path | None = None
+    model: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.sample) != 16:

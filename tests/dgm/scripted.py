@@ -31,6 +31,7 @@ from archive import (
     resume_run,
 )
 from dgm.benchmarks import Task
+from dgm.choosing import NO_CHOICES, Choices
 from dgm.deciding import Decider
 from dgm.gates import Gates
 from dgm.jobs import EvaluateResult, ExpandJob, ExpandResult, Job, Result
@@ -170,6 +171,7 @@ class Driver:
     money: Money = NO_CAP
     journals: Path | None = None
     operator: Operator = OPERATOR
+    choices: Choices = NO_CHOICES
     display: Quiet = field(default_factory=Quiet)
     trouble: Callable[[], str | None] = lambda: None
     clock: Callable[[], float] = time.monotonic
@@ -210,6 +212,7 @@ class Driver:
             confirm=CONFIRM,
             tests=TEST,
             operator=self.operator.name,
+            choices=self.choices,
         )
 
     def settings(self) -> Settings:

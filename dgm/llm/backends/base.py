@@ -12,7 +12,7 @@ from dgm.llm.wire import Api, Body
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where a call stands in the run. `role` is also the model's alias, `n` counts the rollout's calls from
-    0.
+    0. `model` is the one that the rollout was given.
     """
 
     decision: int
@@ -20,6 +20,7 @@ class Place:
     role: str
     sample: bytes
     n: int
+    model: str = ""
 
 
 class Backend(Protocol):

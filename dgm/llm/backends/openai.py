@@ -190,7 +190,7 @@ class OpenAIBackend:
         known = self._parameters
         if dialect is not CHAT:  # the config's parameters are written for chat completions
             known = {key: value for key, value in known.items() if key in dialect.fields.forwarded}
-        payload = {**known, **request, "model": self.model(place.role, place.sample)}
+        payload = {**known, **request, "model": place.model or self.model(place.role, place.sample)}
         if dialect is CHAT:
             payload[self._limit_field] = payload.pop(dialect.limit_field)
         return payload

@@ -20,6 +20,7 @@ from dgm.llm.backends import Backend, Place, ScriptedBackend
 from dgm.llm.backends.whole import completion
 from dgm.llm.errors import UpstreamDeniedError
 from dgm.llm.lanes import LaneLimits
+from dgm.llm.models import NOTHING_LEARNED, Learned
 from dgm.llm.wire import Body
 from sandbox import MIB, Box, BoxSpec, ExecResult, Files, Level, Limits, Sandbox, SandboxUnavailableError
 from sandbox import TestSpec as Spec
@@ -190,6 +191,9 @@ class Fixed:
 
     def models_of(self, role: str) -> tuple[str, ...]:
         return (self.made.model(role),)
+
+    def learned(self) -> Learned:
+        return NOTHING_LEARNED
 
     def answers(self) -> Path | None:
         return None

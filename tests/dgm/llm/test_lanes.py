@@ -59,6 +59,19 @@ def test_a_rollout_keeps_its_model_and_each_is_priced(upstream: FakeUpstream) ->
     assert Counter(request["body"]["model"] for request in upstream.requests()) == seen
 
 
+def test_a_model_that_a_decision_drew_is_the_one_that_is_asked_and_priced(upstream: FakeUpstream) -> None:
+    backend = OpenAIBackend(
+        models={"solve": {"fake-1": 1, "fake-2": 10**6}},
+        environ={"OPENAI_API_KEY": KEY},
+        base_url=upstream.base_url,
+    )
+    with Gateway(backend, prices=PRICES) as gateway:
+        spec = RolloutSpec(id="r", decision=1, role="solve", sample=bytes(16), model="fake-1")
+        asks(gateway.open(spec))
+        assert [call.model for call in gateway.close("r").calls] == ["fake-1"]
+    assert [request["body"]["model"] for request in upstream.requests()] == ["fake-1"]
+
+
 def test_calls_of_one_model_at_once_are_bounded_and_the_other_goes_on(upstream: FakeUpstream) -> None:
     backend = OpenAIBackend(
         models={"solve": "fake-1", "improve": "fake-2"},
