@@ -139,6 +139,14 @@ def decided_last(run: RunReader, *splits: Split) -> list[int]:
     return last
 
 
+def searched_last(run: RunReader) -> list[int]:
+    """The number of the last decision that was not for confirmation or final test; none before the first."""
+    data = run.columns("decisions", "seq", "split")
+    found = np.flatnonzero(~_is(data["split"], Split.CONFIRM, Split.TEST))
+    last: list[int] = integers(data["seq"])[found[-1:]].tolist()
+    return last
+
+
 def sandboxes_of(run: RunReader, told: str) -> dict[str, set[str]]:
     """The sandbox levels that results came from, each with what its rows' digests say under `told`."""
     found: dict[str, set[str]] = {}

@@ -108,7 +108,7 @@ class Decider(Generic[Belief]):
     def decide(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
         """The decision with number `seq`, for the search or for its end; None when there is none to make now.
 
-        `slots` is how many jobs may run at once. Raises PolicyError.
+        `slots` is how many jobs of this search may run at once: its width. Raises PolicyError.
         """
         made = self._of_policy(seq, bounds, slots) or self._of_end(seq, bounds, slots)
         if made is None:

@@ -14,7 +14,8 @@ import archive
 from archive import RunReader, Split
 from dgm.config import Plain
 from dgm.llm import Price, Tokens
-from dgm.prepare import Prepared, prepare
+from dgm.prepare import Prepared, prepare, slots_of
+from dgm.width import told_rounds, warning, width_of
 
 FEW_TOKENS = 2_000
 """Of a rollout that asks once and is answered shortly."""
@@ -73,8 +74,9 @@ class Estimate:
 def estimate(prepared: Prepared, past: RunReader | None) -> Estimate:
     """The estimate of a run; `past` tells what rollouts used in another one, or in what there is of this one."""
     evaluations, expansions = jobs_of(prepared)
+    slots = slots_of(prepared.config)
     told = None if past is None else (_used(past, "evaluations"), _used(past, "expansions"))
-    notes = []
+    notes = [] if slots is None else _notes_on_width(prepared, slots)
     prices = {role: _prices(prepared, role) for role in ("solve", "improve")}
     unknown = sorted({model for known in prices.values() for model, price in known.items() if price is None})
     if unknown:
@@ -118,6 +120,14 @@ def jobs_of(prepared: Prepared) -> tuple[Span, Span]:
     evaluations = Span(low=float(bounds.evaluations + test), expected=most, high=most)
     usual = min(float(bounds.expansions), bounds.evaluations**0.6)
     return evaluations, Span(low=0.0, expected=usual, high=float(bounds.expansions))
+
+
+def _notes_on_width(prepared: Prepared, slots: int) -> list[str]:
+    """How often the search can go by what it has seen, where it is known how many slots there are."""
+    budget = prepared.settings.evaluations
+    width = width_of(prepared.width, slots, budget)
+    rounds = f"rounds (evaluations / jobs in flight): {told_rounds(budget, width)}"
+    return [rounds, *filter(None, [warning(budget, width)])]
 
 
 def _prices(prepared: Prepared, role: str) -> Mapping[str, Price | None]:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -38,12 +39,14 @@ from dgm.llm import GatewayError
 from dgm.llm.recordings import recorded_calls
 from dgm.llm.upstreams import Replay
 from dgm.planning import Plan, RunPlanner
+from dgm.policies import Attempts
 from dgm.prepare import Prepared, check_surroundings, choose_level, learn_tasks, prepare, runtime_of
 from dgm.report import best_text, tree_text, view_of
 from dgm.report.progress import Progress
 from dgm.resume import note_changes, refuse_another
 from dgm.search import Display, Search
 from dgm.tree import Tree
+from dgm.width import warning, width_of
 from dgm.workers import Pool, RecordedOrder
 
 Say = Callable[[str], None]
@@ -92,11 +95,12 @@ def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES) -> int:
                     slots=int(config["workers"]["slots"]) or os.cpu_count() or 1,
                     runtime=runtime_of(config),
                 )
-                pool = stack.enter_context(_started(prepared, node))
+                pool, prepared = stack.enter_context(_started(prepared, node))
                 if run is None:
                     made = create_run(prepared.path, run_info(prepared), segment_lines=segment_lines)
                     run = stack.enter_context(made)
                 _plant(prepared, run)
+                _warn(prepared, say)
                 note_changes(run, prepared.config)
                 stops.count()
                 ended = _search(prepared, run, pool, stops)
@@ -255,24 +259,38 @@ def _versions() -> dict[str, str]:
 
 
 @contextmanager
-def _started(prepared: Prepared, node: NodeSettings) -> Iterator[Pool]:
+def _started(prepared: Prepared, node: NodeSettings) -> Iterator[tuple[Pool, Prepared]]:
+    """The pool, and what was prepared with the width that a search has on its slots."""
     try:
         pool = prepared.start_pool(node)
     except (GatewayError, ValueError, RuntimeError) as error:
         raise ConfigError(f"workers: {error}") from error
     try:
-        yield _as_recorded(prepared.upstream, pool) if isinstance(prepared.upstream, Replay) else pool
+        width = width_of(prepared.width, pool.slots, prepared.settings.evaluations)
+        searched = replace(prepared, settings=replace(prepared.settings, width=width))
+        if isinstance(prepared.upstream, Replay):
+            pool = _as_recorded(prepared.upstream, pool, width)
+        yield pool, searched
     finally:
         pool.close()
 
 
-def _as_recorded(upstream: Replay, pool: Pool) -> Pool:
+def _warn(prepared: Prepared, say: Say) -> None:
+    """Say what a large width costs where something is searched."""
+    told = warning(prepared.settings.evaluations, prepared.settings.width or 1)
+    if told and not isinstance(prepared.policy, Attempts):
+        say(told)
+
+
+def _as_recorded(upstream: Replay, pool: Pool, width: int) -> Pool:
     """The pool with its results in the recorded order, so that every decision meets the rows that it met then."""
     recorded = recorded_calls(Path(upstream.run))
-    if recorded.slots and recorded.slots != (pool.slots,):
+    if recorded.slots and recorded.slots != (width,):
+        last = recorded.slots[-1]
         raise ConfigError(
             f"llm.run={upstream.run} was recorded with {' and '.join(map(str, recorded.slots))} slots, here are"
-            f" {pool.slots}: its decisions would be others; give workers.slots={recorded.slots[-1]}"
+            f" {width}: its decisions would be others; give"
+            f" {f'workers.width={last}' if last <= pool.slots else f'workers.slots={last}'}"
         )
     return RecordedOrder(pool, recorded.rounds)
 

@@ -30,6 +30,7 @@ from dgm.policies import Parents, Policy
 from dgm.purse import Money
 from dgm.search import Settings
 from dgm.seeds import read_agent
+from dgm.width import ALL, Asked, asked_width, width_of
 from dgm.workers import Pool
 from sandbox import MIB, Attempt, Files, Level, Limits, Sandbox, Tier, WeakerSandboxError, open_sandbox
 from sandbox.local.runtime import default_cache
@@ -90,6 +91,7 @@ class Prepared:
     settings: Settings
     allowance: Allowance
     limits: Limits
+    width: Asked
     start_pool: Callable[[NodeSettings], Pool]
 
 
@@ -134,7 +136,8 @@ def prepare(config: Plain) -> Prepared:
             microusd=money.job if money.cap is not None else microusd(rollout["usd"]),
         ),
         limits=box_limits(config),
-        start_pool=lambda node: build(config, "workers")(node),
+        width=_width(config),
+        start_pool=lambda node: build(_pool_of(config), "workers")(node),
     )
 
 
@@ -145,6 +148,25 @@ def choices_of(upstream: Upstream) -> Choices:
     except GatewayError as error:
         raise ConfigError(f"llm: {error}") from error
     return Choices(weights=learned.shares, bandit=Bandit(frugality=learned.frugality))
+
+
+def slots_of(config: Plain) -> int | None:
+    """How many jobs may run at once; None where that is for the cluster at `workers.address` to say."""
+    workers = config["workers"]
+    return int(workers["slots"]) or (None if workers.get("address") else os.cpu_count() or 1)
+
+
+def _width(config: Plain) -> Asked:
+    """What is asked for, refused where the slots are known and too few."""
+    asked, slots = asked_width(config["workers"].get("width", ALL)), slots_of(config)
+    if slots is not None:
+        width_of(asked, slots, int(config["budget"]["evaluations"]))
+    return asked
+
+
+def _pool_of(config: Plain) -> Plain:
+    """What makes the pool: it knows slots; how many of them a search fills is for the search."""
+    return {"workers": {key: value for key, value in config["workers"].items() if key != "width"}}
 
 
 def money_of(budget: Mapping[str, Any], upstream: Upstream) -> Money:

@@ -17,6 +17,7 @@ from dgm.config import Plain, differences, identity
 from dgm.ending import end_bounds
 from dgm.errors import ConfigError
 from dgm.prepare import Prepared, expansions, leaves
+from dgm.width import ALL
 
 NOTED = ("budget", "workers")
 """Top-level keys whose changes between two drivers of one run are rows of `changes`."""
@@ -100,26 +101,33 @@ def _limit(value: object) -> float:
 
 def _in_force(run: Run | RunReader) -> dict[str, Any]:
     """The values of the noted keys that the last driver of this run went by."""
-    values: dict[str, Any] = {key: run.info.config[key] for key in NOTED}
+    values: dict[str, Any] = {key: _noted(run.info.config, key) for key in NOTED}
     with archive.open(run.path) as reader:
         changes = reader.columns("changes", "kind", "after")
     for kind, after in zip(changes["kind"].to_pylist(), changes["after"].to_pylist(), strict=True):
         if kind in NOTED:
-            values[kind] = json.loads(after)
+            values[kind] = _noted({kind: json.loads(after)}, kind)
     return values
+
+
+def _noted(config: Plain, key: str) -> Mapping[str, Any]:
+    """A noted key's value; runs of before there was `workers.width` filled all slots."""
+    value: Mapping[str, Any] = config[key]
+    return {"width": ALL, **value} if key == "workers" else value
 
 
 def note_changes(run: Run, config: Plain) -> None:
     """Record what differs from the last driver's budget and workers: replay depends on it."""
     before = _in_force(run)
     for key in NOTED:
-        if before[key] != config[key]:
+        after = _noted(config, key)
+        if before[key] != after:
             run.append(
                 Change(
                     seq=run.next_seq,
                     kind=key,
                     before=json.dumps(before[key], sort_keys=True),
-                    after=json.dumps(config[key], sort_keys=True),
+                    after=json.dumps(after, sort_keys=True),
                     at=datetime.now(UTC),
                 )
             )

@@ -75,7 +75,7 @@ class GreedyConfig:
 
 @dataclass
 class PedigreeConfig:
-    """`floor` null: 3 own results before an agent is a parent, 5 with 20 slots or more. See `dgm.policies.Pedigree`."""
+    """`floor` null: 3 own results before an agent is a parent, 5 from 20 in flight on. See `dgm.policies.Pedigree`."""
 
     _target_: str = "dgm.policies.Pedigree"
     name: str = "pedigree"
@@ -217,11 +217,16 @@ class SandboxConfig:
 
 @dataclass
 class WorkersConfig:
-    """Where jobs run and how many at once; 0 slots means one per core."""
+    """Where jobs run and how many at once; 0 slots means one per core.
+
+    `width` is how many jobs of one search may be in flight: all (as many as there are slots), auto (one for each
+    hundred evaluations of its budget) or a number; see `dgm.width`.
+    """
 
     _target_: str = MISSING
     _partial_: bool = True
     slots: int = 0
+    width: Any = "all"
 
 
 @dataclass

@@ -45,10 +45,12 @@ class StoppedError(DriverError):
 class Settings(Bounds):
     """The bounds of a search and the driver's own times.
 
-    `retry_s` is the first pause in seconds before a void job is tried again (doubled at the second), `grace_s` how long
-    a stopping driver waits for what is running. `money` is what the run may spend.
+    `width` is how many of its jobs may be in flight, None for as many as the pool has slots. `retry_s` is the first
+    pause in seconds before a void job is tried again (doubled at the second), `grace_s` how long a stopping driver
+    waits for what is running. `money` is what the run may spend.
     """
 
+    width: int | None = None
     retry_s: float = 2.0
     grace_s: float = 30.0
     money: Money = NO_CAP
@@ -111,6 +113,7 @@ class Search:
         self._pool = pool
         self._planner = planner
         self._settings = settings
+        self._width = settings.width or pool.slots
         self._display = display
         self._clock = clock
         self._stops = stops
@@ -182,13 +185,13 @@ class Search:
         return [result for result in found if result is not None]
 
     def _decide(self) -> None:
-        """Fill the free slots. Each decision sees the ones before it; no job starts before all are on disk."""
+        """Fill the width. Each decision sees the ones before it; no job starts before all are on disk."""
         first, decided = self._archive.next_seq, list[Decision]()
-        while self._pool.running + len(self._retries) + len(decided) < self._pool.slots:
+        while self._pool.running + len(self._retries) + len(decided) < self._width:
             seq = first + len(decided)
             if not self._breaker.allows(self._pool.running + len(decided)):
                 break
-            decision = self._decider.decide(seq, self._settings, self._pool.slots)
+            decision = self._decider.decide(seq, self._settings, self._width)
             if decision is None or not self._gives(decision):
                 break
             self._fold(decision)
@@ -228,7 +231,9 @@ class Search:
         while self._retries and self._retries[0][0] <= now:
             due, seq = heapq.heappop(self._retries)
             found = self._tree.open[seq]
-            if self._breaker.allows(self._pool.running) and self._gives(found.decision, found.attempts + 1):
+            running = self._pool.running  # an earlier driver may have left more open than this width
+            may = running < self._width and self._breaker.allows(running)
+            if may and self._gives(found.decision, found.attempts + 1):
                 self._submit(seq)
             else:
                 waiting.append((due, seq))

@@ -64,9 +64,9 @@ class View:
     """What a policy sees when it decides. Never the store.
 
     `tree` holds agents, own and clade counts, tasks and what is in flight; budgets count *started* jobs, void ones
-    not counted. `slots` is how many jobs may run at once. `parents` says which agents the archive lets be parents.
-    `known` evaluations of the seed were there before the search began: they are in the tree like any other, and in no
-    budget.
+    not counted. `slots` is how many jobs of this search may run at once. `parents` says which agents the archive lets
+    be parents. `known` evaluations of the seed were there before the search began: they are in the tree like any other,
+    and in no budget.
     """
 
     tree: Tree

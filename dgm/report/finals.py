@@ -9,6 +9,7 @@ from dgm.cmp import Counts
 from dgm.ending import Finalist as Confirmed
 from dgm.report.views import RunView
 from dgm.results import Attempts, Gain, Score, attempts, gain, score
+from dgm.width import told_rounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,8 @@ def best_data(view: RunView) -> dict[str, object]:
         best=found.best.agent,
         seed=found.seed.agent,
         best_belief=view.tree().best(),
+        width=view.width,
+        rounds=view.budget / view.width if view.budget and view.width else None,
         search={name: asdict(one.search) for name, one in both},
         confirm=[
             {
@@ -101,8 +104,21 @@ def best_text(view: RunView) -> str:
     found = finals(view)
     name = "winner" if found.confirmed else "best-belief agent"
     return "\n".join(
-        [_line(name, found.best), _line("seed", found.seed), *_confirmation(found), _gain(found)]
+        [
+            _line(name, found.best),
+            _line("seed", found.seed),
+            *_confirmation(found),
+            _gain(found),
+            *_rounds(view),
+        ]
     )
+
+
+def _rounds(view: RunView) -> list[str]:
+    """How often the search could go by what it had seen."""
+    if not view.budget or not view.width:
+        return []
+    return [f"rounds: {told_rounds(view.budget, view.width)} (evaluations / jobs in flight)"]
 
 
 def _line(name: str, one: Finalist) -> str:

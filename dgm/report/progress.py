@@ -18,6 +18,7 @@ from archive import Agent, Evaluation, Expansion, ExpansionOutcome, Outcome, Row
 from dgm.cmp import posterior
 from dgm.ending import Ending
 from dgm.tree import Tree
+from dgm.width import told_rounds
 
 if TYPE_CHECKING:  # the search brings the gateway with it, and only its settings are named here
     from dgm.search import Settings
@@ -137,6 +138,7 @@ class Progress:
             ("agents", str(len(tree))),
             ("best", _best(tree)),
             ("running", str(running)),
+            *([("rounds", told_rounds(settings.evaluations, settings.width))] if settings.width else []),
             ("cost", f"${tree.cost_microusd / 1e6:.2f}{_of(settings.money.cap)}{self._made_up}"),
             *([("failures", ", ".join(failures))] if failures else []),
             *((NAMES[stage.split], f"{stage.done}/{stage.total}") for stage in stages if stage.done),

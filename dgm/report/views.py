@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from archive import (
     Agent,
@@ -17,7 +18,7 @@ from archive import (
     Split,
     TaskId,
 )
-from dgm.columns import decided_last, sandboxes_of, was_regraded
+from dgm.columns import decided_last, sandboxes_of, searched_last, was_regraded
 from dgm.ending import EndBounds, Ending, Finalist, end_bounds
 from dgm.errors import LookUpError
 from dgm.origins import Origin, origin
@@ -41,7 +42,8 @@ WEAK = "weak"
 class RunView:
     """The run, its tasks, and the notes that belong on every page: where answers came from, how agents were held.
 
-    `bounds` are those of its end under the budget in force. Only what asks for `rows` reads them all.
+    `bounds` are those of its end under the budget in force, `budget` its evaluations in it (None where no budget is
+    told). Only what asks for `rows` reads them all.
     """
 
     run: RunReader
@@ -49,6 +51,15 @@ class RunView:
     rehearsed: bool = False
     notes: tuple[str, ...] = ()
     bounds: EndBounds = DEFAULT_BOUNDS
+    budget: int | None = None
+
+    @cached_property
+    def width(self) -> int | None:
+        """How many jobs the search kept in flight when it last decided; None before it decided anything."""
+        for decision in self.run.decisions_at(searched_last(self.run)):
+            width = decision.saw.get("slots")
+            return width if isinstance(width, int) else None
+        return None
 
     @cached_property
     def rows(self) -> Sequence[Row]:
@@ -129,17 +140,28 @@ def view_of(run: RunReader) -> RunView:
     splits = {split: tuple(run.info.splits.get(split, ())) for split in Split}
     found = origin(run.info.config)
     notes = _origin_notes(found)
-    return RunView(run, splits, bool(found.rehearsed), notes, _end_bounds(run))
+    budget = _budget(run)
+    if budget is None:
+        return RunView(run, splits, bool(found.rehearsed), notes)
+    evaluations = budget.get("evaluations")
+    return RunView(
+        run,
+        splits,
+        bool(found.rehearsed),
+        notes,
+        end_bounds(budget),
+        evaluations if isinstance(evaluations, int) else None,
+    )
 
 
-def _end_bounds(run: RunReader) -> EndBounds:
-    """Those of the last budget in force."""
+def _budget(run: RunReader) -> Mapping[str, Any] | None:
+    """The last one in force."""
     budget = run.info.config.get("budget")
     changes = run.columns("changes", "kind", "after")
     for kind, after in zip(changes["kind"].to_pylist(), changes["after"].to_pylist(), strict=True):
         if kind == "budget":
             budget = json.loads(after)
-    return end_bounds(budget) if isinstance(budget, Mapping) else DEFAULT_BOUNDS
+    return budget if isinstance(budget, Mapping) else None
 
 
 def _origin_notes(found: Origin) -> tuple[str, ...]:

@@ -164,6 +164,7 @@ class Driver:
     confirm: int = 0
     parents: Parents = Parents.ALL
     slots: int = 1
+    width: int | None = None
     work: Callable[[Job], Result] = field(default_factory=Script)
     stops: Callable[[], int] = lambda: 0
     pool: Callable[[Callable[[Job], Result]], Pool] | None = None
@@ -222,6 +223,7 @@ class Driver:
             expansions=int(2 * self.evaluations**0.6),
             confirm=self.confirm,
             parents=self.parents,
+            width=self.width,
             retry_s=0.01,
             grace_s=1.0,
             money=self.money,

@@ -45,6 +45,11 @@ def test_from_the_configuration_alone() -> None:
     assert found.microusd.high == jobs * 800_000  # 400,000 tokens, all written, at 2 dollars a million
     assert found.sent.high + found.written.high == jobs * 400_000
     assert 0 < found.microusd.low < found.microusd.expected < found.microusd.high
+    wide = estimate(prepare(composed(*BASE, "workers.slots=20", "workers.width=auto")), None)
+    assert wide.notes[0] == "rounds (evaluations / jobs in flight): 100 = 100 / 1"
+    wide = estimate(prepare(composed(*BASE, "workers.slots=20")), None)
+    assert "5 = 100 / 20" in wide.notes[0]
+    assert wide.notes[1].startswith("width: 100 evaluations with 20 jobs in flight are 5 rounds")
     capped = estimate(prepare(composed(*BASE, "budget.usd=5")), None)
     assert capped.microusd is not None
     assert capped.microusd.high == 5_000_000
@@ -60,7 +65,7 @@ def test_from_a_past_run(tmp_path: Path) -> None:
     assert found.microusd.low == 100 * one
     assert round(found.microusd.expected) == round((100 + 100**0.6) * one)
     assert found.sent.low == 100 * 10_000
-    assert found.notes == ()
+    assert [note for note in found.notes if "rounds" not in note] == []
 
 
 def test_the_command_begins_nothing(tmp_path: Path) -> None:

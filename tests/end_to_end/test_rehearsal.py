@@ -42,6 +42,8 @@ def test_the_report_shows_tree_best_agent_and_where_it_all_came_from(told: str, 
     )
     assert re.search(r"^seed +[0-9a-f]{10}  search \d/\d  test \d/1 = \d+ % \[\d+, \d+\]$", tail, re.M)
     assert "gain" in tail
+    assert "rounds: 2 = 4 / 2 (evaluations / jobs in flight)" in tail
+    assert any(line.startswith("width: 4 evaluations with 2 jobs in flight are 2 rounds") for line in lines)
     assert "rehearsal: a stand-in answered" in tail
     assert "sandbox: process, weaker than docker" in tail
     assert tail.splitlines()[-1] == f"archive: {folder / 'runs' / 'a'}"
@@ -84,7 +86,8 @@ def test_a_replay_decides_and_ends_the_same_without_an_upstream(told: str, folde
     said = dgm("run", *small(folder, **again, **{"workers.slots": 3}))
     assert said.status == 2
     assert "was recorded with 2 slots, here are 3" in said.err
-    said = dgm("run", *small(folder, **again))
+    assert "give workers.width=2" in said.err
+    said = dgm("run", *small(folder, **again, **{"workers.slots": 3, "workers.width": 2}))
     assert said.status == 0, said.err
     assert "rehearsal: a stand-in answered" in said.out
     assert rows_of(second, Decision) == rows_of(first, Decision)

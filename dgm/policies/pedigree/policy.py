@@ -52,7 +52,7 @@ class Pedigree:
       by (1 + running expansions of that parent)^`sharing`. When the best value is then below `patience` of what it
       would be undivided, a slot idles rather than wastes.
     - An agent but the seed is a parent only with `floor` own results: a child is made from its parent's logs. Unset it
-      is 3, and 5 with 20 slots or more.
+      is 3, and 5 where 20 jobs or more may be in flight.
     - No expansion unless it and the results looked ahead leave 5 % of the budget and one evaluation per running job.
     - The task: the one that tells most, w / (1 + w (tv + TAU2)) + br (1 - br) p; the first of equals; with probability
       `mix` any that is left.

@@ -26,6 +26,7 @@ class Screen:
     made_up: bool = False
     stops: Callable[[], int] = lambda: 0
     now: float = 100.0
+    settings: Settings = SETTINGS
     out: io.StringIO = field(default_factory=io.StringIO)
 
     def __post_init__(self) -> None:
@@ -50,7 +51,7 @@ class Screen:
     def show(self) -> str:
         """What is new on the screen."""
         before = len(self.out.getvalue())
-        self.progress.show(self.tree, self.ending, SETTINGS, running=2)
+        self.progress.show(self.tree, self.ending, self.settings, running=2)
         return self.out.getvalue()[before:]
 
 
@@ -155,3 +156,8 @@ def test_a_run_without_agents_can_be_shown() -> None:
     screen = Screen()
     screen.tree = Tree(())
     assert "best -" in screen.show()
+
+
+def test_the_rounds_are_the_budget_by_the_width() -> None:
+    screen = Screen(settings=replace(SETTINGS, width=4))
+    assert "running 2  rounds 2.5 = 10 / 4  cost" in screen.show()
