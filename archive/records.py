@@ -168,7 +168,11 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """One agent. `parent` is None for a seed; `patch_bytes` and `patch_files` compare it with its parent."""
+    """One agent. `parent` is None for a seed; `patch_bytes` and `patch_files` compare it with its parent.
+
+    `form` is the digest of its code without comments and layout, which is equal for agents that do the same; empty in
+    rows of a release that did not write it.
+    """
 
     id: AgentId
     seq: int
@@ -177,6 +181,7 @@ class Agent:
     expansion: str | None = None
     depth: int
     tree: str
+    form: str = ""
     patch_bytes: int = 0
     patch_files: int = 0
 

@@ -150,6 +150,11 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         described("expansion", TEXT, "id of the expansion that made it; null for a seed", null=True),
         described("depth", COUNT, "steps from the seed"),
         described("tree", TEXT, "git hash of its tree: equal for equal code"),
+        described(
+            "form",
+            TEXT,
+            "digest of its code without comments and layout; empty: written before version 3",
+        ),
         described("patch_bytes", COUNT, "size of the diff to its parent", unit="bytes"),
         described("patch_files", COUNT, "files that differ from its parent"),
     ),

@@ -31,6 +31,7 @@ from dgm.columns import outcomes_of
 from dgm.config import Plain, run_id
 from dgm.deciding import Decider
 from dgm.errors import ConfigError
+from dgm.gates import form
 from dgm.interrupts import Stops
 from dgm.jobs import Job, Result
 from dgm.jobs.manifest import MANIFEST, parse_manifest
@@ -225,7 +226,11 @@ def _plant(prepared: Prepared, run: Run) -> None:
     """The seed agent is the first entry of a run."""
     if run.next_seq == 0:
         seed = run.code.commit(prepared.seed_tree, parents=(), message="Seed agent", seq=0)
-        run.append(Agent(id=seed, seq=0, parent=None, depth=0, tree=run.code.tree(seed)))
+        run.append(
+            Agent(
+                id=seed, seq=0, parent=None, depth=0, tree=run.code.tree(seed), form=form(prepared.seed_tree)
+            )
+        )
 
 
 def _plan(prepared: Prepared, run: RunReader) -> Plan:

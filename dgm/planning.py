@@ -31,8 +31,9 @@ from archive import (
 )
 from dgm.benchmarks import Task
 from dgm.choosing import model_of
-from dgm.gates import Gates
+from dgm.gates import Gates, form
 from dgm.jobs import EvaluateJob, EvaluateResult, Evidence, ExpandJob, ExpandResult, Job, Result
+from dgm.jobs.expand import same_as
 from dgm.jobs.files import packed_files, unpacked_files
 from dgm.jobs.manifest import MANIFEST, Manifest
 from dgm.llm import Allowance, JournalError, RolloutRecord, packed
@@ -73,6 +74,8 @@ class RunPlanner:
         self._blobs = blobs
         self._evaluations: dict[AgentId, list[Evaluation]] = defaultdict(list)
         self._agents: dict[AgentId, Agent] = {}
+        self._forms: dict[str, AgentId] = {}
+        self._unformed: list[Agent] = []
         self._past: RunReader | None = None
         self._recalled: dict[AgentId, list[Evaluation]] = {}
 
@@ -80,10 +83,12 @@ class RunPlanner:
         """Take note of the rows of `run`; evaluations are read once there is a job about their agent."""
         self._past = run
         self._agents = {agent.id: agent for agent in run.lineage}
+        self._unformed = list(self._agents.values())
 
     def observe(self, row: Row) -> None:
         if isinstance(row, Agent):
             self._agents[row.id] = row
+            self._unformed.append(row)
         elif isinstance(row, Evaluation):
             self._evaluations[row.agent].append(row)
 
@@ -149,7 +154,7 @@ class RunPlanner:
             operator=plan.operator.name,
             brief=brief.text,
             evidence=tuple(self._evidence(row, brief.blob or self._blobs.get) for row in brief.evaluations),
-            known=frozenset(agent.tree for agent in self._agents.values() if agent.seq < decision.seq),
+            known={known: id for known, id in self._known().items() if self._agents[id].seq < decision.seq},
             sample=self._sample(decision.seq),
             seconds=plan.improve_s,
             allowance=plan.allowance,
@@ -171,6 +176,13 @@ class RunPlanner:
             size += agent.patch_bytes
             agent = self._agents[agent.parent]
         return size
+
+    def _known(self) -> Mapping[str, AgentId]:
+        """The oldest agent of each form; read from the code of agents of a release that did not write it."""
+        for agent in self._unformed:
+            self._forms.setdefault(agent.form or form(self._code.files(agent.id)), agent.id)
+        self._unformed.clear()
+        return self._forms
 
     def _evidence(self, row: Evaluation, blob: Callable[[str], bytes]) -> Evidence:
         return Evidence(
@@ -229,11 +241,12 @@ class RunPlanner:
         parent = self._agents[decision.agent]
         outcome, detail, child = result.outcome, result.detail, None
         if result.child is not None:
-            tree = tree_hash(result.child)
-            if any(agent.tree == tree for agent in self._agents.values()):
-                outcome, detail = ExpansionOutcome.DUPLICATE, "an agent with this tree was made meanwhile"
+            made = result.form or form(result.child)
+            twin = self._known().get(made)
+            if twin is not None:
+                outcome, detail = ExpansionOutcome.DUPLICATE, f"{same_as(twin)}, which was made meanwhile"
             else:
-                child = self._child(result, result.child, tree, decision, parent, seq)
+                child = self._child(result, result.child, made, decision, parent, seq)
         expansion = Expansion(
             id=result.id,
             seq=seq,
@@ -267,7 +280,7 @@ class RunPlanner:
         return (expansion, *calls) if child is None else (expansion, child, *calls)
 
     def _child(
-        self, result: ExpandResult, files: Files, tree: str, decision: Decision, parent: Agent, seq: int
+        self, result: ExpandResult, files: Files, made: str, decision: Decision, parent: Agent, seq: int
     ) -> Agent:
         parents = (decision.agent, *decision.context_parents)
         before = self._code.files(decision.agent)
@@ -284,7 +297,8 @@ class RunPlanner:
             context_parents=decision.context_parents,
             expansion=result.id,
             depth=parent.depth + 1,
-            tree=tree,
+            tree=tree_hash(files),
+            form=made,
             patch_bytes=len(result.patch),
             patch_files=sum(before.get(path) != files.get(path) for path in {*before, *files}),
         )

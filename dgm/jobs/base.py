@@ -63,7 +63,7 @@ class ExpandJob:
     """One child of `parent`: `improver`'s code rewrites a copy of `tree`.
 
     `improver` is the parent's own tree (or the seed's, for the control without self-improvement). `manifest` and the
-    `frozen` files are the seed's. `known` are the tree hashes of every agent so far.
+    `frozen` files are the seed's. `known` are the forms of every agent so far (see `dgm.gates.form`), each with one.
     """
 
     id: str
@@ -78,7 +78,7 @@ class ExpandJob:
     operator: str
     brief: str
     evidence: tuple[Evidence, ...]
-    known: frozenset[str]
+    known: Mapping[str, AgentId]
     sample: bytes
     seconds: float
     allowance: Allowance
@@ -119,7 +119,10 @@ class EvaluateResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ExpandResult:
-    """How one try of an expansion ended. `child` is the new tree, set exactly when the outcome is `child`."""
+    """How one try of an expansion ended. `child` is the new tree, set exactly when the outcome is `child`.
+
+    `form` is that of the child (see `dgm.gates.form`).
+    """
 
     id: str
     decision: int
@@ -127,6 +130,7 @@ class ExpandResult:
     outcome: ExpansionOutcome
     detail: str = ""
     child: Files | None = None
+    form: str = ""
     gates: tuple[GateVerdict, ...] = ()
     brief: bytes = b""
     patch: bytes = b""

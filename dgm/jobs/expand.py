@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from archive import ExpansionOutcome, GateVerdict, Patch, bounded_patch, tree_hash
-from dgm.gates import smoke
+from archive import AgentId, ExpansionOutcome, GateVerdict, Patch, bounded_patch
+from dgm.gates import form, smoke
 from dgm.jobs.base import MACHINE, ExpandJob, ExpandResult, NodeServices, rollouts
 from dgm.jobs.evidence import evidence_files
 from dgm.jobs.rollout import Rollout, RolloutRequest, outage_flags, roll_out
@@ -44,13 +44,15 @@ def expand(job: ExpandJob, services: NodeServices) -> ExpandResult:
             patch = bounded_patch(job.tree, rollout.files)
         judged = judge(rollout, job) or gated(job, rollout.files or {}, patch, services)
     is_child = rollout is not None and judged.outcome is ExpansionOutcome.CHILD
+    child = rollout.files if rollout is not None and is_child else None
     return ExpandResult(
         id=job.id,
         decision=job.decision,
         attempt=job.attempt,
         outcome=judged.outcome,
         detail=one_line(judged.detail),
-        child=rollout.files if rollout is not None and is_child else None,
+        child=child,
+        form="" if child is None else form(child),
         gates=judged.gates,
         brief=job.brief.encode(),
         patch=patch.text.encode(),
@@ -113,14 +115,17 @@ def _stopped(verdicts: tuple[GateVerdict, ...]) -> Judged:
 def _verdicts(job: ExpandJob, child: Files, patch: Patch, services: NodeServices) -> Iterator[GateVerdict]:
     entries = job.manifest.entries
     yield job.gates.paths(job.tree, child, frozen=job.frozen, entries=entries, patch_bytes=patch.size)
-    known = tree_hash(child) in job.known
-    yield GateVerdict(
-        gate="duplicate", passed=not known, detail="an agent with this tree exists" if known else ""
-    )
+    twin = job.known.get(form(child))
+    yield GateVerdict(gate="duplicate", passed=twin is None, detail="" if twin is None else same_as(twin))
     if job.gates.smoke:
         yield _smoke(job, child, services)
     if job.gates.check:
         yield _check(job, child, services)
+
+
+def same_as(twin: AgentId) -> str:
+    """What is said of a child that is no new agent."""
+    return f"differs in nothing but comments and layout from agent {twin[:12]}"
 
 
 def _improve(job: ExpandJob, evidence: Files, services: NodeServices) -> Rollout:

@@ -29,7 +29,7 @@ from archive import (
     tree_hash,
 )
 from archive.testing import a_regrade
-from dgm.gates import Gates
+from dgm.gates import Gates, form
 from dgm.jobs import EvaluateJob, EvaluateResult, ExpandJob, ExpandResult, Job, voided
 from dgm.jobs.evaluate import evaluate
 from dgm.jobs.expand import expand
@@ -242,17 +242,26 @@ class TestRows:
             if isinstance(row, Expansion)
         ] == [(1, 0, 0), (0, 3, 1110)]
 
-    def test_of_two_identical_children_in_flight_the_second_is_a_duplicate(self, driver: Driver) -> None:
+    @pytest.mark.parametrize("goes_on", [False, True])
+    def test_of_two_children_of_one_form_in_flight_the_second_is_a_duplicate(
+        self, driver: Driver, goes_on: bool
+    ) -> None:
         decisions = [driver.decide(DecisionKind.EXPAND) for _ in range(2)]
         jobs = [driver.planner.job(decision, 1) for decision in decisions]
-        tree = {**SEED, "new.txt": b"new"}
+        tree, again = {**SEED, "new.py": b"x = 1\n"}, {**SEED, "new.py": b"x = 1  # one\n"}
         [first, child] = driver.finish(expansion(jobs[1], ExpansionOutcome.CHILD, child=tree), decisions[1])
-        [second] = driver.finish(expansion(jobs[0], ExpansionOutcome.CHILD, child=tree), decisions[0])
+        if goes_on:
+            driver.planner = RunPlanner(driver.plan, driver.run.code, driver.run.blobs)
+            with archive.open(driver.run.path) as run:
+                driver.planner.recall(run)
+        [second] = driver.finish(expansion(jobs[0], ExpansionOutcome.CHILD, child=again), decisions[0])
         assert isinstance(first, Expansion)
         assert isinstance(second, Expansion)
         assert isinstance(child, Agent)
         assert (first.outcome, first.child) == (ExpansionOutcome.CHILD, child.id)
         assert (second.outcome, second.child) == (ExpansionOutcome.DUPLICATE, None)
+        assert child.form == form(tree)
+        assert child.id[:12] in second.detail
 
     def test_a_void_try_leaves_its_decision_open_and_its_costs_on_record(self, driver: Driver) -> None:
         decision = driver.decide(DecisionKind.EVALUATE)
@@ -314,7 +323,7 @@ class TestJobs:
         assert isinstance(job, ExpandJob)
         assert [piece.answer for piece in job.evidence] == [{"answer.py": b"wrong"}]
         assert job.frozen == {MANIFEST: AGENT_TOML}
-        assert job.known == {tree_hash(SEED)}
+        assert job.known == {form(SEED): driver.seed}
         assert job.improver == job.tree == SEED
         assert TASK.instruction in job.brief
 

@@ -138,7 +138,7 @@ def expand_job(tree: Files, **changes: object) -> ExpandJob:
         "operator": "single_failure",
         "brief": "make it better",
         "evidence": (),
-        "known": frozenset(),
+        "known": {},
         "sample": bytes(range(16)),
         "seconds": 120.0,
         "allowance": Allowance(calls=10),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import ExpansionOutcome, tree_hash
-from dgm.gates import Gates
+from archive import ExpansionOutcome
+from dgm.gates import Gates, form
 from dgm.jobs import NodeServices, rollouts
 from dgm.jobs.expand import expand
 from dgm.llm import Allowance, Exchange, RolloutError, packed
@@ -114,12 +114,14 @@ def test_a_parent_that_runs_out_of_memory(process: Sandbox) -> None:
     assert result.outcome is ExpansionOutcome.OUT_OF_MEMORY
 
 
-def test_a_tree_that_is_known_is_a_duplicate(plain: NodeServices) -> None:
+def test_a_child_of_a_known_form_is_a_duplicate(plain: NodeServices) -> None:
+    """The child is its parent with a comment more."""
     parent = agent(improve=EDIT)
-    child = {**parent, "solve.py": parent["solve.py"] + b"# edited\n"}
-    result = expand(expand_job(parent, known=frozenset({tree_hash(child)})), plain)
+    result = expand(expand_job(parent, known={form(parent): "f" * 40}), plain)
     assert result.outcome is ExpansionOutcome.DUPLICATE
+    assert result.detail == "duplicate: differs in nothing but comments and layout from agent ffffffffffff"
     assert result.child is None
+    assert "# edited" in result.patch.decode()
 
 
 def test_the_seed_may_improve_in_the_place_of_the_parent(plain: NodeServices) -> None:
