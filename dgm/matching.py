@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 import archive
-from archive import ArchiveError, Evaluation, Expansion, RunReader, Split, Usage
+from archive import ArchiveError, Outcome, RunReader, Split, Usage
 from dgm.errors import ConfigError
+
+_USAGE = tuple(field.name for field in fields(Usage))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +38,25 @@ class Costs:
 
 def costs(run: RunReader) -> Costs:
     """What `run` paid for so far."""
-    search, test, seed, attempts = Usage(), Usage(), Usage(), 0
-    first = run.lineage.seeds[0]
-    for entry in run.entries():
-        for row in entry.rows:
-            if isinstance(row, Evaluation) and row.split is Split.TEST:
-                test += row.usage
-                if row.agent == first and row.outcome.counted and row.replaces is None:
-                    seed += row.usage
-                    attempts += 1
-            elif isinstance(row, Evaluation | Expansion):
-                search += row.usage
-    return Costs(search=search, test=test, seed=seed, attempts=attempts)
+    graded = run.columns("evaluations", "agent", "split", "outcome", "replaces", *_USAGE)
+    tests = pc.equal(_text(graded, "split"), Split.TEST.value)
+    test, first = graded.filter(tests), run.lineage.seeds[0]
+    tried = pc.and_(pc.equal(_text(test, "agent"), first), pc.is_null(test["replaces"]))
+    attempts = test.filter(pc.and_(tried, pc.not_equal(_text(test, "outcome"), Outcome.VOID.value)))
+    return Costs(
+        search=_usage(graded.filter(pc.invert(tests))) + _usage(run.columns("expansions", *_USAGE)),
+        test=_usage(test),
+        seed=_usage(attempts),
+        attempts=attempts.num_rows,
+    )
+
+
+def _usage(rows: pa.Table) -> Usage:
+    return Usage(**{name: pc.sum(rows[name]).as_py() or 0 for name in _USAGE})
+
+
+def _text(table: pa.Table, name: str) -> pa.ChunkedArray:
+    return table[name].cast(pa.string())
 
 
 def matched(config: Mapping[str, Any]) -> Mapping[str, Any]:

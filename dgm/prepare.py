@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from dgm.matching import matched
 from dgm.operators import Operator, Redraw
 from dgm.policies import Parents, Policy
 from dgm.purse import Money
+from dgm.schemas import leaves
 from dgm.search import Settings
 from dgm.seeds import read_agent
 from dgm.width import ALL, Asked, asked_width, width_of
@@ -304,15 +305,6 @@ def expansions(budget: Mapping[str, Any]) -> int:
     """The cap on attempts: twice evaluations ** 0.6 unless it is set."""
     cap = budget["expansions"]
     return int(2 * int(budget["evaluations"]) ** 0.6) if cap is None else int(cap)
-
-
-def leaves(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Dotted key and value of everything in a plain configuration that is no mapping."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from leaves(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value
 
 
 def _check_values(config: Plain) -> None:

@@ -16,7 +16,8 @@ from archive import Change, Outcome, Run, RunReader, TaskId, tree_hash
 from dgm.config import Plain, differences, identity
 from dgm.ending import end_bounds
 from dgm.errors import ConfigError
-from dgm.prepare import Prepared, expansions, leaves
+from dgm.prepare import Prepared, expansions
+from dgm.schemas import leaves
 from dgm.width import ALL
 
 NOTED = ("budget", "workers")

@@ -6,6 +6,7 @@ and something importable, nothing in this file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -404,3 +405,12 @@ class SimulateConfig:
     seeds: int = 200
     first_seed: int = 1000
     processes: int = 0
+
+
+def leaves(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted key and value of everything in a plain configuration that is no mapping."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value

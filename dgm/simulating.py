@@ -17,13 +17,13 @@ from pathlib import Path
 from dgm.config import Plain, build, compose_and_run
 from dgm.errors import ConfigError
 from dgm.interrupts import SIGNALS, Stops
+from dgm.pictures import check_picture
 from dgm.simulate import (
     Found,
     Planned,
     Searched,
     Setting,
     Simulation,
-    check_picture,
     document,
     draw,
     searched,

@@ -35,7 +35,16 @@ MAY_IMPORT = {
     "dgm.workers": {"archive", "sandbox", "dgm.jobs", "dgm.llm"},
     "dgm.choosing": {"archive", "dgm.bandit", "dgm.tree"},
     "dgm.deciding": {"archive", "dgm.choosing", "dgm.ending", "dgm.policies", "dgm.streams", "dgm.tree"},
-    "dgm.simulate": {"archive", "dgm.deciding", "dgm.errors", "dgm.policies", "dgm.tree"},
+    "dgm.pictures": {"dgm.errors"},
+    "dgm.matching": {"archive", "dgm.errors"},
+    "dgm.simulate": {
+        "archive",
+        "dgm.deciding",
+        "dgm.errors",
+        "dgm.pictures",
+        "dgm.policies",
+        "dgm.tree",
+    },
     "dgm.search": {
         "archive",
         "dgm.breaker",
@@ -68,8 +77,11 @@ MAY_IMPORT = {
         "dgm.columns",
         "dgm.ending",
         "dgm.errors",
+        "dgm.matching",
         "dgm.origins",
+        "dgm.pictures",
         "dgm.results",
+        "dgm.schemas",
         "dgm.search",
         "dgm.tree",
         "dgm.width",
@@ -83,12 +95,12 @@ MAY_IMPORT = {
 
 TOP = {
     "dgm.__main__",
+    "dgm.comparing",
     "dgm.estimate",
     "dgm.simulating",
     "dgm.cli",
     "dgm.keeping",
     "dgm.launch",
-    "dgm.matching",
     "dgm.regrade",
     "dgm.grader",
     "dgm.replay",
@@ -105,7 +117,11 @@ ONE_FILE = {
     "hydra": {"dgm/config.py"},
     "omegaconf": {"dgm/config.py"},
     "git": {"archive/gitstore.py"},
-    "matplotlib": {"dgm/simulate/picture.py"},
+    "matplotlib": {
+        "dgm/pictures.py",
+        "dgm/simulate/picture.py",
+        *(f"dgm/report/plots/{name}.py" for name in ("agents", "comparison", "course", "figures", "tree")),
+    },
 }
 
 

@@ -8,7 +8,7 @@ from archive import AgentId
 from dgm.cmp import Counts
 from dgm.ending import Finalist as Confirmed
 from dgm.report.views import RunView
-from dgm.results import Attempts, Gain, Score, attempts, gain, score
+from dgm.results import Attempts, Gain, Score, attempts, gain, latest, score
 from dgm.width import told_rounds
 
 
@@ -38,9 +38,10 @@ class Finals:
 
 
 def finals(view: RunView) -> Finals:
-    tree, evaluations, confirmed = view.tree(), view.evaluations, view.finalists()
+    tree, confirmed = view.tree(), view.finalists()
     counts = {one.agent: one.confirm for one in confirmed}
     winner, first = view.best(), tree.ids[0]
+    evaluations = latest(row for agent in {winner, first} for row in view.run.evaluations_of(agent))
     best, seed = (
         Finalist(
             agent=agent,

@@ -107,6 +107,11 @@ class RunView:
         """The winner; the best agent of the search where nothing was confirmed."""
         return self._ending().best(self.tree(), self.bounds)
 
+    def ended(self) -> bool:
+        """Whether all is decided, the final test too, and nothing of it is open."""
+        tree = self.tree()
+        return not tree.open and self._ending().next(tree, self.bounds) is None
+
     def _ending(self) -> Ending:
         ending = Ending(self.tasks[Split.CONFIRM], self.tasks[Split.TEST])
         ending.recall(self.run, self.tree())
@@ -140,7 +145,7 @@ def view_of(run: RunReader) -> RunView:
     splits = {split: tuple(run.info.splits.get(split, ())) for split in Split}
     found = origin(run.info.config)
     notes = _origin_notes(found)
-    budget = _budget(run)
+    budget = budget_in_force(run)
     if budget is None:
         return RunView(run, splits, bool(found.rehearsed), notes)
     evaluations = budget.get("evaluations")
@@ -154,8 +159,8 @@ def view_of(run: RunReader) -> RunView:
     )
 
 
-def _budget(run: RunReader) -> Mapping[str, Any] | None:
-    """The last one in force."""
+def budget_in_force(run: RunReader) -> Mapping[str, Any] | None:
+    """The last budget that this run was given, if it says."""
     budget = run.info.config.get("budget")
     changes = run.columns("changes", "kind", "after")
     for kind, after in zip(changes["kind"].to_pylist(), changes["after"].to_pylist(), strict=True):

@@ -1,6 +1,6 @@
 """Surrogate worlds in which policies are compared without models or sandboxes."""
 
-from dgm.simulate.picture import check_picture, draw
+from dgm.simulate.picture import draw
 from dgm.simulate.search import Found, Setting, Simulation
 from dgm.simulate.skills import Skills
 from dgm.simulate.summary import Summary, compared, summary
@@ -24,7 +24,6 @@ __all__ = [
     "TaskSet",
     "Tasks",
     "World",
-    "check_picture",
     "compared",
     "document",
     "draw",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dgm.errors import ConfigError
+from dgm.pictures import STYLE, marked
 from dgm.simulate.summary import Mean
 from dgm.simulate.told import Pair, Searched, pairs
 
@@ -15,25 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#666666")
-"""Okabe and Ito's, which most colour-blind people tell apart; yellow is replaced, being too light for lines."""
-MARKERS = "osD^vPX*"
-FORMATS = (".png", ".svg", ".pdf")
 COLUMNS = 4
 """Small pictures side by side where a budget is swept."""
-STYLE: dict[Any, Any] = {
-    "font.size": 9.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#888888",
-    "axes.titlesize": 10.0,
-    "axes.titleweight": "bold",
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    "grid.color": "#E6E6E6",
-    "svg.hashsalt": "dgm",
-    "svg.fonttype": "none",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,35 +26,12 @@ class _Look:
     policies: tuple[str, ...]
 
     def of(self, policy: str) -> dict[str, Any]:
-        n = self.policies.index(policy)
-        return {
-            "color": COLOURS[n % len(COLOURS)],
-            "fmt": MARKERS[n % len(MARKERS)],
-            "markersize": 5,
-            "markeredgecolor": "white",
-            "markeredgewidth": 0.6,
-            "elinewidth": 1.4,
-            "label": policy,
-        }
+        return marked(self.policies, policy)
 
     def aside(self, policy: str, room: float) -> float:
         """How far beside its place a policy is drawn, so that none hides another."""
         count = len(self.policies)
         return room * (self.policies.index(policy) - (count - 1) / 2) / count
-
-
-def check_picture(path: Path) -> None:
-    """Raises ConfigError when no picture could be written there: better before a long search than after it."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            "--plot needs matplotlib, which is not installed: pip install 'dgm[plot]'"
-        ) from error
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--plot writes {', '.join(FORMATS)}, got {path.name!r}")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"--plot cannot write {path}: there is no directory {path.absolute().parent}")
 
 
 def draw(done: Sequence[Searched], path: Path) -> None:
