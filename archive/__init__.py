@@ -34,6 +34,7 @@ from .garbage import Garbage, collect_garbage
 from .gitstore import GitStore
 from .info import RunInfo
 from .lineage import Lineage
+from .lock import Holder, holder_of
 from .log import FORMAT_VERSION
 from .memory import MemoryArchive
 from .patches import Patch, bounded_patch
@@ -95,6 +96,7 @@ __all__ = [
     "Garbage",
     "GateVerdict",
     "GitStore",
+    "Holder",
     "Json",
     "Lineage",
     "MemoryArchive",
@@ -133,6 +135,7 @@ __all__ = [
     "export_delta",
     "fold_regrades",
     "fork_run",
+    "holder_of",
     "job_id",
     "open",
     "resume_run",

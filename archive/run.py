@@ -141,6 +141,11 @@ class Run:
     def next_seq(self) -> int:
         return self._ledger.next_seq
 
+    @property
+    def driver(self) -> str:
+        """Names this driver among all that ever write the run; see `archive.holder_of`."""
+        return self._lock.token
+
     def append(self, *rows: Row) -> int:
         return self.append_many([rows])[0]
 

@@ -38,6 +38,8 @@ class Breaker:
         self._asked = 0
         self._until: float | None = None
         self._careful = False
+        self.why = ""
+        """What was last wrong with the provider."""
 
     @property
     def paused(self) -> bool:
@@ -54,6 +56,7 @@ class Breaker:
             self._pauses, self._careful = 0, False
         if down and not self.paused:
             self._pauses += 1
+            self.why = why
             self._asked = self._pauses - 1
             self._wait()
             self._tell(
@@ -70,6 +73,7 @@ class Breaker:
                 self._tell("the provider answers again: going on with one job at a time until one succeeds")
             else:
                 self._wait()
+                self.why = trouble
                 self._tell(f"still paused: {trouble}")
         return self._until is None and (not self._careful or running == 0)
 

@@ -13,6 +13,7 @@ from typing import Any
 import archive
 from archive import ArchiveError, NotLocalError, RunReader
 from dgm import comparing, keeping
+from dgm.control import commands as control
 from dgm.errors import UserError
 from dgm.report import (
     QUESTIONS,
@@ -55,6 +56,7 @@ dgm timeline RUN             when each job ran, and what ran beside it
 dgm regrade RUN [ID ...]     grade stored answers again, without a model: all, or these, --agent, --task, --changed
 dgm replay RUN               every decision made again from the rows before it; 1 if one comes out otherwise
 {comparing.USAGE}
+{control.USAGE}
 {keeping.USAGE}
 dgm simulate [OVERRIDE ...]  policies in made-up worlds: -m policy=huxley,darwin world=A,B seeds=200; `--help` lists all
 dgm doctor                   what this machine offers
@@ -186,6 +188,7 @@ def _command(given: Sequence[str]) -> int:
     replayed.set_defaults(call=_replay)
     comparing.add_command(commands, _directory, _say)
     keeping.add_commands(commands, _directory, _say)
+    control.add_commands(commands, _directory, _say)
     commands.add_parser("doctor").set_defaults(call=_doctor)
     benchmark = commands.add_parser("benchmark").add_subparsers(dest="action", required=True)
     checked = benchmark.add_parser("check")

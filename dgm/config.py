@@ -21,11 +21,12 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import YAMLError, safe_load
 
 from dgm.errors import ConfigError
 from dgm.schemas import (
     AttemptsConfig,
+    BudgetConfig,
     DarwinConfig,
     GatesConfig,
     GreedyConfig,
@@ -50,6 +51,7 @@ from dgm.schemas import (
     SkillsConfig,
     SparseConfig,
     UniformConfig,
+    WorkersConfig,
 )
 
 FREE_ON_RESUME = ("budget", "workers", "display", "grace_s", "runs_dir", "name")
@@ -150,6 +152,26 @@ def unknown_keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
             inner = config._get_node(key)
             if isinstance(inner, DictConfig) and not inner._is_none():
                 yield from unknown_keys(inner, dotted)
+
+
+def with_value(config: Plain, key: str, text: str) -> Plain:
+    """The configuration with another number, or null, at a dotted key of the budget or the workers, as it was typed.
+
+    Raises ConfigError for what that key does not take.
+    """
+    group, _, name = key.partition(".")
+    schema: Any = BudgetConfig if group == "budget" else WorkersConfig
+    try:
+        number = safe_load(text)
+        word = isinstance(number, str) and key == "workers.width"
+        if not word and (isinstance(number, bool) or not isinstance(number, int | float | None)):
+            raise ConfigError(f"{key} takes a number, got {text!r}")
+        node = OmegaConf.structured(schema)
+        OmegaConf.update(node, name, number)
+        value = OmegaConf.select(node, name)
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"{key}={text}: {_clear(error)}") from error
+    return {**config, group: {**config[group], name: value}}
 
 
 def build(config: Plain, group: str, **arguments: object) -> Any:

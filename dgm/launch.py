@@ -19,6 +19,7 @@ from archive import (
     Agent,
     Blobs,
     NotWritableError,
+    Row,
     Run,
     RunInfo,
     RunReader,
@@ -28,7 +29,8 @@ from archive import (
     tree_hash,
 )
 from dgm.columns import outcomes_of
-from dgm.config import Plain, run_id
+from dgm.config import Plain, differences, run_id
+from dgm.control import Mailbox
 from dgm.deciding import Decider
 from dgm.errors import ConfigError
 from dgm.gates import form
@@ -36,6 +38,7 @@ from dgm.interrupts import Stops
 from dgm.jobs import Job, Result
 from dgm.jobs.manifest import MANIFEST, parse_manifest
 from dgm.jobs.services import NodeSettings
+from dgm.live import LiveConfig
 from dgm.llm import GatewayError
 from dgm.llm.recordings import recorded_calls
 from dgm.llm.upstreams import Replay
@@ -44,9 +47,11 @@ from dgm.policies import Attempts
 from dgm.prepare import Prepared, check_surroundings, choose_level, learn_tasks, prepare, runtime_of
 from dgm.report import best_text, tree_text, view_of
 from dgm.report.progress import Progress
-from dgm.resume import note_changes, refuse_another
-from dgm.search import Display, Search
+from dgm.resume import carried_on, note_changes, refuse_another
+from dgm.search import Search
+from dgm.steering import Control, Uncontrolled
 from dgm.tree import Tree
+from dgm.watching import Display, Status
 from dgm.width import warning, width_of
 from dgm.workers import Pool, RecordedOrder
 
@@ -78,6 +83,8 @@ def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES) -> int:
     with Stops() as stops:
         prepared = prepare(config)
         exists = prepared.path.exists()
+        if exists:
+            prepared = _carried_on(prepared, say)
         ended = _finished(prepared) if exists else None
         if ended is None:
             check_surroundings(prepared)
@@ -114,19 +121,34 @@ def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> Search:
     console = Console()
     live = console.is_terminal if display == "auto" else display == "live"
     with (
-        Progress(
-            console,
-            live=live,
-            made_up=not prepared.upstream.real,
-            stops=stops,
-            grace_s=prepared.settings.grace_s,
-        ) as progress,
+        Progress(console, live=live, made_up=not prepared.upstream.real) as progress,
+        _mailbox(run, progress) as mailbox,
         archive.open(run.path) as past,
     ):
         progress.recall(outcomes_of(past))
-        search = _searcher(prepared, run, pool, progress, stops, past)
+        search = _searcher(prepared, run, pool, progress, stops, past, mailbox)
         search.run()
     return search
+
+
+@contextmanager
+def _mailbox(run: Run, display: Display) -> Iterator[Mailbox]:
+    mailbox = Mailbox(run.path, run.driver, display.tell)
+    try:
+        yield mailbox
+    finally:
+        mailbox.close("the driver ends just now")
+
+
+def _carried_on(prepared: Prepared, say: Say) -> Prepared:
+    """The same with what operators changed while earlier drivers of the run went on."""
+    with archive.open(prepared.path) as run:
+        config = carried_on(prepared.config, run)
+    kept = differences(prepared.config, config)
+    if not kept:
+        return prepared
+    say("as it was changed while the run went on (given -> in force):\n  " + "\n  ".join(kept))
+    return prepare(config)
 
 
 def _searcher(
@@ -136,6 +158,7 @@ def _searcher(
     display: Display,
     stops: Callable[[], int],
     past: RunReader,
+    control: Control,
 ) -> Search:
     """The search of this run, which must have its seed agent already; `past` is the same run as it is now."""
     return Search(
@@ -156,6 +179,8 @@ def _searcher(
         stops=stops,
         past=past,
         trouble=lambda: prepared.upstream.trouble(os.environ),
+        control=control,
+        changes=LiveConfig(prepared, pool.slots),
     )
 
 
@@ -169,6 +194,9 @@ class _NoPool:
     slots = 1
     running = 0
 
+    def resize(self, slots: int) -> None:
+        return None
+
     def submit(self, job: Job) -> None:
         raise _Unfinished
 
@@ -180,12 +208,12 @@ class _NoPool:
 
 
 class _NoDisplay:
-    """Shows nothing; see `dgm.search.Display`."""
+    """Shows nothing; see `dgm.watching.Display`."""
 
-    def show(self, *_: object) -> None:
+    def show(self, status: Status) -> None:
         return None
 
-    def note(self, *_: object) -> None:
+    def note(self, row: Row) -> None:
         return None
 
     def tell(self, line: str) -> None:
@@ -202,7 +230,7 @@ def _finished(prepared: Prepared) -> Search | None:
         refuse_another(prepared, run)
         if run.next_seq == 0:
             return None
-        search = _searcher(prepared, run, _NoPool(), _NoDisplay(), lambda: 0, run)
+        search = _searcher(prepared, run, _NoPool(), _NoDisplay(), lambda: 0, run, Uncontrolled())
         try:
             search.run()
         except (_Unfinished, NotWritableError):

@@ -98,7 +98,7 @@ class Prepared:
 
 def prepare(config: Plain) -> Prepared:
     """Everything that the configuration alone can show to be wrong is found here. Raises ConfigError."""
-    _check_values(config)
+    check_values(config)
     config = matched(config)
     if shutil.which("git") is None:
         raise ConfigError("agents are kept in a git repository, and there is no git on the PATH: install it")
@@ -307,7 +307,8 @@ def expansions(budget: Mapping[str, Any]) -> int:
     return int(2 * int(budget["evaluations"]) ** 0.6) if cap is None else int(cap)
 
 
-def _check_values(config: Plain) -> None:
+def check_values(config: Plain) -> None:
+    """Raises ConfigError for a value that makes no sense by itself."""
     for key, known in CHOICES.items():
         if config[key] not in known:
             raise ConfigError(f"{key} must be {' or '.join(known)}, got {config[key]!r}")

@@ -39,6 +39,10 @@ class Purse:
         self._money = money
         self._given: dict[int, int] = {}
 
+    def change(self, money: Money) -> None:
+        """Go by another cap from now on. What is given out stays so."""
+        self._money = money
+
     def give(self, decision: int, spent: int, *, paid: int = 0) -> bool:
         """Put aside what a job of `decision` may spend besides what it `paid` in an earlier life. False: too much.
 

@@ -18,6 +18,7 @@ from dgm.ending import end_bounds
 from dgm.errors import ConfigError
 from dgm.prepare import Prepared, expansions
 from dgm.schemas import leaves
+from dgm.steering import CHANGE
 from dgm.width import ALL
 
 NOTED = ("budget", "workers")
@@ -50,11 +51,7 @@ def refuse_another(prepared: Prepared, run: RunReader) -> None:
             f"{prepared.path} has evaluations of tasks that were changed since: {', '.join(edited[:5])}; "
             "bring back the tasks as they were to go on, or choose another `name`"
         )
-    before = _in_force(run)["budget"]
-    shrunk = shrinkage(before, prepared.config["budget"])
-    if shrunk:
-        listed = "\n  ".join(shrunk)
-        raise ConfigError(f"a budget can only grow when a run goes on:\n  {listed}")
+    refuse_shrinkage(_in_force(run)["budget"], prepared.config["budget"])
 
 
 def _edited(prepared: Prepared, run: RunReader) -> set[TaskId]:
@@ -84,6 +81,14 @@ def _same(prepared: Prepared, task: TaskId, digest: str | None) -> bool:
     return digest is None or digest == prepared.tasks[task].digest
 
 
+def refuse_shrinkage(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Raise ConfigError if a limit of the budget fell."""
+    shrunk = shrinkage(before, after)
+    if shrunk:
+        listed = "\n  ".join(shrunk)
+        raise ConfigError(f"a budget can only grow when a run goes on:\n  {listed}")
+
+
 def shrinkage(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """The dotted keys of a budget whose value fell, with both values.
 
@@ -102,13 +107,49 @@ def _limit(value: object) -> float:
 
 def _in_force(run: Run | RunReader) -> dict[str, Any]:
     """The values of the noted keys that the last driver of this run went by."""
-    values: dict[str, Any] = {key: _noted(run.info.config, key) for key in NOTED}
+    return _changed(run)[0]
+
+
+def _changed(run: Run | RunReader) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of the noted keys that are in force, and those that commands gave when they started a driver.
+
+    They differ where an operator changed a value while a driver ran.
+    """
+    force: dict[str, Any] = {key: _noted(run.info.config, key) for key in NOTED}
+    given = dict(force)
     with archive.open(run.path) as reader:
-        changes = reader.columns("changes", "kind", "after")
-    for kind, after in zip(changes["kind"].to_pylist(), changes["after"].to_pylist(), strict=True):
-        if kind in NOTED:
-            values[kind] = _noted({kind: json.loads(after)}, kind)
-    return values
+        changes = reader.columns("changes", "seq", "kind", "after").to_pylist()
+    live = {row["seq"] for row in changes if row["kind"] == CHANGE}
+    for row in changes:
+        if row["kind"] not in NOTED:
+            continue
+        before = force[row["kind"]]
+        after = _noted({row["kind"]: json.loads(row["after"])}, row["kind"])
+        force[row["kind"]] = after
+        if row["seq"] not in live:
+            given[row["kind"]] = _where_alike(before, after, given[row["kind"]], after)
+    return force, given
+
+
+def _where_alike(one: Any, other: Any, alike: Any, different: Any) -> Any:
+    """`alike` with the leaves of `different` where `one` and `other` differ."""
+    if not all(isinstance(value, Mapping) for value in (one, other, alike, different)):
+        return alike if one == other else different
+    return {
+        key: _where_alike(one.get(key), other.get(key), alike.get(key), different[key]) for key in different
+    }
+
+
+def carried_on(config: Plain, run: RunReader) -> Plain:
+    """The configuration that a command means which says the same as the one that began the run.
+
+    What was changed while a driver ran stays changed, unless the command now says something else than commands did.
+    """
+    force, given = _changed(run)
+    return {
+        **config,
+        **{key: _where_alike(config[key], given[key], force[key], config[key]) for key in NOTED},
+    }
 
 
 def _noted(config: Plain, key: str) -> Mapping[str, Any]:

@@ -17,10 +17,11 @@ from typing import Any, Protocol
 from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader
 from dgm.breaker import Breaker
 from dgm.deciding import Bounds, Decider, DriverError
-from dgm.ending import Ending
 from dgm.jobs import PROVIDER_DOWN, Job, Result
 from dgm.purse import NO_CAP, Money, Purse
+from dgm.steering import Changed, Changes, Control, Steering, Uncontrolled
 from dgm.tree import Tree
+from dgm.watching import Display, State, Status
 from dgm.workers import Pool
 
 log = logging.getLogger(__name__)
@@ -74,23 +75,13 @@ class Planner(Protocol):
         """Rows of a result, all with number `seq`; what they name is durable before this returns."""
 
 
-class Display(Protocol):
-    """Shows a search while it goes on."""
-
-    def show(self, tree: Tree, ending: Ending, settings: Settings, running: int) -> None: ...
-
-    def note(self, row: Row) -> None: ...
-
-    def tell(self, line: str) -> None:
-        """Something that the operator should know."""
-
-
 class Search:
     """One driver on one archive; `decider` has seen no row yet.
 
     `past` is what `archive` holds, opened for reading: much sooner recalled than rows are folded one by one.
     `trouble` says what is wrong with the models' provider, None if it answers.
     `stops` says how often the operator asked to stop: once, and nothing new is decided; twice, and the driver leaves.
+    `control` brings what is asked from other terminals, `changes` what of the configuration may change by that.
     """
 
     def __init__(
@@ -106,6 +97,8 @@ class Search:
         stops: Callable[[], int] = lambda: 0,
         past: RunReader | None = None,
         trouble: Callable[[], str | None] = lambda: None,
+        control: Control | None = None,
+        changes: Changes[Settings] | None = None,
     ) -> None:
         self._archive = archive
         self._decider = decider
@@ -113,7 +106,6 @@ class Search:
         self._pool = pool
         self._planner = planner
         self._settings = settings
-        self._width = settings.width or pool.slots
         self._display = display
         self._clock = clock
         self._stops = stops
@@ -124,6 +116,9 @@ class Search:
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._retries: list[tuple[float, int]] = []
         self._left_at: float | None = None
+        self._steering = Steering(
+            control or Uncontrolled(), changes, archive, self._note, self._change, display.tell
+        )
 
     def run(self) -> Tree:
         """Search until the budget is used, confirm who is best, test that agent and the seed. Gives the final tree.
@@ -133,25 +128,55 @@ class Search:
         """
         self._recall()
         self._retries = [(self._clock(), seq) for seq in sorted(self._tree.open)]
+        if self._steering.paused:
+            self._display.tell(f"paused {self._steering.why}: nothing is begun until `dgm resume`")
         while True:
+            self._steering.heed(self._pool.running)
             self._heed_stops()
             self.out_of_money = False
-            self._submit_retries()
-            if self._left_at is None:
+            if self._left_at is None and not self._steering.paused:
+                self._submit_retries()
                 self._decide()
-            self._display.show(self._tree, self._decider.ending, self._settings, self._pool.running)
-            if not self._breaker.paused and (not self._tree.open or self._ends_for_money()):
+            self._display.show(self._status())
+            waits = self._breaker.paused or self._steering.paused
+            if not waits and (not self._tree.open or self._ends_for_money()):
                 return self._tree
             self._record(self._finished())
+
+    @property
+    def _width(self) -> int:
+        return self._settings.width or self._pool.slots
 
     @property
     def spent_microusd(self) -> int:
         return self._tree.cost_microusd
 
+    def _status(self) -> Status:
+        state, why = State.SEARCHING, ""
+        if self._left_at is not None:
+            state = State.STOPPING
+        elif self._steering.paused:
+            state, why = State.PAUSED, self._steering.why
+        elif self._breaker.paused:
+            state, why = State.OUTAGE, self._breaker.why
+        return Status(
+            tree=self._tree,
+            ending=self._decider.ending,
+            bounds=self._settings,
+            money=self._settings.money,
+            running=self._pool.running,
+            width=self._width,
+            waiting=len(self._retries),
+            state=state,
+            why=why,
+            grace_s=self._settings.grace_s,
+        )
+
     def _recall(self) -> None:
         if self._past is not None:
             self._decider.recall(self._past)
             self._planner.recall(self._past)
+            self._steering.recall(self._past)
             self._recent.extend(_is_broken(row) for row in self._past.last_results(RECENT))
             return
         for entry in self._archive.entries():
@@ -161,11 +186,25 @@ class Search:
     def _fold(self, row: Row) -> None:
         self._decider.observe(row)
         self._planner.observe(row)
+        self._steering.observe(row)
         if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None):
             self._recent.append(_is_broken(row))
 
+    def _note(self, rows: Sequence[Row]) -> None:
+        """Record a change of the run, then go by it."""
+        self._archive.append(*rows)
+        for row in rows:
+            self._fold(row)
+            self._display.note(row)
+
+    def _change(self, changed: Changed[Settings]) -> None:
+        self._settings = changed.settings
+        self._purse.change(changed.settings.money)
+        if changed.slots != self._pool.slots:
+            self._pool.resize(changed.slots)
+
     def _heed_stops(self) -> None:
-        stops = self._stops()
+        stops = self._stops() + self._steering.stops
         if not stops:
             return
         if self._left_at is None:
@@ -225,8 +264,6 @@ class Search:
         self._pool.submit(self._planner.job(found.decision, found.attempts + 1))
 
     def _submit_retries(self) -> None:
-        if self._left_at is not None:
-            return
         now, waiting = self._clock(), list[tuple[float, int]]()
         while self._retries and self._retries[0][0] <= now:
             due, seq = heapq.heappop(self._retries)

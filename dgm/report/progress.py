@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
@@ -16,12 +15,10 @@ from rich.text import Text
 
 from archive import Agent, Evaluation, Expansion, ExpansionOutcome, Outcome, Row, Split
 from dgm.cmp import posterior
-from dgm.ending import Ending
+from dgm.report.safe import safe_line
 from dgm.tree import Tree
+from dgm.watching import State, Status
 from dgm.width import told_rounds
-
-if TYPE_CHECKING:  # the search brings the gateway with it, and only its settings are named here
-    from dgm.search import Settings
 
 FAILURES = (
     Outcome.VOID,
@@ -47,8 +44,7 @@ REFRESH_S = 0.25
 class Progress:
     """Counts what happens and shows it.
 
-    `made_up` says that no provider is paid. `stops` says how often the operator asked to stop, `grace_s` how long a
-    stopping search waits for what is running.
+    `made_up` says that no provider is paid.
     """
 
     def __init__(
@@ -57,15 +53,11 @@ class Progress:
         *,
         live: bool,
         made_up: bool = False,
-        stops: Callable[[], int] = lambda: 0,
-        grace_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=4, transient=True) if live else None
         self._made_up = " (made up)" if made_up else ""
-        self._stops = stops
-        self._grace_s = grace_s
         self._clock = clock
         self._began = clock()
         self._shown = float("-inf")
@@ -97,20 +89,20 @@ class Progress:
         """Something that the operator should know, on a line of its own."""
         self._say(line)
 
-    def show(self, tree: Tree, ending: Ending, settings: Settings, running: int) -> None:
+    def show(self, status: Status) -> None:
         """Show the state, at most as often as is useful."""
-        if self._stops() and not self._stopping:
+        if status.state is State.STOPPING and not self._stopping:
             self._stopping = True
             self._shown = float("-inf")
             self._say(
-                f"stopping: nothing new is begun, {running} running jobs have {self._grace_s:g} s to end;"
+                f"stopping: nothing new is begun, {status.running} running jobs have {status.grace_s:g} s to end;"
                 " once more to stop now"
             )
         now = self._clock()
         if now - self._shown < (STATUS_S if self._live is None else REFRESH_S):
             return
         self._shown = now
-        facts = self._facts(tree, ending, settings, running, now)
+        facts = self._facts(status, now)
         if self._live is not None:
             self._live.update(_panel(facts))
             return
@@ -125,25 +117,25 @@ class Progress:
         if isinstance(row, Expansion | Evaluation):
             self._seen[row.outcome.value] += 1
 
-    def _facts(
-        self, tree: Tree, ending: Ending, settings: Settings, running: int, now: float
-    ) -> list[tuple[str, str]]:
+    def _facts(self, status: Status, now: float) -> list[tuple[str, str]]:
+        tree, bounds = status.tree, status.bounds
         evaluated = int(tree.resolved.sum() + tree.unresolved.sum())
-        stages = ending.stages(tree, settings) if len(tree) else ()
+        stages = status.ending.stages(tree, bounds) if len(tree) else ()
         done, total = sum(stage.done for stage in stages), sum(stage.total for stage in stages)
         failures = [f"{name} {self._seen[name]}" for name in FAILURES if self._seen[name]]
         return [
-            ("evaluations", f"{evaluated}/{settings.evaluations}"),
-            ("expansions", f"{tree.expansions_started}/{settings.expansions}"),
+            *([] if status.state is State.SEARCHING else [(status.state.value, status.why or "-")]),
+            ("evaluations", f"{evaluated}/{bounds.evaluations}"),
+            ("expansions", f"{tree.expansions_started}/{bounds.expansions}"),
             ("agents", str(len(tree))),
             ("best", _best(tree)),
-            ("running", str(running)),
-            *([("rounds", told_rounds(settings.evaluations, settings.width))] if settings.width else []),
-            ("cost", f"${tree.cost_microusd / 1e6:.2f}{_of(settings.money.cap)}{self._made_up}"),
+            ("running", str(status.running)),
+            *([("rounds", told_rounds(bounds.evaluations, status.width))] if status.width else []),
+            ("cost", f"${tree.cost_microusd / 1e6:.2f}{_of(status.money.cap)}{self._made_up}"),
             *([("failures", ", ".join(failures))] if failures else []),
             *((NAMES[stage.split], f"{stage.done}/{stage.total}") for stage in stages if stage.done),
             ("elapsed", _duration(now - self._began)),
-            ("left", self._left(evaluated + done, settings.evaluations + total, now)),
+            ("left", self._left(evaluated + done, bounds.evaluations + total, now)),
         ]
 
     def _left(self, done: int, total: int, now: float) -> str:
@@ -155,7 +147,7 @@ class Progress:
         return f"about {_duration((total - done) / rate)}" if rate > 0 and total > done else "-"
 
     def _say(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(safe_line(line), highlight=False, markup=False, soft_wrap=True)
 
 
 def _panel(facts: Sequence[tuple[str, str]]) -> Panel:

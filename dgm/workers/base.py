@@ -22,6 +22,9 @@ class Pool(Protocol):
     def running(self) -> int:
         """Jobs submitted whose results were not handed out yet."""
 
+    def resize(self, slots: int) -> None:
+        """Let so many jobs run at once from now on, at least 1. Those that run beyond that end as they would have."""
+
     def submit(self, job: Job) -> None: ...
 
     def next_finished(self, timeout_s: float | None = None) -> Result | None:

@@ -19,7 +19,7 @@ Clock = Callable[[], float]
 
 
 class LocalPool:
-    """A fixed number of daemon threads that call `work`; see `dgm.workers.base.Pool`.
+    """As many daemon threads as slots, which call `work`; see `dgm.workers.base.Pool`.
 
     `clock` tells for how long a job waited for a free thread; without one, that is left as the job says.
     """
@@ -35,15 +35,14 @@ class LocalPool:
         if slots < 1:
             raise ValueError(f"workers.slots must be at least 1, got {slots}")
         self._work = work
-        self._slots = slots
+        self._slots = 0
         self._release = release
         self._clock = clock
         self._running = 0
         self._closed = False
         self._jobs: queue.SimpleQueue[tuple[Job, float] | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
-        for n in range(slots):
-            Thread(target=self._serve, name=f"dgm-slot-{n}", daemon=True).start()
+        self.resize(slots)
 
     @property
     def slots(self) -> int:
@@ -52,6 +51,13 @@ class LocalPool:
     @property
     def running(self) -> int:
         return self._running
+
+    def resize(self, slots: int) -> None:
+        for n in range(self._slots, slots):
+            Thread(target=self._serve, name=f"dgm-slot-{n}", daemon=True).start()
+        for _ in range(slots, self._slots):
+            self._jobs.put(None)  # whoever is free next ends
+        self._slots = slots
 
     def submit(self, job: Job) -> None:
         self._running += 1

@@ -15,6 +15,7 @@ import os
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,6 +41,9 @@ OBJECT_STORE_BYTES = 128 << 20
 
 CLOSING_S = 5.0
 """Seconds that workers get to be gone when the pool is closed, and gateways to stop."""
+
+LOCAL_CORES = 0.01
+"""What a job takes of a local cluster, which has no other work: its slots alone say how many run, and may grow."""
 
 JOURNALS_AT_ONCE = 32
 """Journals that are written side by side: each waits for its disk."""
@@ -228,9 +232,14 @@ def _do(job: Job, hub: Any, pool: str, settings: NodeSettings) -> Result:
 
 
 class RayPool:
-    """See `dgm.workers.base.Pool`. `release` ends what the pool started."""
+    """See `dgm.workers.base.Pool`. `release` ends what the pool started, `cores` is what a job takes of a node.
 
-    def __init__(self, settings: NodeSettings, slots: int, release: Callable[[], None]) -> None:
+    It hands Ray no more jobs than there are slots, so that their number may change; the others wait here.
+    """
+
+    def __init__(
+        self, settings: NodeSettings, slots: int, release: Callable[[], None], cores: float = 1.0
+    ) -> None:
         self._slots = slots
         self._release = release
         beside_us = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -241,7 +250,8 @@ class RayPool:
         )
         self._hub: Any = ray.remote(_Hub).options(num_cpus=0).remote(settings, journals)
         self._common = (self._hub, uuid4().hex[:12], ray.put(settings))
-        self._task = ray.remote(_do).options(num_cpus=1, max_retries=0)
+        self._task = ray.remote(_do).options(num_cpus=cores, max_retries=0)
+        self._waiting: deque[tuple[Job, datetime]] = deque()
         self._running: dict[Any, tuple[Job, datetime]] = {}
         self._closed = False
 
@@ -251,10 +261,15 @@ class RayPool:
 
     @property
     def running(self) -> int:
-        return len(self._running)
+        return len(self._running) + len(self._waiting)
+
+    def resize(self, slots: int) -> None:
+        self._slots = slots
+        self._begin()
 
     def submit(self, job: Job) -> None:
-        self._running[self._task.remote(job, *self._common)] = (job, datetime.now(UTC))
+        self._waiting.append((job, datetime.now(UTC)))
+        self._begin()
 
     def next_finished(self, timeout_s: float | None = None) -> Result | None:
         if not self._running:
@@ -264,6 +279,7 @@ class RayPool:
         if not done:
             return None
         job, submitted = self._running.pop(done[0])
+        self._begin()
         try:
             result: Result = ray.get(done[0])
         except RayError as error:
@@ -275,6 +291,7 @@ class RayPool:
         if self._closed:
             return
         self._closed = True
+        self._waiting.clear()
         running, self._running = list(self._running), {}
         for reference in running:
             ray.cancel(reference, force=True)
@@ -283,6 +300,12 @@ class RayPool:
                 ray.wait(running, num_returns=len(running), timeout=CLOSING_S, fetch_local=False)
             ray.get(self._hub.stop.remote(), timeout=2 * CLOSING_S)
         self._release()
+
+    def _begin(self) -> None:
+        """Hand over what waits and has a slot."""
+        while self._waiting and len(self._running) < self._slots:
+            job, submitted = self._waiting.popleft()
+            self._running[self._task.remote(job, *self._common)] = (job, submitted)
 
     def _lost(self, job: Job, error: RayError) -> Result:
         """A job whose worker died: close what it left open, and keep what it had paid."""
@@ -315,7 +338,7 @@ def start(settings: NodeSettings, *, slots: int, address: str | None = None) -> 
     else:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         count = slots or int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    return RayPool(settings, count, _leave)
+    return RayPool(settings, count, _leave, LOCAL_CORES if address is None else 1.0)
 
 
 def _leave() -> None:

@@ -34,6 +34,9 @@ class RecordedOrder:
     def running(self) -> int:
         return len(self._submitted)
 
+    def resize(self, slots: int) -> None:
+        self._pool.resize(slots)
+
     def submit(self, job: Job) -> None:
         self._submitted.add(job.decision)
         self._pool.submit(job)

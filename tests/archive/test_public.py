@@ -21,7 +21,7 @@ def test_the_public_names() -> None:
         *("DecisionKind", "ExpansionOutcome", "Outcome", "Split", "TestStatus"),
         *("Blobs", "GitStore", "Lineage", "Patch", "bounded_patch", "check_path", "tree_hash"),
         *("Verification", "verify", "fork_run", "export_agent", "export_delta", "collect_garbage", "Garbage"),
-        *("FORMAT_VERSION", "SCHEMAS", "SEGMENT_LINES", "fold_regrades"),
+        *("FORMAT_VERSION", "SCHEMAS", "SEGMENT_LINES", "fold_regrades", "Holder", "holder_of"),
         *(name for name in vars(errors) if name.endswith("Error") and name != "OSError"),
     }
 

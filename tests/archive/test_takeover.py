@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 import archive
-from archive import Entry, RunInfo, RunLockedError, TakenOverError, create_run, resume_run
+from archive import Entry, RunInfo, RunLockedError, TakenOverError, create_run, holder_of, resume_run
+from archive.lock import RunLock
 from archive.log import segment_paths
 from archive.testing import a_change, a_search
 
@@ -107,3 +110,36 @@ def test_where_flock_does_not_reach_a_second_driver_signs_anew(tmp_path: Path) -
     with pytest.raises(TakenOverError, match="by process 7 on elsewhere"):
         run.append(a_change(1))
     run.close()
+
+
+def test_who_holds_a_run_is_told_without_disturbing_it(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    with create_run(path, RunInfo(id="run", seed=1)) as run:
+        held = holder_of(path)
+        assert held is not None
+        assert (held.pid, held.token, held.gone) == (os.getpid(), run.driver, False)
+        run.append(*ENTRIES[0])
+    left = holder_of(path)
+    assert left == replace(held, gone=True)
+    (path / "lock").unlink()
+    assert holder_of(path) is None
+
+
+def test_a_look_at_the_lock_does_not_keep_a_driver_out(tmp_path: Path) -> None:
+    """A look holds a shared lock for a moment; here one follows the other."""
+    lock = tmp_path / "lock"
+    RunLock(lock).close()
+    done = Event()
+
+    def look() -> None:
+        while not done.wait(0.0005):
+            holder_of(tmp_path)
+
+    looking = Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(100):
+            RunLock(lock).close()
+    finally:
+        done.set()
+        looking.join()

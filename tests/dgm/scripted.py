@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ from archive import (
 from dgm.benchmarks import Task
 from dgm.choosing import NO_CHOICES, Choices
 from dgm.deciding import Decider
+from dgm.errors import ConfigError
 from dgm.gates import Gates
 from dgm.jobs import EvaluateResult, ExpandJob, ExpandResult, Job, Result
 from dgm.jobs.manifest import MANIFEST, parse_manifest
@@ -42,6 +43,7 @@ from dgm.planning import Plan, RunPlanner
 from dgm.policies import Darwin, Greedy, Huxley, Hyper, Parents, Pedigree, Policy, Sica, Uniform
 from dgm.purse import NO_CAP, Money
 from dgm.search import Search, Settings
+from dgm.steering import Changed, Control
 from dgm.tree import Tree
 from dgm.workers import LocalPool, Pool
 from sandbox import TestSpec
@@ -176,6 +178,7 @@ class Driver:
     display: Quiet = field(default_factory=Quiet)
     trouble: Callable[[], str | None] = lambda: None
     clock: Callable[[], float] = time.monotonic
+    control: Control | None = None
 
     def open(self) -> Run:
         if self.path.exists():
@@ -201,6 +204,8 @@ class Driver:
                     clock=self.clock,
                     stops=stops,
                     trouble=self.trouble,
+                    control=self.control,
+                    changes=Budgets(self),
                     past=stack.enter_context(archive.open(self.path)) if self.columns else None,
                 ).run()
             finally:
@@ -244,6 +249,30 @@ class Driver:
             improve_s=10.0,
             journals=self.journals,
         )
+
+
+class Budgets:
+    """The evaluations and slots of a scripted search, as what may change; see `dgm.steering.Changes`."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._evaluations = driver.evaluations
+        self._pool = driver.slots
+
+    def changed(self, values: Mapping[str, str]) -> Changed[Settings]:
+        evaluations = int(values.get("evaluations", self._evaluations))
+        if evaluations < self._evaluations:
+            raise ConfigError(f"evaluations: {self._evaluations} -> {evaluations}")
+        return Changed(
+            settings=replace(self._driver, evaluations=evaluations).settings(),
+            slots=int(values.get("slots", self._pool)),
+            kinds={"budget": ({"evaluations": self._evaluations}, {"evaluations": evaluations})},
+            lines=[f"{key}={value}" for key, value in values.items()],
+        )
+
+    def accept(self, changed: Changed[Settings]) -> None:
+        self._pool = changed.slots
+        self._evaluations = changed.settings.evaluations
 
 
 class Doomed:

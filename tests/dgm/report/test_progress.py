@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from rich.console import Console
@@ -12,6 +11,7 @@ from dgm.ending import Ending
 from dgm.report.progress import Progress
 from dgm.search import Settings
 from dgm.tree import Tree
+from dgm.watching import State, Status
 
 SETTINGS = Settings(seed=0, evaluations=10, expansions=4, test_repeats=2)
 CONFIRM = ("katas/p", "katas/q")
@@ -24,7 +24,8 @@ class Screen:
 
     live: bool = False
     made_up: bool = False
-    stops: Callable[[], int] = lambda: 0
+    state: State = State.SEARCHING
+    why: str = ""
     now: float = 100.0
     settings: Settings = SETTINGS
     out: io.StringIO = field(default_factory=io.StringIO)
@@ -35,7 +36,6 @@ class Screen:
             console,
             live=self.live,
             made_up=self.made_up,
-            stops=lambda: self.stops(),
             clock=lambda: self.now,
         )
         self.tree = Tree(("katas/a", "katas/b"))
@@ -51,7 +51,19 @@ class Screen:
     def show(self) -> str:
         """What is new on the screen."""
         before = len(self.out.getvalue())
-        self.progress.show(self.tree, self.ending, self.settings, running=2)
+        self.progress.show(
+            Status(
+                tree=self.tree,
+                ending=self.ending,
+                bounds=self.settings,
+                money=self.settings.money,
+                running=2,
+                width=self.settings.width or 0,
+                state=self.state,
+                why=self.why,
+                grace_s=30.0,
+            )
+        )
         return self.out.getvalue()[before:]
 
 
@@ -132,10 +144,9 @@ def test_failed_expansions_are_counted() -> None:
 
 
 def test_the_first_stop_is_said_once() -> None:
-    stops = 0
-    screen = Screen(stops=lambda: stops)
+    screen = Screen()
     screen.show()
-    stops = 1
+    screen.state = State.STOPPING
     assert "stopping: nothing new is begun, 2 running jobs have 30 s to end" in screen.show()
     screen.now += 6.0
     assert "stopping" not in screen.show()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 import time
@@ -76,6 +77,22 @@ class PoolContract:
         waits = [result.queued_s for result in results]
         assert max(waits) > 0.4
         assert min(waits) < max(waits) - 0.4
+
+    def test_more_slots_let_more_jobs_run_and_fewer_fewer(self, pool: Pool, tmp_path: Path) -> None:
+        """Each job waits until three of them are there."""
+        pool.resize(3)
+        assert pool.slots == 3
+        meet = f"here = Path({str(tmp_path)!r})\nhere.joinpath(str(os.getpid())).touch()\n"
+        meet += "while len(list(here.iterdir())) < 3:\n    time.sleep(0.02)\n"
+        for n in range(3):
+            pool.submit(job(n, meet + WRITE, seconds=100.0))
+        assert [result.outcome for result in finish(pool, 3)] == [Outcome.RESOLVED] * 3
+        pool.resize(1)
+        for n in range(3):
+            pool.submit(job(n, napping(0.2)))
+        times = sorted(json.loads(result.log) for result in finish(pool, 3))
+        pool.resize(2)
+        assert all(end <= began for (_, end), (began, _) in itertools.pairwise(times))
 
     def test_a_job_that_raises_comes_back_void_with_its_traceback(self, pool: Pool) -> None:
         pool.submit(replace(job(7), manifest=None))  # type: ignore[arg-type]

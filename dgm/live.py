@@ -1,0 +1,73 @@
+"""What of a configuration may change while its search goes on: by the rules of a run that goes on after a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from dgm.config import differences, with_value
+from dgm.errors import ConfigError
+from dgm.llm.upstreams import Replay
+from dgm.prepare import Prepared, check_values, money_of, settings
+from dgm.resume import NOTED, refuse_shrinkage
+from dgm.search import Settings
+from dgm.steering import Changed
+from dgm.width import ALL, asked_width, width_of
+
+LIVE = (
+    "budget.evaluations",
+    "budget.expansions",
+    "budget.confirm",
+    "budget.finalists",
+    "budget.test_repeats",
+    "budget.usd",
+    "workers.slots",
+    "workers.width",
+)
+"""Keys that a running driver can change; the others of `budget` and `workers` are given to its next start."""
+
+
+class LiveConfig:
+    """The configuration of a running driver, whose pool has so many `slots`; see `dgm.steering.Changes`."""
+
+    def __init__(self, prepared: Prepared, slots: int) -> None:
+        self._prepared = prepared
+        self._slots = slots
+        self._noted: dict[str, Mapping[str, Any]] = {key: prepared.config[key] for key in NOTED}
+
+    def changed(self, values: Mapping[str, str]) -> Changed[Settings]:
+        config = {**self._prepared.config, **self._noted}
+        for key, text in values.items():
+            self._refuse(key, text)
+            config = dict(with_value(config, key, text))
+        check_values(config)
+        refuse_shrinkage(self._noted["budget"], config["budget"])
+        money = money_of(config["budget"], self._prepared.upstream)
+        kinds = {key: (self._noted[key], config[key]) for key in NOTED if self._noted[key] != config[key]}
+        slots = int(config["workers"]["slots"]) or self._slots
+        bounds = settings(config, config["budget"])
+        width = width_of(asked_width(config["workers"].get("width", ALL)), slots, bounds.evaluations)
+        return Changed(
+            settings=replace(bounds, money=money, width=width),
+            slots=slots,
+            kinds=kinds,
+            lines=[
+                line for kind, (before, after) in kinds.items() for line in differences(before, after, kind)
+            ],
+        )
+
+    def accept(self, changed: Changed[Settings]) -> None:
+        self._slots = changed.slots
+        self._noted.update({kind: after for kind, (_, after) in changed.kinds.items()})
+
+    def _refuse(self, key: str, text: str) -> None:
+        if key not in LIVE:
+            raise ConfigError(
+                f"{key} cannot change while a search goes on, only {', '.join(LIVE)}: stop it, and give {key}={text} to"
+                " its command if that may change when a run goes on"
+            )
+        if key.startswith("workers.") and isinstance(self._prepared.upstream, Replay):
+            raise ConfigError(f"{key}: a search that is done again goes by what was recorded")
+        if key == "workers.slots" and text.strip() == "0":
+            raise ConfigError("workers.slots must be at least 1 to change while a search goes on, got 0")
