@@ -14,7 +14,7 @@ from numpy.random import default_rng
 
 from archive import AgentId, Decision, DecisionKind, Evaluation, Json, Row, RunReader, Split, TaskId
 from dgm.choosing import NO_CHOICES, Choices, Chooser
-from dgm.ending import ENDS, RANKED_BY, EndBounds, Ending, Finalist
+from dgm.ending import CLOSED, ENDS, RANKED_BY, EndBounds, Ending, Finalist
 from dgm.policies import Evaluate, Expand, Parents, Policy, Ranks, View, Wait
 from dgm.streams import Purpose, stream
 from dgm.tree import Tree
@@ -105,11 +105,15 @@ class Decider(Generic[Belief]):
             self._ranked = np.argsort(-merit, kind="stable").tolist()
         return [self.tree.ids[i] for i in self._ranked[:count]]
 
-    def decide(self, seq: int, bounds: Bounds, slots: int) -> Decision | None:
+    def decide(self, seq: int, bounds: Bounds, slots: int, closed: int | None = None) -> Decision | None:
         """The decision with number `seq`, for the search or for its end; None when there is none to make now.
 
-        `slots` is how many jobs of this search may run at once: its width. Raises PolicyError.
+        `slots` is how many jobs of this search may run at once: its width. `closed` is the cap on money in
+        micro-dollars that ended the search before its time. Raises PolicyError.
         """
+        if closed is not None:
+            end = self._of_end(seq, bounds, slots)
+            return None if end is None else replace(end, saw={**end.saw, CLOSED: closed})
         made = self._of_policy(seq, bounds, slots) or self._of_end(seq, bounds, slots)
         if made is None:
             return None

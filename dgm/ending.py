@@ -16,13 +16,17 @@ from typing import Any, NamedTuple
 
 from archive import AgentId, Decision, Evaluation, Outcome, Row, RunReader, Split, TaskId
 from dgm.cmp import BELIEF_QUANTILE, Counts, posterior
-from dgm.columns import graded_on
+from dgm.columns import decided_last, graded_on
 from dgm.tree import Tree
 
 ENDS = (Split.CONFIRM, Split.TEST)
 
 RANKED_BY = "ranked_by"
 """In what a decision of the end saw: the policy that said who is best, if it was not by best belief."""
+
+
+CLOSED = "closed_at_microusd"
+"""In what a decision of the end saw: the cap on money that ended the search before its evaluations were used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +92,22 @@ class Ending:
         self._decided: dict[Meeting, int] = {}
         self._grades: dict[int, bool] = {}
         self._led: tuple[AgentId, ...] = ()
+        self.closed: int | None = None
 
     def recall(self, run: RunReader, tree: Tree) -> None:
         """Fold all rows of `run` in, before any other row; `tree` has folded them already."""
         for decision, agent, task, repeat, outcome in graded_on(run, (*self._confirm, *self._tests)):
             self._decided[Meeting(agent, task, repeat)] = decision
             self._grade(decision, Outcome(outcome))
+        for decided in run.decisions_at(decided_last(run, *ENDS)[-1:]):
+            self.closed = _closed(decided)
         for found in tree.open.values():
             self.observe(found.decision)
 
     def observe(self, row: Row) -> None:
         """Fold one row in. Rows come in the archive's order, each once."""
         if isinstance(row, Decision):
-            self._led = _told(row, self._led)
+            self._led, self.closed = _told(row, self._led), _closed(row)
         if isinstance(row, Decision) and row.task is not None and row.split is not Split.SEARCH:
             self._decided[Meeting(row.agent, row.task, row.repeat)] = row.seq
         elif isinstance(row, Evaluation) and row.split is not Split.SEARCH:
@@ -180,6 +187,15 @@ class Ending:
                 for agent in agents:
                     yield Meeting(agent, task, repeat)
 
+    @property
+    def started(self) -> int:
+        """How many evaluations of the end were decided."""
+        return len(self._decided)
+
+    def most(self, bounds: EndBounds) -> int:
+        """How many evaluations the end can take."""
+        return (bounds.confirm if self._confirm else 0) + 2 * bounds.test_repeats * len(self._tests)
+
     def waits(self, tree: Tree) -> bool:
         """Whether the search has work in flight, so that nothing of the end may begin."""
         return _in_flight(tree, Split.SEARCH)
@@ -228,6 +244,11 @@ def _told(row: Decision, led: tuple[AgentId, ...]) -> tuple[AgentId, ...]:
     if row.split is Split.TEST and isinstance(best, str):
         return led or (best,)
     return ()
+
+
+def _closed(row: Decision) -> int | None:
+    told = row.saw.get(CLOSED)
+    return told if isinstance(told, int) else None
 
 
 def _in_flight(tree: Tree, split: Split) -> bool:

@@ -332,6 +332,6 @@ def _report(prepared: Prepared, search: Search, say: Say) -> None:
     with archive.open(prepared.path) as run:
         view = view_of(run)
         lines = ["", tree_text(view), "", best_text(view), *view.all_notes(), f"archive: {prepared.path}"]
-    if search.out_of_money:
-        lines.append(prepared.settings.money.ended(search.spent_microusd))
+    if search.ended_by_money:
+        lines.append(search.ended_by_money)
     say("\n".join(lines))

@@ -15,6 +15,7 @@ from archive import Change, Decision, Entry, RunReader, Split
 from dgm.choosing import NO_CHOICES
 from dgm.config import build, differences
 from dgm.deciding import Bounds, Decider, DriverError
+from dgm.ending import CLOSED
 from dgm.errors import ConfigError
 from dgm.prepare import choices_of, settings
 from dgm.tree import Tree
@@ -94,7 +95,8 @@ def _compared(decider: Decider[Any], recorded: Decision, bounds: Bounds) -> Diff
     if not isinstance(slots, int):
         return Difference(recorded=recorded, fault="it does not say how many slots it saw")
     try:
-        made = decider.decide(recorded.seq, bounds, slots)
+        closed = recorded.saw.get(CLOSED)
+        made = decider.decide(recorded.seq, bounds, slots, closed if isinstance(closed, int) else None)
     except DriverError as error:
         return Difference(recorded=recorded, fault=str(error))
     if made is None:

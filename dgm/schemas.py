@@ -263,7 +263,8 @@ class BudgetConfig:
     times.
 
     `usd` is what the whole run may spend on models, null for no limit. A job starts only if all that it may spend still
-    fits, so the run ends a little below it; then the same command with a larger one goes on.
+    fits, so the run ends a little below it; then the same command with a larger one goes on. It covers the end: the
+    search stops where what is left is what confirmation and test may take, and has at least half.
     """
 
     evaluations: int = 100

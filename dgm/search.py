@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader
+from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader, Split
 from dgm.breaker import Breaker
 from dgm.deciding import Bounds, Decider, DriverError
 from dgm.jobs import PROVIDER_DOWN, Job, Result
@@ -112,6 +112,7 @@ class Search:
         self._past = past
         self._purse = Purse(settings.money)
         self.out_of_money = False
+        self._closed: int | None = None
         self._breaker = Breaker(trouble, display.tell, clock)
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._retries: list[tuple[float, int]] = []
@@ -127,6 +128,8 @@ class Search:
         run's cap left no room for another job.
         """
         self._recall()
+        if self._decider.ending.closed == self._settings.money.cap:
+            self._closed = self._settings.money.cap
         self._retries = [(self._clock(), seq) for seq in sorted(self._tree.open)]
         if self._steering.paused:
             self._display.tell(f"paused {self._steering.why}: nothing is begun until `dgm resume`")
@@ -146,6 +149,14 @@ class Search:
     @property
     def _width(self) -> int:
         return self._settings.width or self._pool.slots
+
+    @property
+    def ended_by_money(self) -> str:
+        """What to tell of a run that its cap on money ended; nothing of any other."""
+        money = self._settings.money
+        if self.out_of_money:
+            return money.ended(self.spent_microusd)
+        return money.closed(self.spent_microusd) if self._closed is not None else ""
 
     @property
     def spent_microusd(self) -> int:
@@ -200,6 +211,8 @@ class Search:
     def _change(self, changed: Changed[Settings]) -> None:
         self._settings = changed.settings
         self._purse.change(changed.settings.money)
+        if changed.settings.money.cap != self._closed:
+            self._closed = None
         if changed.slots != self._pool.slots:
             self._pool.resize(changed.slots)
 
@@ -230,8 +243,8 @@ class Search:
             seq = first + len(decided)
             if not self._breaker.allows(self._pool.running + len(decided)):
                 break
-            decision = self._decider.decide(seq, self._settings, self._width)
-            if decision is None or not self._gives(decision):
+            decision = self._next(seq)
+            if decision is None:
                 break
             self._fold(decision)
             decided.append(decision)
@@ -242,12 +255,37 @@ class Search:
             self._display.note(decision)
             self._submit(decision.seq)
 
-    def _gives(self, decision: Decision, attempt: int = 1) -> bool:
+    def _next(self, seq: int) -> Decision | None:
+        """The next decision that the money allows; once it allows no more searching, those of the end."""
+        decision = self._decider.decide(seq, self._settings, self._width, self._closed)
+        if decision is None:
+            return None
+        searches = decision.split in (None, Split.SEARCH)
+        if self._gives(decision, kept=self._kept() if searches else 0):
+            return decision
+        if not searches or self._tree.open:
+            return None
+        self._closed = self._settings.money.cap
+        end = self._decider.decide(seq, self._settings, self._width, self._closed)
+        if end is None or not self._gives(end):
+            return None
+        self.out_of_money = False
+        self._display.tell(self._settings.money.closing(self.spent_microusd))
+        return end
+
+    def _kept(self) -> int:
+        """Micro-dollars that no new decision of the search may touch; a later try of an earlier one may."""
+        tree, ending = self._tree, self._decider.ending
+        jobs = tree.evaluations_started + tree.expansions_started + ending.started - len(tree.open)
+        end = ending.most(self._settings)
+        return self._settings.money.kept(spent=tree.cost_microusd, jobs=jobs, end=end)
+
+    def _gives(self, decision: Decision, attempt: int = 1, kept: int = 0) -> bool:
         """Whether the run's money allows this job now; if not, it is looked at again when another has ended."""
         if self._settings.money.cap is None:
             return True
         paid = self._planner.paid(decision, attempt)
-        given = self._purse.give(decision.seq, self._tree.cost_microusd, paid=paid)
+        given = self._purse.give(decision.seq, self._tree.cost_microusd, paid=paid, kept=kept)
         self.out_of_money |= not given
         return given
 

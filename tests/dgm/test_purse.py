@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archive
-from archive import Call, Decision, Evaluation, Expansion
+from archive import Call, Decision, Evaluation, Expansion, Split
+from dgm.ending import CLOSED, ENDS
 from dgm.errors import ConfigError
 from dgm.jobs import Job, Result
 from dgm.llm import CallRecord, Gateway, RolloutRecord, RolloutSpec, Tokens
@@ -24,7 +25,8 @@ from dgm.purse import Money, Purse
 from tests.dgm.commands import composed
 from tests.dgm.llm.conftest import KEY, PRICES
 from tests.dgm.llm.test_gateway import post
-from tests.dgm.scripted import Driver, Script, chance
+from tests.dgm.scripted import Driver, Quiet, Script, chance
+from tests.dgm.test_replay import replayed
 from tests.fake_upstream import FakeUpstream
 
 JOB = 1000
@@ -83,14 +85,61 @@ def test_a_spent_cap_ends_the_run_and_a_larger_one_goes_on(tmp_path: Path, void:
     )
     driver.search()
     first = costs(driver.path)
-    assert 20_500 - JOB < sum(first) <= 20_500
+    assert 20_500 // 2 - JOB < sum(first) <= 20_500
     driver.search()
-    assert "$0.02 of $0.02 are spent and one more job may cost $0.00" in driver.money.ended(sum(first))
+    assert "$0.02 of $0.02 are spent and one more job may cost $0.00" in driver.money.ended(19_600)
     assert costs(driver.path) == first  # nothing is begun that cannot be paid to its end
     tree = replace(driver, money=Money(cap=1_000_000, job=JOB)).search()
     assert not tree.open
     assert costs(driver.path)[: len(first)] == first
     assert tree.resolved.sum() + tree.unresolved.sum() == driver.evaluations
+
+
+def test_a_search_that_its_cap_ends_is_measured_all_the_same(tmp_path: Path) -> None:
+    """The whole end is paid from what the search left; going on, replaying and a larger cap know why it ended."""
+    end = 12 + 2 * 6 * 2
+    driver = Driver(
+        tmp_path / "run",
+        slots=4,
+        evaluations=200,
+        confirm=12,
+        work=paying(Script(void=0.05)),
+        money=Money(cap=60_000, job=JOB),
+    )
+    driver.search()
+    assert any("the rest is for its end" in line for line in driver.display.told)
+    decisions, spent = decisions_of(driver.path), sum(costs(driver.path))
+    ends = [row for row in decisions if row.split in ENDS]
+    assert len(ends) == end
+    assert 40_000 < spent <= 60_000
+    assert {row.saw[CLOSED] for row in ends} == {60_000}
+    assert not any(CLOSED in row.saw for row in decisions if row not in ends)
+    searched = len(decisions) - end
+    assert 50 < searched < 150
+    again = replace(driver, display=Quiet())
+    assert not again.search().open
+    assert decisions_of(driver.path) == decisions
+    assert replayed(driver).difference is None
+    more = replace(driver, money=Money(cap=120_000, job=JOB))
+    more.search()
+    assert sum(row.split in (None, Split.SEARCH) for row in decisions_of(driver.path)) > searched
+    assert sum(costs(driver.path)) <= 120_000
+    assert replayed(driver).difference is None
+
+
+def test_what_is_kept_for_the_end() -> None:
+    money = Money(cap=100_000, job=JOB)
+    assert money.kept(spent=20_000, jobs=40, end=36) == 36 * 625 + JOB
+    assert money.kept(spent=0, jobs=0, end=36) == JOB
+    assert money.kept(spent=90_000, jobs=10, end=36) == 50_000  # the search has at least half
+    assert money.kept(spent=90_000, jobs=10, end=0) == 0
+    assert Money(cap=JOB, job=JOB).kept(spent=0, jobs=0, end=36) == 0  # and at least one job
+    assert Money().kept(spent=90_000, jobs=10, end=36) == 0
+
+
+def decisions_of(path: Path) -> list[Decision]:
+    with archive.open(path) as run:
+        return [row for entry in run.entries() for row in entry.rows if isinstance(row, Decision)]
 
 
 class KilledError(Exception):
