@@ -31,6 +31,8 @@ from dgm.report import (
     tree_data,
     tree_text,
     view_of,
+    why_data,
+    why_text,
 )
 from sandbox import SandboxError
 
@@ -48,6 +50,7 @@ dgm tree RUN                 the tree of agents
 dgm best RUN                 the winner beside the seed
 dgm tasks RUN                the tasks, and who resolved them
 dgm show RUN WHAT            an entry by its number; an agent, expansion or evaluation by the beginning of its id
+dgm why RUN [NUMBER]         why each decision (or this one) came out as it did, and what came second
 dgm diff RUN AGENT [OTHER]   what changed from OTHER (by default its parent) to AGENT
 dgm lineage RUN AGENT        its ancestors, the seed first, and how each was made
 dgm flips RUN                tasks won and lost by each agent against its parent
@@ -160,11 +163,13 @@ def _told(error: BaseException) -> int:
 def _command(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dgm", usage=USAGE, add_help=True)
     commands = parser.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS, prog="dgm")
-    for name in (*PAGES, "show", "diff", *QUESTIONS):
+    for name in (*PAGES, "show", "why", "diff", *QUESTIONS):
         command = commands.add_parser(name)
         command.add_argument("run")
         if name == "show":
             command.add_argument("what")
+        if name == "why":
+            command.add_argument("number", nargs="?", type=_count)
         if name in ("diff", "lineage"):
             command.add_argument("agent")
         if name == "diff":
@@ -240,8 +245,19 @@ def _page(options: argparse.Namespace, run: RunReader, view: RunView) -> str:
             else "no difference"
         )
         return "\n".join([*view.all_notes(), str(changed["patch"]) or same])
+    if options.command == "why":
+        if options.json:
+            return json.dumps(why_data(view, options.number))
+        return "\n".join([why_text(view, options.number), *view.all_notes()])
     shown = show_data(view, options.what)
     return json.dumps(shown) if options.json else json.dumps(shown, indent=2, ensure_ascii=False)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {number}")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -8,14 +8,17 @@ from dgm.report.safe import safe_line, safe_text
 from dgm.report.standings import Standing, standings, tree_data, tree_text
 from dgm.report.tasks import TaskLine, task_lines, tasks_data, tasks_text
 from dgm.report.views import RunView, view_of
+from dgm.report.why import Option, Why, why, why_data, why_text
 
 __all__ = [
     "QUESTIONS",
     "Finalist",
     "Finals",
+    "Option",
     "RunView",
     "Standing",
     "TaskLine",
+    "Why",
     "answer_data",
     "answer_text",
     "asked",
@@ -35,4 +38,7 @@ __all__ = [
     "tree_data",
     "tree_text",
     "view_of",
+    "why",
+    "why_data",
+    "why_text",
 ]

@@ -26,6 +26,8 @@ PAGES = (
     ("show", "best"),
     ("show", "1"),
     ("show", "seed"),
+    ("why",),
+    ("why", "1"),
     ("diff", "best"),
     ("lineage", "best"),
     ("flips",),

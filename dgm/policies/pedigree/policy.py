@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from archive import Json, Row
 from dgm.policies.base import Action, Evaluate, Expand, View, Wait
-from dgm.policies.draws import leaders
-from dgm.policies.huxley import RUNNERS_UP, situation
+from dgm.policies.huxley import situation
 from dgm.policies.pedigree.belief import BROKEN, Belief, Prices
 from dgm.policies.pedigree.messages import Floats
 from dgm.policies.pedigree.refit import relinearised
 from dgm.policies.pedigree.sites import chance
+from dgm.policies.pedigree.told import reach
 from dgm.policies.pedigree.value import (
     Standing,
     first_of_largest,
@@ -25,9 +25,10 @@ from dgm.policies.pedigree.value import (
     of_expansions,
     typical,
 )
-from dgm.tree import Tree
+from dgm.tree import Ints, Tree
 
 SEED = 0
+RUNNERS_UP = 3
 CAUTION = 4.0
 """How much ln P(whole) weighs, in logits, when agents are ranked."""
 
@@ -72,7 +73,7 @@ class Pedigree:
     level_penalty: float = 0.0
     patch_penalty: float = 0.0
     name: str = "pedigree"
-    version: int = 1
+    version: int = 2
 
     def __post_init__(self) -> None:
         for key in ("mix", "seed_share", "patience"):
@@ -107,11 +108,12 @@ class Pedigree:
         if tree.open and options.shared[best] < self.patience * options.values.max():
             return Wait("what is running will tell more than another job")
         saw = {**situation(view), **options.saw}
-        others = options.told(tree)
         agent = best % len(tree)
         if best >= len(tree):
+            others = self._told(belief, tree, options, None, *difficulties)
             return Expand(parent=tree.ids[agent], saw=saw, runners_up=others)
         task = self._task(belief, tree, agent, generator, *difficulties)
+        others = self._told(belief, tree, options, task, *difficulties)
         return Evaluate(agent=tree.ids[agent], task=tree.tasks[task], saw=saw, runners_up=others)
 
     def merit(self, belief: Belief, tree: Tree) -> Floats:
@@ -155,7 +157,8 @@ class Pedigree:
         return Options(
             values=np.concatenate([evaluations, expansions]),
             shared=np.concatenate([evaluations, expansions / (1 + tree.expanding) ** self.sharing]),
-            now=now,
+            whole=now.whole,
+            price=price,
             saw={
                 "best": tree.ids[now.best],
                 "best_mean": _short(now.mean[now.best]),
@@ -207,39 +210,60 @@ class Pedigree:
         unused = np.flatnonzero(tree.unused(agent))
         if self.mix and generator.random() < self.mix:
             return int(unused[generator.integers(len(unused))])
+        return self._most_telling(belief, agent, unused, tm, tv)
+
+    def _most_telling(self, belief: Belief, agent: int, unused: Ints, tm: Floats, tv: Floats) -> int:
         tm, tv = tm[unused], tv[unused]
         m, v = belief.abilities.at(agent)
         broken = belief.broken[agent]
         p = chance(m - tm, v + tv).p
         return int(unused[first_of_largest(informations(m, v, tm, tv) + broken * (1 - broken) * p)])
 
+    def _told(
+        self, belief: Belief, tree: Tree, options: Options, task: int | None, tm: Floats, tv: Floats
+    ) -> tuple[Json, ...]:
+        """The best few for the decision row, the chosen first; `task` is the chosen one's if it is an evaluation."""
+        walk, rows, left = belief.abilities.walk, list[Json](), options.shared.copy()
+        while len(rows) < 1 + RUNNERS_UP:
+            i = first_of_largest(left)
+            if left[i] == -np.inf:
+                break
+            left[i] = -np.inf
+            agent, expands = i % len(tree), i >= len(tree)
+            m, v = belief.abilities.at(agent)
+            found = reach(m + walk.drift, v + walk.step, tm, tv) if expands else reach(m, v, tm, tv)
+            row: dict[str, object] = {
+                "kind": "expand" if expands else "evaluate",
+                "agent": tree.ids[agent],
+                "value": _short(options.shared[i]),
+                "costs": _short(options.price) if expands else 1.0,
+                "share": _brief(found.mean),
+                "share_sd": _brief(found.sd),
+                "broken": _brief(1 - options.whole[agent]),
+                "resolved": int(tree.resolved[agent]),
+                "unresolved": int(tree.unresolved[agent]),
+            }
+            if not expands:
+                place = task
+                if rows or place is None:
+                    place = self._most_telling(belief, agent, np.flatnonzero(tree.unused(agent)), tm, tv)
+                row["task"] = tree.tasks[place]
+            rows.append(row)
+        return tuple(rows)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The value of evaluating each agent and then of expanding each, shape (2 agents,); `shared` is what decides."""
+    """The value of evaluating each agent and then of expanding each, shape (2 agents,); `shared` is what decides.
+
+    `whole` is P(not broken) of each agent, `price` what an expansion costs in evaluations.
+    """
 
     values: Floats
     shared: Floats
-    now: Standing
+    whole: Floats
+    price: float
     saw: Json
-
-    def told(self, tree: Tree) -> tuple[Json, ...]:
-        """The best few for the decision row, the chosen first."""
-        agents = len(tree)
-        return tuple(
-            {
-                "kind": "expand" if i >= agents else "evaluate",
-                "agent": tree.ids[i % agents],
-                "value": _short(self.shared[i]),
-                "mean": _short(self.now.mean[i % agents]),
-                "sd": _short(self.now.variance[i % agents] ** 0.5),
-                "broken": _short(1 - self.now.whole[i % agents]),
-                "resolved": int(tree.resolved[i % agents]),
-                "unresolved": int(tree.unresolved[i % agents]),
-            }
-            for i in leaders(self.shared, 1 + RUNNERS_UP)
-            if self.shared[i] > -np.inf
-        )
 
 
 def ranked(mean: Floats, whole: Floats) -> Floats:
@@ -261,3 +285,8 @@ def ratio(expansions: Prices, evaluations: Prices) -> float | None:
 def _short(value: float) -> float:
     """Six digits: what is told must not depend on how a machine rounds."""
     return float(f"{value:.6g}")
+
+
+def _brief(value: float) -> float:
+    """Three decimals, as a reader wants a share."""
+    return round(float(value), 3)

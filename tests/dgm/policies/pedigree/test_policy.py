@@ -13,6 +13,8 @@ from archive import ExpansionOutcome, Outcome, Usage
 from dgm.policies import Action, Evaluate, Expand, Parents, View, Wait
 from dgm.policies.pedigree import Pedigree
 from dgm.policies.pedigree.messages import Walk
+from dgm.policies.pedigree.sites import TAU2
+from dgm.policies.pedigree.told import reach
 from dgm.policies.pedigree.value import Standing, of_evaluations, of_expansions, typical
 from tests.dgm.policies.pedigree.lives import TASKS, Life, a_life, name
 
@@ -250,6 +252,24 @@ def test_a_decision_says_what_it_saw_and_what_it_left() -> None:
         "expand" if isinstance(action, Expand) else "evaluate",
     )
     assert action.saw["best"] in life.tree.ids
+    assert action.runners_up[0].get("task") == (None if isinstance(action, Expand) else action.task)
+    assert len(action.runners_up) == 4
+    for row in action.runners_up:
+        assert (row["kind"] == "evaluate") == ("task" in row)
+        assert row["costs"] == (1.0 if row["kind"] == "evaluate" else action.saw["expansion_costs"])
+
+
+def test_what_an_agent_may_reach_is_told_as_a_share_of_the_tasks() -> None:
+    even = np.zeros(3)
+    certain = reach(0.0, 0.0, even, even)
+    assert (certain.mean, certain.sd) == (0.5, 0.0)
+    k = (1 + np.pi / 8 * TAU2) ** -0.5
+    high, low = (1 / (1 + np.exp(-k * m)) for m in (1.0, -1.0))
+    unsure = reach(0.0, 1.0, even, even)
+    assert unsure.mean == pytest.approx(0.5)
+    assert unsure.sd == pytest.approx((high - low) / 2)
+    assert reach(2.0, 0.1, even, even).mean > reach(1.0, 0.1, even, even).mean
+    assert reach(0.0, 0.0, np.array([-99.0, 99.0]), np.zeros(2)).mean == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("budget", [0, 1, 2, 13])
