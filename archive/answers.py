@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .records import DecisionKind, Split
+from .records import DecisionKind, ExpansionOutcome, Split
 from .schema import COUNT, NUMBER, TEXT, TIME, TOKENS, described, worded
 
 _AGENT = described("agent", TEXT, "the agent")
@@ -69,6 +69,31 @@ ANSWERS: Mapping[str, pa.Schema] = {
             ),
             _RESOLVED,
             _UNRESOLVED,
+        ]
+    ),
+    "clades": pa.schema(
+        [
+            _AGENT,
+            _PARENT,
+            _DEPTH,
+            described("agents", COUNT, "agents of its clade, itself included"),
+            described("resolved", COUNT, "counted evaluations of the clade that were resolved"),
+            described("unresolved", COUNT, "counted evaluations of the clade that were not"),
+            described("mean", NUMBER, "clade-metaproductivity: mean of Beta(1 + resolved, 1 + unresolved)"),
+            described("low", NUMBER, "lower end of its central interval, by default of 95 %"),
+            described("high", NUMBER, "upper end of its central interval"),
+        ]
+    ),
+    "gains": pa.schema(
+        [
+            described("seq", COUNT, "entry of the expansion's result"),
+            described("parent", TEXT, "agent that was expanded"),
+            described("child", TEXT, "agent that came of it; null for none", null=True),
+            described("operator", TEXT, "what the parent was asked for"),
+            worded("outcome", ExpansionOutcome, "how it ended; void is shown too"),
+            described("cost_microusd", COUNT, "price of the try", unit="micro-dollars"),
+            described("mean", NUMBER, "mean of the belief in the child; null for none", null=True),
+            described("gain", NUMBER, "by how much it is above the parent's; null for none", null=True),
         ]
     ),
     "costs": pa.schema(

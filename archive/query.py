@@ -30,6 +30,10 @@ COSTS = ("role", "model", "journal", "estimated", *_SUMS)
 """The columns of calls that `costs` needs."""
 
 
+GAINS = ("seq", "parent", "child", "operator", "outcome", "cost_microusd")
+"""The columns of expansions that `gains` needs."""
+
+
 def fold_regrades(evaluations: pa.Table) -> pa.Table:
     """Drop voids, and of an evaluation and its re-grades, which share their decision, keep the last."""
     counted = evaluations.filter(pc.not_equal(_text(evaluations, "outcome"), Outcome.VOID.value))
@@ -113,6 +117,51 @@ def ancestry(lineage: Lineage, expansions: pa.Table, evaluations: pa.Table, agen
     )
 
 
+def clades(lineage: Lineage, evaluations: pa.Table, *, split: Split, mass: float) -> pa.Table:
+    """One row per agent in the order in which they were made: its clade, itself included, with the belief that pools
+    the clade's counts on `split` (clade-metaproductivity); `evaluations` are counted ones."""
+    agents = _in_order(lineage)
+    place = {agent.id: number for number, agent in enumerate(agents)}
+    counts = _counts(evaluations, split)
+    sums = np.array([[1, *(found[agent.id] for found in counts)] for agent in agents], dtype=np.int64)
+    sums = sums.reshape(-1, 3)
+    for child in range(len(agents) - 1, -1, -1):  # a child comes after its parent
+        parent = agents[child].parent
+        if parent is not None:
+            sums[place[parent]] += sums[child]
+    size, won, lost = sums.T
+    a, b, tail = 1.0 + won, 1.0 + lost, (1.0 - mass) / 2
+    return answer(
+        "clades",
+        agent=[agent.id for agent in agents],
+        parent=[agent.parent for agent in agents],
+        depth=[agent.depth for agent in agents],
+        agents=size,
+        resolved=won,
+        unresolved=lost,
+        mean=a / (a + b),
+        low=betaincinv(a, b, tail),
+        high=betaincinv(a, b, 1 - tail),
+    )
+
+
+def gains(expansions: pa.Table, evaluations: pa.Table, *, split: Split) -> pa.Table:
+    """One row per try of an expansion, void ones too: what it cost, and how much better its child is than the parent by
+    the means of their beliefs on `split`; `evaluations` are counted ones."""
+    won, lost = _counts(evaluations, split)
+
+    def mean(agent: AgentId | None) -> float | None:
+        return None if agent is None else (1 + won[agent]) / (2 + won[agent] + lost[agent])
+
+    rows = {name: _plain(expansions, name) for name in GAINS}
+    before, after = map(mean, rows["parent"]), list(map(mean, rows["child"]))
+    gained = [
+        None if one is None or other is None else other - one
+        for one, other in zip(before, after, strict=True)
+    ]
+    return answer("gains", **rows, mean=after, gain=gained)
+
+
 def costs(calls: pa.Table) -> pa.Table:
     """One row per role and model, dearest first: what all recorded calls came to, those of void tries too."""
     data = pa.table(
@@ -183,6 +232,11 @@ def _in_order(lineage: Lineage) -> list[Agent]:
 
 def _resolved(evaluations: pa.Table) -> pa.ChunkedArray:
     return pc.equal(_text(evaluations, "outcome"), Outcome.RESOLVED.value)
+
+
+def _plain(table: pa.Table, name: str) -> list[Any]:
+    values: list[Any] = table[name].to_pylist()
+    return values
 
 
 def _text(table: pa.Table, name: str) -> pa.ChunkedArray:

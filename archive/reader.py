@@ -194,6 +194,15 @@ class RunReader:
         expansions = self.columns("expansions", "child", "operator", "cost_microusd")
         return query.ancestry(self.lineage, expansions, self._counted, agent)
 
+    def clades(self, split: Split = Split.SEARCH, mass: float = 0.95) -> pa.Table:
+        """One row per agent: its clade's size and pooled counts on `split`, its clade-metaproductivity with
+        interval."""
+        return query.clades(self.lineage, self._counted, split=split, mass=mass)
+
+    def gains(self, split: Split = Split.SEARCH) -> pa.Table:
+        """One row per try of an expansion: what it cost, and by how much its child is better than the parent."""
+        return query.gains(self.columns("expansions", *query.GAINS), self._counted, split=split)
+
     def costs(self) -> pa.Table:
         """One row per role and model: calls, tokens, money and waiting, of void tries too. Calls of jobs without a
         result are in no row yet."""

@@ -24,6 +24,7 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#E6E6E6",
     "svg.hashsalt": "dgm",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names of tasks and runs are no formulas
 }
 
 

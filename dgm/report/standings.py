@@ -29,6 +29,7 @@ class Standing:
     clade_resolved: int
     clade_evaluations: int
     cmp: float
+    cmp_interval: tuple[float, float]
     expansions: Mapping[str, int]
     patch_bytes: int
     best: bool
@@ -46,7 +47,7 @@ def standings(view: RunView) -> list[Standing]:
     found = []
     for agent in view.agents:
         counts, clade = own[agent.id], clade_counts(lineage, own, agent.id)
-        belief = posterior(counts)
+        belief, of_clade = posterior(counts), posterior(clade)
         found.append(
             Standing(
                 agent=agent.id,
@@ -58,7 +59,8 @@ def standings(view: RunView) -> list[Standing]:
                 interval=belief.interval(),
                 clade_resolved=clade.resolved,
                 clade_evaluations=clade.total,
-                cmp=posterior(clade).mean,
+                cmp=of_clade.mean,
+                cmp_interval=of_clade.interval(),
                 expansions=dict(sorted(attempts[agent.id].items())),
                 patch_bytes=agent.patch_bytes,
                 best=agent.id == best,

@@ -34,7 +34,7 @@ from archive import (
 )
 from archive.answers import ANSWERS
 from archive.codec import encode
-from archive.query import ancestry, costs, flips, fold_regrades, leaderboard, matrix
+from archive.query import ancestry, clades, costs, flips, fold_regrades, gains, leaderboard, matrix
 from archive.schema import to_arrow
 from archive.testing import a_call, a_decision, a_regrade, a_search, an_agent, an_evaluation, an_expansion
 from archive.timeline import timeline
@@ -154,6 +154,33 @@ def test_counts_are_those_of_loops(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_clades_and_gains_are_those_of_loops(seed: int) -> None:
+    rows = a_run(seed)
+    data, lineage = tables(rows), lineage_of(rows)
+    evidence = fold_regrades(data["evaluations"])
+    own = {
+        row["agent"]: row for row in leaderboard(lineage, evidence, split=Split.SEARCH, mass=0.9).to_pylist()
+    }
+    found = clades(lineage, evidence, split=Split.SEARCH, mass=0.9).to_pylist()
+    assert [row["agent"] for row in found] == [agent.id for agent in lineage]
+    for row in found:
+        members = lineage.clade(row["agent"])
+        assert row["agents"] == len(members)
+        assert row["resolved"] == sum(own[member]["resolved"] for member in members)
+        assert row["unresolved"] == sum(own[member]["unresolved"] for member in members)
+        assert row["low"] < row["mean"] == (1 + row["resolved"]) / (2 + row["resolved"] + row["unresolved"])
+    steps = gains(data["expansions"], evidence, split=Split.SEARCH).to_pylist()
+    made = [row for row in rows if isinstance(row, Expansion)]
+    assert [step["seq"] for step in steps] == [row.seq for row in made]
+    for step, row in zip(steps, made, strict=True):
+        assert (step["outcome"], step["cost_microusd"]) == (row.outcome, row.usage.cost_microusd)
+        if row.child is None:
+            assert (step["mean"], step["gain"]) == (None, None)
+        else:
+            assert step["gain"] == pytest.approx(own[row.child]["mean"] - own[row.parent]["mean"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_ancestors_and_costs_are_those_of_loops(seed: int) -> None:
     rows = a_run(seed)
     data, lineage = tables(rows), lineage_of(rows)
@@ -229,6 +256,8 @@ def test_asking_a_run_twice_changes_nothing(tmp_path: Path) -> None:
                 "matrix": reader.matrix,
                 "flips": reader.flips,
                 "ancestry": partial(reader.ancestry, newest),
+                "clades": reader.clades,
+                "gains": reader.gains,
                 "costs": reader.costs,
                 "timeline": reader.timeline,
             }
@@ -249,7 +278,14 @@ def test_asking_a_run_twice_changes_nothing(tmp_path: Path) -> None:
 def test_a_run_without_rows_has_answers_without_rows(tmp_path: Path) -> None:
     create_run(tmp_path / "run", RunInfo(id="run", seed=1)).close()
     with archive.open(tmp_path / "run") as reader:
-        for ask in (reader.leaderboard, reader.matrix, reader.flips, reader.costs, reader.timeline):
+        for ask in (
+            reader.leaderboard,
+            reader.matrix,
+            reader.flips,
+            reader.clades,
+            reader.gains,
+            reader.costs,
+        ):
             assert ask().num_rows == 0
 
 

@@ -18,9 +18,9 @@ def ended_run(path: Path, *, seed: int = 0, policy: str = "huxley", **more: Mapp
         "seed": seed,
         "policy": {"_target_": f"dgm.policies.{type(POLICIES[policy]).__name__}", "name": policy},
         "llm": {"name": "rehearsal"},
-        "budget": {"evaluations": 40, "confirm": 12, "finalists": 3, "test_repeats": 2},
+        "budget": {"evaluations": 24, "confirm": 8, "finalists": 3, "test_repeats": 2},
         **more,
     }
     create_run(path, RunInfo(id=f"{seed:032x}", seed=seed, config=config, splits=SPLITS)).close()
-    Driver(path, seed, policy, evaluations=40, confirm=12, work=Script(seed)).search()
+    Driver(path, seed, policy, evaluations=24, confirm=8, work=Script(seed)).search()
     return path
