@@ -61,7 +61,8 @@ dgm replay RUN               every decision made again from the rows before it; 
 {comparing.USAGE}
 {control.USAGE}
 {keeping.USAGE}
-dgm simulate [OVERRIDE ...]  policies in made-up worlds: -m policy=huxley,darwin world=A,B seeds=200; `--help` lists all
+dgm simulate [OVERRIDE ...]  policies in made-up worlds: -m policy=huxley,darwin world=A,B seeds=200; see `--help`.
+                             --from RUN fits a world to a run and says what to choose for the next one
 dgm doctor                   what this machine offers
 dgm benchmark check WHAT     reference and stub of every task through sandbox and grader; katas or path=FOLDER
 dgm images build             the images of sandbox=docker, once per engine [--base-image NAME]
@@ -152,7 +153,12 @@ def _estimate(arguments: Sequence[str]) -> int:
 def _simulate(arguments: Sequence[str]) -> int:
     from dgm import simulating  # here, because it composes policies with Hydra
 
-    return simulating.simulate(arguments, _say)
+    flags, overrides = simulating.split_flags(arguments)
+    if flags.sources:
+        from dgm.advising import advise_from
+
+        return advise_from([_directory(run) for run in flags.sources], overrides, flags, _say, _complain)
+    return simulating.simulate(flags, overrides, _say)
 
 
 def _told(error: BaseException) -> int:

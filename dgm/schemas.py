@@ -394,6 +394,10 @@ class SettingConfig:
     expansion_time: float = 3.0
     spread: float = 0.5
     seed_known: bool = True
+    expansions: int | None = None
+    confirm: int = 0
+    confirm_tasks: int = 0
+    finalists: int = 3
 
 
 @dataclass

@@ -35,6 +35,13 @@ Say = Callable[[str], None]
 Job = tuple[Plain, int]
 """One search: its configuration and its seed."""
 
+WANTED = {
+    "--plot": "a file to write: --plot gains.png",
+    "--from": "a run: its directory, or its name under runs/",
+    "--save": "a file to write: --save worlds/world/fitted.yaml",
+}
+"""Flags with a value."""
+
 CHUNKS = 32
 """In how many parts each process gets its searches, so that none is left waiting for another's last."""
 
@@ -45,11 +52,12 @@ class Flags:
 
     json: bool = False
     plot: Path | None = None
+    sources: tuple[str, ...] = ()
+    save: Path | None = None
 
 
-def simulate(arguments: Sequence[str], say: Say) -> int:
+def simulate(flags: Flags, overrides: Sequence[str], say: Say) -> int:
     """Compose every combination, search, and say what came of it. Raises ConfigError."""
-    flags, overrides = split_flags(arguments)
     plans: list[Planned] = []
 
     def add(config: Plain) -> int:
@@ -69,20 +77,25 @@ def simulate(arguments: Sequence[str], say: Say) -> int:
 
 
 def split_flags(arguments: Sequence[str]) -> tuple[Flags, list[str]]:
-    """Our own flags, and what is left for Hydra. Raises ConfigError for `--plot` without a file."""
-    as_json, plot, left = False, "", list[str]()
+    """Our own flags, and what is left for Hydra. Raises ConfigError for a flag without what it wants."""
+    as_json, values, left = False, dict.fromkeys(WANTED, ""), list[str]()
+    sources: list[str] = []
     given = iter(arguments)
     for argument in given:
         name, equals, value = argument.partition("=")
         if argument == "--json":
             as_json = True
-        elif name == "--plot":
-            plot = value if equals else next(given, "")
-            if not plot or plot.startswith("-"):
-                raise ConfigError("--plot wants a file to write: --plot gains.png")
+        elif name in WANTED:
+            values[name] = value if equals else next(given, "")
+            if not values[name] or values[name].startswith("-"):
+                raise ConfigError(f"{name} wants {WANTED[name]}")
+            sources += [value for value in [values["--from"]] if name == "--from"]
         else:
             left.append(argument)
-    return Flags(json=as_json, plot=Path(plot) if plot else None), left
+    if values["--save"] and not values["--from"]:
+        raise ConfigError("--save writes the world that --from RUN fits; give both")
+    plot, save = (Path(values[name]) if values[name] else None for name in ("--plot", "--save"))
+    return Flags(json=as_json, plot=plot, sources=tuple(sources), save=save), left
 
 
 def planned(config: Plain) -> Planned:
@@ -102,11 +115,13 @@ def search(plans: Sequence[Planned]) -> list[Searched]:
     configs = [plan.config for plan in plans]
     jobs = [(config, config["first_seed"] + n) for config in configs for n in range(config["seeds"])]
     asked = max(config["processes"] for config in configs)
-    found = iter(_found(jobs, min(asked or len(os.sched_getaffinity(0)), len(jobs))))
+    found = iter(found_by(jobs, asked))
     return searched(plans, [tuple(islice(found, config["seeds"])) for config in configs])
 
 
-def _found(jobs: Sequence[Job], processes: int) -> list[Found]:
+def found_by(jobs: Sequence[Job], processes: int) -> list[Found]:
+    """What each search found; 0 processes are one per core."""
+    processes = min(processes or len(os.sched_getaffinity(0)), len(jobs))
     if processes == 1:
         return [_search(job) for job in jobs]
     with _pool(processes) as pool:

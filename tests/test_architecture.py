@@ -102,6 +102,7 @@ TOP = {
     "dgm.__main__",
     "dgm.comparing",
     "dgm.estimate",
+    "dgm.advising",
     "dgm.simulating",
     "dgm.cli",
     "dgm.keeping",

@@ -28,6 +28,7 @@ from archive import (
     TaskId,
 )
 from dgm.deciding import Bounds, Decider
+from dgm.errors import ConfigError
 from dgm.policies import Policy
 from dgm.simulate.worlds import Floats, Made, World
 from dgm.tree import Tree
@@ -42,6 +43,7 @@ class Noise(IntEnum):
     very noise of the world.
     """
 
+    REPEAT = 9
     INSTANCE = 10
     LUCK = 11
     CHANGE = 12
@@ -56,7 +58,10 @@ class Setting:
     jobs side by side; an evaluation takes about 1 and an expansion about `expansion_time`, lognormal with sigma
     `spread`. With `late` the result of a job comes so many decisions later instead, and nothing is timed. With
     `seed_known` the seed's result on every task is there before the search begins and costs nothing, as in
-    published comparisons; a real run pays for every evaluation.
+    published comparisons; a real run pays for every evaluation. At most `expansions` are begun (None: `total`).
+
+    The last `confirm_tasks` of the world's tasks are kept from the search; with `confirm` evaluations beside `total`
+    the `finalists` best and the seed meet them in the end, as in a real run (`dgm.ending`).
     """
 
     total: int = 800
@@ -66,9 +71,17 @@ class Setting:
     expansion_time: float = 3.0
     spread: float = 0.5
     seed_known: bool = True
+    expansions: int | None = None
+    confirm: int = 0
+    confirm_tasks: int = 0
+    finalists: int = 3
 
     def __post_init__(self) -> None:
-        for key, least in (("total", 0), ("expansion_cost", 0), ("workers", 1), ("late", 0), ("spread", 0)):
+        leasts = {"total": 0, "expansion_cost": 0, "workers": 1, "late": 0, "spread": 0}
+        leasts |= {"confirm": 0, "confirm_tasks": 0, "finalists": 1}
+        if self.expansions is not None:
+            leasts["expansions"] = 0
+        for key, least in leasts.items():
             if not least <= getattr(self, key) < np.inf:
                 raise ValueError(f"budget.{key} must be at least {least}, got {getattr(self, key)}")
         if not 0 < self.expansion_time < np.inf:
@@ -108,12 +121,23 @@ class Simulation:
         self._tasks, root = world.instance(self._stream(Noise.INSTANCE))
         names = tuple(f"{world.name}/{n:03}" for n in range(self._tasks.count))
         self._place = {name: n for n, name in enumerate(names)}
-        self._decider = Decider(policy=policy, tree=Tree(names), tests=(), operator="made-up")
+        searched = len(names) - setting.confirm_tasks
+        if searched < 1:
+            raise ConfigError(
+                f"budget.confirm_tasks must leave the search a task of world.tasks={len(names)}, "
+                f"got {setting.confirm_tasks}"
+            )
+        names, confirm = names[:searched], names[searched:]
+        self._decider = Decider(
+            policy=policy, tree=Tree(names), tests=(), operator="made-up", confirm=confirm
+        )
         self._tree = self._decider.tree
         self._bounds = Bounds(
             seed=seed,
             evaluations=setting.total,
-            expansions=setting.total,
+            expansions=setting.total if setting.expansions is None else setting.expansions,
+            confirm=setting.confirm,
+            finalists=setting.finalists,
             test_repeats=0,
             expansion_cost=setting.expansion_cost,
             known=len(names) if setting.seed_known else 0,
@@ -193,6 +217,8 @@ class Simulation:
             operator="made-up",
             outcome=ExpansionOutcome.NO_CHANGE if born is None else ExpansionOutcome.CHILD,
             child=None if born is None else born.id,
+            parent_evaluations=parent.results,
+            parent_depth=parent.depth,
             started=THEN,
         )
         self._tell(row, *([] if born is None else [born]))
@@ -217,8 +243,13 @@ class Simulation:
 
     def _outcome(self, decision: Decision) -> Evaluation:
         assert decision.task is not None
+        assert decision.split is not None
         place = self._place[decision.task]
-        won = bool(self._luck[decision.agent][place] < self._odds[decision.agent][place])
+        luck = self._luck[decision.agent]
+        if decision.repeat:
+            number = self._tree.index(decision.agent)
+            luck = self._stream(Noise.REPEAT, number, decision.repeat).random(len(luck))
+        won = bool(luck[place] < self._odds[decision.agent][place])
         failed = Outcome.NO_ANSWER if self._made[decision.agent].broken else Outcome.UNRESOLVED
         return Evaluation(
             id=f"{self._seq:032x}",
@@ -227,7 +258,8 @@ class Simulation:
             attempt=1,
             agent=decision.agent,
             task=decision.task,
-            split=Split.SEARCH,
+            split=decision.split,
+            repeat=decision.repeat,
             outcome=Outcome.RESOLVED if won else failed,
             score=float(won),
             started=THEN,
@@ -246,14 +278,18 @@ class Simulation:
             self._decider.observe(row)
         self._seq += 1
 
-    def _stream(self, noise: Noise, number: int = 0) -> Generator:
-        return default_rng(SeedSequence(self._seed, spawn_key=(noise, number)))
+    def _stream(self, noise: Noise, *numbers: int) -> Generator:
+        return default_rng(SeedSequence(self._seed, spawn_key=(noise, *(numbers or (0,)))))
+
+    def _winner(self) -> str:
+        led = self._decider.leaders(self._setting.finalists)
+        return self._decider.ending.best(self._tree, self._bounds, led)
 
     def _found(self, makespan: float, busy: float) -> Found:
         truth = {name: float(odds.mean()) for name, odds in self._odds.items()}
         slots = self._setting.slots
         return Found(
-            accuracy=truth[self._decider.leaders(1)[0]],
+            accuracy=truth[self._winner()],
             seed_accuracy=truth[self._tree.ids[0]],
             reachable=max(truth.values()),
             agents=len(truth),

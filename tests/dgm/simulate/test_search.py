@@ -11,6 +11,7 @@ import pytest
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
+from dgm.errors import ConfigError
 from dgm.policies import Action, Darwin, Huxley, Pedigree, Policy, Sica, Uniform, View
 from dgm.policies.pedigree import Belief
 from dgm.simulate import Found, Made, Rasch, Setting, Simulation, compared, summary
@@ -52,6 +53,34 @@ def test_the_first_expansions_are_made_whether_or_not_the_seed_is_known() -> Non
     for known in (False, True):
         one = found(Huxley(), total=15, workers=5, seed_known=known)
         assert (one.expansions, one.evaluations) == (5, 0)
+
+
+def test_the_best_meet_tasks_that_the_search_never_saw_before_one_is_chosen() -> None:
+    """Ten searches, the same until the end, where the confirmed choice may be another; tasks are met again."""
+    plain = {"total": 60, "expansion_cost": 0.0, "expansions": 12, "seed_known": False}
+    confirmed = 0
+    for seed in range(10):
+        runs = [
+            Simulation(Huxley(), Rasch(tasks=24), seed, Setting(**plain, confirm=many, confirm_tasks=4))
+            for many in (0, 39, 39)
+        ]
+        without, one, again = (run.run() for run in runs)
+        assert one == again
+        assert without.evaluations == 60
+        assert one.evaluations in {60, 60 + 36, 60 + 38, 60 + 39}  # of 1 to 4 finalists
+        assert (without.agents, without.expansions) == (one.agents, one.expansions)
+        assert len(runs[0].tree.tasks) == 20
+        confirmed += one.accuracy != without.accuracy
+    assert 0 < confirmed < 10
+
+
+def test_no_more_expansions_begin_than_are_allowed() -> None:
+    assert found(Huxley(), expansions=2).expansions == 2
+
+
+def test_kept_tasks_must_leave_the_search_one() -> None:
+    with pytest.raises(ConfigError, match=r"must leave the search a task of world\.tasks=60, got 60"):
+        found(Huxley(), confirm_tasks=60)
 
 
 def test_who_is_broken_leaves_no_answer_and_joins_no_archive_of_parents() -> None:

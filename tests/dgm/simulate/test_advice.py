@@ -1,0 +1,106 @@
+"""What to choose next, from searches that are scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dgm.simulate import Found
+from dgm.simulate.advice import Advice, Frame, Option, advise, widths
+
+FRAME = Frame(pot=120, confirm=30, workers=2, policy="huxley", own_floor={"pedigree": 3})
+NOISE = (-0.02, 0.02, -0.01, 0.01, 0.0, 0.03, -0.03, 0.0)
+
+
+def found(accuracy: float) -> Found:
+    return Found(
+        accuracy=accuracy,
+        seed_accuracy=0.3,
+        reachable=0.9,
+        agents=5,
+        evaluations=40,
+        expansions=4,
+        depth=2,
+        makespan=9.0,
+        busy=1.0,
+    )
+
+
+def advised(quality: Callable[[Option], float], fresh: float = 0.0) -> tuple[Advice, list[list[Option]]]:
+    """The advice where every option has that quality, all with the same noise; `fresh` is added on fresh draws."""
+    asked: list[list[Option]] = []
+
+    def search(options: Sequence[Option], again: bool) -> list[tuple[Found, ...]]:
+        asked.append(list(options))
+        return [
+            tuple(found(quality(option) + noise + fresh * again) for noise in NOISE) for option in options
+        ]
+
+    return advise(FRAME, ["huxley", "pedigree"], search), asked
+
+
+def test_each_question_is_asked_with_the_answers_before_it() -> None:
+    def quality(option: Option) -> float:
+        return (
+            0.4
+            + 0.1 * (option.policy == "pedigree")
+            + 0.02 * (option.floor == 5)
+            + 0.03 * (option.confirm == 15)
+        )
+
+    advice, asked = advised(quality)
+    assert [(one.policy, one.floor) for one in asked[0]] == [
+        ("huxley", None),
+        *(("pedigree", floor) for floor in (None, 1, 5, 8)),
+    ]
+    assert {(one.policy, one.floor) for options in asked[1:3] for one in options} == {("pedigree", 5)}
+    assert (advice.chosen.option.policy, advice.chosen.option.floor) == ("pedigree", 5)
+    assert advice.chosen.option.confirm == 15
+    assert [one.question for one in advice.answers] == ["policy and floor", "width", "confirmation"]
+    assert [advice.answers[n].sure for n in (0, 2)] == [True, True]
+    assert advice.better == 1.0
+    searched = [option for options in asked[:3] for option in options]
+    assert len(searched) == len(set(searched)), "an option was searched with twice"
+
+
+def test_what_is_in_use_stays_where_nothing_is_better_beyond_noise() -> None:
+    count = 0
+
+    def quality(option: Option) -> float:
+        nonlocal count
+        count += 1
+        return 0.4 + (0.05 if count % 2 else -0.05) * (option.policy == "pedigree")
+
+    advice, _ = advised(quality)
+    assert advice.chosen.option.policy == "huxley"
+    assert not advice.answers[0].sure
+
+
+def test_the_largest_width_is_taken_that_costs_a_point_at_most() -> None:
+    advice, asked = advised(lambda option: 0.5 - 0.006 * option.workers)
+    assert [one.workers for one in asked[1]] == [1, 3, 4]
+    assert advice.chosen.option.workers == 2
+    assert advice.answers[1].against.workers == 1
+    assert [
+        one.workers for one in widths(Frame(pot=900, confirm=100, workers=16, policy="p"), asked[0][0])
+    ] == [
+        1,
+        2,
+        4,
+        8,
+        20,
+    ]
+
+
+def test_what_to_expect_comes_from_draws_that_chose_nothing() -> None:
+    advice, asked = advised(lambda option: 0.5 + 0.1 * (option.policy == "pedigree"), fresh=-0.2)
+    assert asked[-1] == [advice.used.option, advice.chosen.option]
+    assert abs(advice.chosen.quality.mean - 0.4) < 1e-9
+    assert max(one.quality.mean for one in advice.tried) > 0.59
+    low, high = advice.range
+    assert 0.37 <= low < high <= 0.43
+
+
+def test_confirmation_takes_from_the_search_and_half_at_most() -> None:
+    _, asked = advised(lambda option: 0.5)
+    assert [one.confirm for one in asked[2]] == [0, 15, 60]
+    assert max(one.confirm for options in asked for one in options) <= FRAME.pot // 2
