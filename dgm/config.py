@@ -23,34 +23,21 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError, safe_load
 
+from dgm.choices import SimulateConfig, schemas
 from dgm.errors import ConfigError
 from dgm.schemas import (
-    AttemptsConfig,
     BudgetConfig,
-    DarwinConfig,
     GatesConfig,
-    GreedyConfig,
-    HuxleyConfig,
-    HyperConfig,
-    InheritedConfig,
     KatasConfig,
     LocalConfig,
     OpenAIConfig,
-    PedigreeConfig,
-    PlateausConfig,
     PolyglotConfig,
-    RaschConfig,
     RayConfig,
     RedrawConfig,
     RehearsalConfig,
     ReplayConfig,
     RunConfig,
-    SicaConfig,
-    SimulateConfig,
     SingleFailureConfig,
-    SkillsConfig,
-    SparseConfig,
-    UniformConfig,
     WorkersConfig,
 )
 
@@ -77,14 +64,6 @@ def register() -> None:
     store.store(name="run_schema", node=RunConfig)
     store.store(name="simulate_schema", node=SimulateConfig)
     for group, name, node in (
-        ("policy", "huxley_schema", HuxleyConfig),
-        ("policy", "uniform_schema", UniformConfig),
-        ("policy", "darwin_schema", DarwinConfig),
-        ("policy", "hyper_schema", HyperConfig),
-        ("policy", "sica_schema", SicaConfig),
-        ("policy", "greedy_schema", GreedyConfig),
-        ("policy", "pedigree_schema", PedigreeConfig),
-        ("policy", "attempts_schema", AttemptsConfig),
         ("operator", "single_failure_schema", SingleFailureConfig),
         ("operator", "redraw_schema", RedrawConfig),
         ("gate", "default_schema", GatesConfig),
@@ -95,11 +74,7 @@ def register() -> None:
         ("llm", "replay_schema", ReplayConfig),
         ("workers", "ray_schema", RayConfig),
         ("workers", "local_schema", LocalConfig),
-        ("world", "rasch_schema", RaschConfig),
-        ("world", "inherited_schema", InheritedConfig),
-        ("world", "sparse_schema", SparseConfig),
-        ("world", "plateaus_schema", PlateausConfig),
-        ("world", "skills_schema", SkillsConfig),
+        *schemas(),
     ):
         store.store(group=group, name=name, node=node)
 

@@ -94,7 +94,8 @@ MAY_IMPORT = {
     "dgm.width": {"dgm.errors"},
     "dgm.interrupts": set(),
     "dgm.schemas": set(),
-    "dgm.config": {"dgm.errors", "dgm.schemas"},
+    "dgm.choices": {"dgm.policies", "dgm.schemas", "dgm.simulate"},
+    "dgm.config": {"dgm.choices", "dgm.errors", "dgm.schemas"},
 }
 """Room -> what it may import of ours."""
 

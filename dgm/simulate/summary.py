@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from dgm.simulate.search import Found
 
@@ -71,5 +71,5 @@ def mean(values: Sequence[float]) -> Mean:
         raise ValueError("a mean needs at least one value")
     n = len(values)
     sd = float(np.std(values, ddof=1)) if n > 1 else 0.0
-    half = float(t.ppf(0.975, n - 1)) * sd / n**0.5 if n > 1 else 0.0
+    half = float(stdtrit(n - 1, 0.975)) * sd / n**0.5 if n > 1 else 0.0
     return Mean(mean=float(np.mean(values)), half_width=half)

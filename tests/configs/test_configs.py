@@ -7,18 +7,16 @@ import re
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from pydoc import locate
 from typing import Any
 
 import pytest
 from hydra.errors import ConfigCompositionException
 
 import configs
-from dgm import schemas
 from dgm.config import STOPPED, Plain, build, compose_and_run, differences, identity, run_id
 from dgm.errors import ConfigError
+from dgm.policies import Darwin
 from tests.dgm.commands import composed
 
 ROOT = Path(configs.__file__).parent
@@ -167,19 +165,9 @@ def test_nothing_that_weakens_a_container_can_be_asked_for(asked: str) -> None:
         compose_and_run([asked], lambda _: pytest.fail("it was started"))
 
 
-MADE = {
-    schema: made
-    for schema in vars(schemas).values()
-    if str(getattr(schema, "_target_", "")).startswith(("dgm.policies.", "dgm.simulate."))
-    and is_dataclass(made := locate(schema._target_))
-}
-"""Schemas whose keys are the fields of what they make: of policies, worlds and the setting of a simulation."""
-
-
-@pytest.mark.parametrize("schema", MADE, ids=lambda schema: schema.__name__)
-def test_a_schema_has_the_keys_and_defaults_of_what_it_makes(schema: type) -> None:
-    keys = {field.name: getattr(schema(), field.name) for field in fields(schema) if field.name != "_target_"}
-    made = MADE[schema]()
-    there = {field.name: getattr(made, field.name) for field in fields(made) if field.name != "version"}
-    assert keys == {name: list(one) if isinstance(one, tuple) else one for name, one in there.items()}
-    assert len(MADE) >= 14
+def test_the_keys_of_a_policy_are_its_fields_but_for_its_version() -> None:
+    policy = composed("policy=darwin", "policy.sizes=[7,20]")["policy"]
+    assert list(policy)[:2] == ["_target_", "name"]
+    assert {*policy} == {"_target_", *vars(Darwin())} - {"version"}
+    assert build({"policy": policy}, "policy") == Darwin(sizes=[7, 20])
+    assert composed("policy=darwin")["policy"]["sizes"] == [10, 60, 200]
