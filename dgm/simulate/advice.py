@@ -83,6 +83,11 @@ class Advice:
     def gain(self) -> Mean:
         return compared(self.chosen.found, self.used.found)
 
+    def against_used(self, one: Tried) -> Mean:
+        """By how much an option that was tried is better than what is in use, draw by draw, before any choice."""
+        used = next(other for other in self.tried if other.option == self.used.option)
+        return compared(one.found, used.found)
+
     @property
     def better(self) -> float:
         """In which share of pairs what was chosen ends higher; ties count half."""

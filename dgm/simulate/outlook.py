@@ -72,8 +72,21 @@ def _doubts(fit: Fit) -> list[str]:
 def advice_lines(advice: Advice, cost: float) -> list[str]:
     """What was tried, the answers, and what to expect."""
     seeds = len(advice.chosen.found)
-    rows = [["policy", "floor", "workers", "confirm", "quality", "agents", "depth", "paid", "makespan"]]
-    rows += [_row(one, cost) for one in advice.tried]
+    rows = [
+        [
+            "policy",
+            "floor",
+            "workers",
+            "confirm",
+            "quality",
+            "to in use",
+            "agents",
+            "depth",
+            "paid",
+            "makespan",
+        ]
+    ]
+    rows += [_row(one, advice, cost) for one in advice.tried]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         f"Next run, {seeds} searches with each option in worlds drawn from these doubts; quality is true accuracy x "
@@ -101,7 +114,7 @@ def advice_lines(advice: Advice, cost: float) -> list[str]:
     return lines
 
 
-def _row(one: Tried, cost: float) -> list[str]:
+def _row(one: Tried, advice: Advice, cost: float) -> list[str]:
     option, found = one.option, one.found
 
     def over(name: str) -> str:
@@ -113,6 +126,7 @@ def _row(one: Tried, cost: float) -> list[str]:
         str(option.workers),
         str(option.confirm),
         _points(one.quality),
+        "in use" if one.option == advice.used.option else _difference(advice.against_used(one)),
         over("agents"),
         over("depth"),
         f"{paid(found, cost):.0f}",
@@ -186,7 +200,9 @@ def document(fit: Fit, thin: ThinLogs, advice: Advice, cost: float) -> dict[str,
             "effect": _estimate(thin.effect),
             "groups": [asdict(group) for group in thin.groups],
         },
-        "tried": [_tried(one, cost) for one in advice.tried],
+        "tried": [
+            {**_tried(one, cost), "to_in_use": _mean(advice.against_used(one))} for one in advice.tried
+        ],
         "answers": [
             {
                 "question": one.question,

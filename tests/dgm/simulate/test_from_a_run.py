@@ -33,6 +33,7 @@ def test_a_run_says_what_to_choose_next(run: Path, tmp_path: Path) -> None:
         (policy, 2, 22) for policy in ("huxley", "pedigree")
     }
     assert found["in_use"]["policy"] == "huxley"
+    assert found["tried"][0]["to_in_use"] == {"mean": 0.0, "interval": [0.0, 0.0]}
     low, high = found["chosen"]["true_accuracy"]["interval"]
     assert low <= found["chosen"]["true_accuracy"]["mean"] <= high
     assert "fitting a world" in said.err
