@@ -301,7 +301,11 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One model call of a rollout, in order `n`. `journal` says that it was answered from the journal."""
+    """One model call of a rollout, in order `n`.
+
+    `journal` says that it was answered from the journal, `cache` that the answer came from the response cache at first,
+    so that it never cost this run anything.
+    """
 
     rollout: str
     seq: int
@@ -319,6 +323,7 @@ class Call:
     request: str
     response: str
     estimated: bool = False
+    cache: bool = False
 
     def __post_init__(self) -> None:
         _check_counts(self, "seq", "n", "status", "input_tokens", "cached_tokens", "output_tokens")

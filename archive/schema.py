@@ -196,6 +196,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         described("request", TEXT, "hash of the request"),
         described("response", TEXT, "hash of the answer"),
         described("estimated", FLAG, "tokens were estimated, the provider named none"),
+        described("cache", FLAG, "the answer is one that another rollout had bought; false before version 3"),
     ),
     "changes": _schema(
         "changes",

@@ -172,7 +172,8 @@ def _sha256(content: bytes) -> str:
 
 
 def _bill(calls: Iterable[Call | Answered]) -> Bill:
-    return sum((Bill(calls=1, microusd=call.cost_microusd) for call in calls), Bill())
+    paid = (call.paid_microusd if isinstance(call, Answered) else call.cost_microusd for call in calls)
+    return sum((Bill(calls=1, microusd=microusd) for microusd in paid), Bill())
 
 
 def _usage(calls: Iterable[Call]) -> Usage:

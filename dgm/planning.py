@@ -325,6 +325,7 @@ def _calls(seq: int, record: RolloutRecord | None) -> tuple[Call, ...]:
             request=call.request,
             response=call.response,
             estimated=call.estimated,
+            cache=call.cache,
         )
         for call in record.calls
     )

@@ -86,10 +86,11 @@ class CallLog:
             role=self._role,
             status=answered.status,
             tokens=answered.tokens,
-            cost_microusd=answered.cost_microusd if paid_here else 0,
+            cost_microusd=answered.paid_microusd if paid_here else 0,
             latency_s=latency_s,
             journal=journal,
             estimated=answered.estimated,
+            cache=answered.cache,
             request=hashlib.sha256(of.request).hexdigest() if of else "",
             response=hashlib.sha256(of.response).hexdigest() if of else "",
         )

@@ -152,7 +152,7 @@ class Door:
             )
             raise RequestRefusedError(message, code="conversation_too_large", status=413)
         call = self._rollout.begin(asked)
-        found = self._rollout.recorded(call)
+        found = await self._rollout.recorded(call)
         if not asked.stream:
             return _told(found or await self._rollout.buy(call, None))
         stream = EventStream(

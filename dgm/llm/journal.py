@@ -26,7 +26,10 @@ from dgm.llm.wire import Body
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """One answered call. `request` is the canonical digest; `chunks` is set if the answer was a stream."""
+    """One answered call. `request` is the canonical digest; `chunks` is set if the answer was a stream.
+
+    `cache`: another rollout had bought it, so that `cost_microusd` is what it is worth and not what this one paid.
+    """
 
     n: int
     rollout: str
@@ -38,6 +41,12 @@ class Answered:
     tokens: Tokens
     cost_microusd: int
     estimated: bool = False
+    cache: bool = False
+
+    @property
+    def paid_microusd(self) -> int:
+        """What the rollout that is named here paid for it."""
+        return 0 if self.cache else self.cost_microusd
 
 
 class JournalFile(Protocol):

@@ -34,12 +34,13 @@ def paid(journal: Path | None, rollout: str, role: str) -> RolloutRecord:
             role=role,
             status=call.status,
             tokens=call.tokens,
-            cost_microusd=call.cost_microusd,
+            cost_microusd=call.paid_microusd,
             latency_s=0.0,
             journal=True,
             estimated=call.estimated,
             request="",
             response="",
+            cache=call.cache,
         )
         for n, call in enumerate(own)
     )

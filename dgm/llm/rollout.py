@@ -106,18 +106,34 @@ class OpenRollout:
         self._next += 1
         return call
 
-    def recorded(self, call: Call) -> Answered | None:
-        """The answer from the journal or the cache, if it stands there; it is then charged and on record."""
+    async def recorded(self, call: Call) -> Answered | None:
+        """The answer from the journal or the cache, if it stands there; it is then charged and on record.
+
+        One from the cache is journalled before it is handed on: a later try goes by it, whatever became of the cache.
+        Raises `JournalError`, with `fault` set.
+        """
         found = self._journal.find(call.n, call.request.digest) if self._journal else None
-        if found is None and self._around.cache is not None:
-            kept = self._around.cache.find(call.key)
-            found = None if kept is None else replace(kept, n=call.n, request=call.request.digest)
-        if found is not None:
-            self._ledger.charge(found.tokens, found.cost_microusd)
-            if self._ledger.capped and found.status == 200 and not found.estimated:
-                self._bounds.learn(call.request.forward, found.tokens.input)
-            self._record(call, found, journal=True)
+        journal = found is not None
+        found = found or self._cached(call)
+        if found is None:
+            return None
+        self._ledger.charge(found.tokens, found.cost_microusd)
+        if self._ledger.capped and found.status == 200 and not found.estimated:
+            self._bounds.learn(call.request.forward, found.tokens.input)
+        self._record(call, found, journal=journal)
+        if not journal:
+            try:
+                await self._write_down(found)
+            except JournalError as error:
+                self._blame(f"{type(error).__name__}: {error}")
+                raise
         return found
+
+    def _cached(self, call: Call) -> Answered | None:
+        kept = None if self._around.cache is None else self._around.cache.find(call.key)
+        if kept is None:
+            return None
+        return replace(kept, n=call.n, rollout=self.spec.id, request=call.request.digest, cache=True)
 
     async def buy(self, call: Call, deliver: Callable[[Body], Awaitable[None]] | None) -> Answered:
         """Ask the backend, again if it is worth it; journal, charge and record the answer.

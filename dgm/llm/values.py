@@ -94,9 +94,9 @@ class CallRecord:
     when it was gone before the answer. `journal`: answered from the journal; its cost is then counted here
     only if it was paid under this rollout's own id, that is, before the machine was killed, so that costs
     summed over rows are what was paid. `estimated`: charged at the most that it can have cost, for want of
-    believable figures. `request` and `response` are SHA-256 digests of the bytes in the exchange with the
-    same `n`; both are empty for a call that an earlier life of this rollout paid and this one did not ask for
-    again.
+    believable figures. `cache`: the answer is one that another rollout had bought, and cost nothing. `request` and
+    `response` are SHA-256 digests of the bytes in the exchange with the same `n`; both are empty for a call that an
+    earlier life of this rollout paid and this one did not ask for again.
     """
 
     n: int
@@ -110,6 +110,7 @@ class CallRecord:
     estimated: bool
     request: str
     response: str
+    cache: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

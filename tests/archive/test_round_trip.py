@@ -167,6 +167,7 @@ calls = st.builds(
     request=texts,
     response=texts,
     estimated=st.booleans(),
+    cache=st.booleans(),
 )
 changes = st.builds(Change, seq=counts, kind=names, before=texts, after=texts, at=times)
 
@@ -230,7 +231,7 @@ def test_every_column_is_described(table: str) -> None:
 @pytest.mark.parametrize("table", ROW_TYPES)
 def test_a_column_that_an_older_release_did_not_write_takes_its_default(table: str) -> None:
     plain = encode(a_row[table])[1]
-    defaults = {"flags", "repeat", "estimated", "patch_files"} & plain.keys()
+    defaults = {"flags", "repeat", "estimated", "cache", "patch_files"} & plain.keys()
     row = decode(table, {name: value for name, value in plain.items() if name not in defaults})
     assert encode(row)[1].keys() == plain.keys()
 
