@@ -38,6 +38,12 @@ ANSWERS: Mapping[str, pa.Schema] = {
             worded("split", Split, "split of the task"),
             _RESOLVED,
             described("evaluations", COUNT, "counted evaluations"),
+            described(
+                "flip",
+                TEXT,
+                "whether parent and agent pass the task: pp, pf, fp or ff; null unless both met it",
+                null=True,
+            ),
         ]
     ),
     "flips": pa.schema(

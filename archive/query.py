@@ -7,6 +7,7 @@ The columns of each answer, with their units, stand in `archive.answers.ANSWERS`
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,10 @@ COUNTED = ("seq", "decision", "agent", "task", "split", "outcome")
 """The columns of evaluations that are needed."""
 
 _SUMS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_microusd", "latency_s")
+
+_FLIPS = ("pp", "pf", "fp", "ff")
+"""Whether the parent and the agent pass a task: an agent passes it if it resolved more than half of its counted
+evaluations on it."""
 
 COSTS = ("role", "model", "journal", "estimated", *_SUMS)
 """The columns of calls that `costs` needs."""
@@ -70,26 +75,30 @@ def leaderboard(lineage: Lineage, evaluations: pa.Table, *, split: Split, mass: 
 def matrix(lineage: Lineage, evaluations: pa.Table) -> pa.Table:
     """One row per agent and task that met, agents in the order in which they were made; `evaluations` are counted."""
     cells = _cells(lineage, evaluations)
+    against = _against_parents(cells, _parents(_in_order(lineage)))
     return answer(
-        "matrix", **{name: cells[name] for name in ("agent", "task", "split", "resolved", "evaluations")}
+        "matrix",
+        **{name: cells[name] for name in ("agent", "task", "split", "resolved", "evaluations")},
+        flip=[None if found < 0 else _FLIPS[found] for found in against.tolist()],
     )
 
 
 def flips(lineage: Lineage, evaluations: pa.Table, *, split: Split) -> pa.Table:
     """One row per child, in the order in which they were made: what became of each task that it and its parent both
-    met. An agent passes a task if it resolved more than half of its counted evaluations on it."""
+    met."""
     agents = _in_order(lineage)
-    place = {agent.id: number for number, agent in enumerate(agents)}
-    parents = np.array([place.get(agent.parent or "", -1) for agent in agents], dtype=np.int64)
+    parents = _parents(agents)
     cells = _cells(lineage, evaluations.filter(pc.equal(_text(evaluations, "split"), split.value)))
-    found = _flips(cells, parents) if cells.num_rows else np.zeros((len(agents), 4), dtype=np.int64)
+    against = _against_parents(cells, parents)
+    found = np.zeros((len(agents), len(_FLIPS)), dtype=np.int64)
+    np.add.at(found, (cells["place"].to_numpy()[against >= 0], against[against >= 0]), 1)
     edges = np.flatnonzero(parents >= 0)
     return answer(
         "flips",
         parent=[agents[parents[edge]].id for edge in edges],
         child=[agents[edge].id for edge in edges],
         tasks=found[edges].sum(axis=1),
-        **{name: found[edges, column] for column, name in enumerate(("pp", "pf", "fp", "ff"))},
+        **{name: found[edges, column] for column, name in enumerate(_FLIPS)},
     )
 
 
@@ -211,8 +220,13 @@ def _cells(lineage: Lineage, evaluations: pa.Table) -> pa.Table:
     return named.append_column("place", place).sort_by([("place", "ascending"), ("task", "ascending")])
 
 
-def _flips(cells: pa.Table, parents: Ints) -> Ints:
-    """PP, PF, FP and FF of each agent against its parent; shape (agents, 4). `parents` are places, -1 for a seed."""
+def _against_parents(cells: pa.Table, parents: Ints) -> Ints:
+    """Of each cell the place in `_FLIPS` of what became of its task since the agent's parent; -1 where not both met it.
+
+    `parents` are places, -1 for a seed.
+    """
+    if not cells.num_rows:
+        return np.zeros(0, dtype=np.int64)
     task = cells["task"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     place = cells["place"].to_numpy()
     passed = 2 * cells["resolved"].to_numpy() > cells["evaluations"].to_numpy()
@@ -220,10 +234,14 @@ def _flips(cells: pa.Table, parents: Ints) -> Ints:
     order = np.argsort(key)
     wanted = parents[place] * (task.max() + 1) + task
     at = order[np.minimum(np.searchsorted(key[order], wanted), len(key) - 1)]
-    both = np.flatnonzero((key[at] == wanted) & (parents[place] >= 0))
-    found = np.zeros((len(parents), 4), dtype=np.int64)
-    np.add.at(found, (place[both], 2 * ~passed[at[both]] + ~passed[both]), 1)
-    return found
+    both = (key[at] == wanted) & (parents[place] >= 0)
+    return np.where(both, 2 * ~passed[at] + ~passed, -1)
+
+
+def _parents(agents: Sequence[Agent]) -> Ints:
+    """The place of each agent's parent, -1 for a seed."""
+    place = {agent.id: number for number, agent in enumerate(agents)}
+    return np.array([place.get(agent.parent or "", -1) for agent in agents], dtype=np.int64)
 
 
 def _in_order(lineage: Lineage) -> list[Agent]:

@@ -151,6 +151,8 @@ def test_counts_are_those_of_loops(seed: int) -> None:
                 name: signs.count(name) for name in ("pp", "pf", "fp", "ff")
             }
             assert edge["tasks"] == len(both)
+            told = {cell["task"]: cell["flip"] for cell in cells if cell["agent"] == edge["child"]}
+            assert [told[task] for task in both] == signs
 
 
 @pytest.mark.parametrize("seed", SEEDS)
