@@ -122,9 +122,9 @@ class RunReader:
         """The decisions with these numbers, in order, without reading the others."""
         return self._snapshot.decisions_at(numbers)
 
-    def evaluations_of(self, agent: AgentId) -> list[Evaluation]:
-        """What an agent was evaluated on, in the order of entries, re-grades included."""
-        return self._snapshot.evaluations_of(agent)
+    def evaluations_of(self, *agents: AgentId) -> list[Evaluation]:
+        """What these agents were evaluated on, in the order of entries, re-grades included."""
+        return self._snapshot.evaluations_of(*agents)
 
     def last_results(self, count: int) -> list[Evaluation | Expansion]:
         """The last results, at most `count`, oldest first; re-grades are none."""

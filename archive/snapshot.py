@@ -108,16 +108,18 @@ class Snapshot:
             else:
                 yield from read_parts(table, list(group), columns, coded=coded)
 
-    def evaluations_of(self, agent: AgentId) -> list[Evaluation]:
-        """What an agent was evaluated on, in order; of a part that says nothing of it only one column is read."""
+    def evaluations_of(self, *agents: AgentId) -> list[Evaluation]:
+        """What these agents were evaluated on, in order; of a part that says nothing of them only one column is
+        read."""
         found: list[Row] = []
+        wanted, chosen = pa.array(agents, pa.string()), frozenset(agents)
         for part in self.parts["evaluations"]:
             column = read_part("evaluations", part, ["agent"], coded=["agent"])["agent"]
-            if agent in column.unify_dictionaries().chunk(0).dictionary.to_pylist():
+            if not chosen.isdisjoint(column.unify_dictionaries().chunk(0).dictionary.to_pylist()):
                 data = read_part("evaluations", part)
-                found += from_arrow("evaluations", data.filter(pc.equal(data["agent"], agent)))
+                found += from_arrow("evaluations", data.filter(pc.is_in(data["agent"], wanted)))
         tail = self._tail_rows("evaluations")
-        found += [decode("evaluations", row) for row in tail if row["agent"] == agent]
+        found += [decode("evaluations", row) for row in tail if row["agent"] in chosen]
         return [row for row in found if isinstance(row, Evaluation)]
 
     def decisions_at(self, numbers: Sequence[int]) -> list[Decision]:

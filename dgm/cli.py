@@ -12,7 +12,7 @@ from typing import Any
 
 import archive
 from archive import ArchiveError, NotLocalError, RunReader
-from dgm import comparing, keeping
+from dgm import comparing, keeping, showing
 from dgm.control import commands as control
 from dgm.errors import UserError
 from dgm.report import (
@@ -60,6 +60,7 @@ dgm regrade RUN [ID ...]     grade stored answers again, without a model: all, o
 dgm replay RUN               every decision made again from the rows before it; 1 if one comes out otherwise
 {comparing.USAGE}
 {control.USAGE}
+{showing.USAGE}
 {keeping.USAGE}
 dgm simulate [OVERRIDE ...]  policies in made-up worlds: -m policy=huxley,darwin world=A,B seeds=200; see `--help`.
                              --from RUN fits a world to a run and says what to choose for the next one
@@ -198,6 +199,7 @@ def _command(given: Sequence[str]) -> int:
     replayed.add_argument("run")
     replayed.set_defaults(call=_replay)
     comparing.add_command(commands, _directory, _say)
+    showing.add_commands(commands, _directory, _say)
     keeping.add_commands(commands, _directory, _say)
     control.add_commands(commands, _directory, _say)
     commands.add_parser("doctor").set_defaults(call=_doctor)

@@ -82,6 +82,7 @@ MAY_IMPORT = {
         "dgm.columns",
         "dgm.ending",
         "dgm.errors",
+        "dgm.llm",
         "dgm.matching",
         "dgm.origins",
         "dgm.pictures",
@@ -116,6 +117,7 @@ TOP = {
     "dgm.resume",
     "dgm.doctor",
     "dgm.seeds",
+    "dgm.showing",
 }
 """Rooms that may import any other."""
 
@@ -125,6 +127,7 @@ ONE_FILE = {
     "hydra": {"dgm/config.py"},
     "omegaconf": {"dgm/config.py"},
     "git": {"archive/gitstore.py"},
+    "igraph": {"dgm/report/page/layout.py"},
     "matplotlib": {
         "dgm/pictures.py",
         "dgm/simulate/picture.py",

@@ -41,7 +41,7 @@ def finals(view: RunView) -> Finals:
     tree, confirmed = view.tree(), view.finalists()
     counts = {one.agent: one.confirm for one in confirmed}
     winner, first = view.best(), tree.ids[0]
-    evaluations = latest(row for agent in {winner, first} for row in view.run.evaluations_of(agent))
+    evaluations = latest(view.run.evaluations_of(winner, first))
     best, seed = (
         Finalist(
             agent=agent,

@@ -31,13 +31,13 @@ TASKS: Mapping[Split, tuple[str, ...]] = {
 }
 
 
-def hostile_run(path: Path, config: Mapping[str, object]) -> Path:
-    """A seed with two evaluations and one child; the child and the seed are tested once."""
+def hostile_run(path: Path, config: Mapping[str, object], *, extra: Mapping[str, bytes] = {}) -> Path:
+    """A seed with two evaluations and one child, which has the `extra` files; both are tested once."""
     with create_run(path, RunInfo(id="f" * 32, seed=0, config=dict(config), splits=TASKS)) as run:
         seed = _agent(run, {"agent.toml": b"", "a.py": b"print(1)\n"}, None)
         _evaluate(run, seed, "katas/anagram", Outcome.RESOLVED)
         _evaluate(run, seed, ODD_TASK, Outcome.CRASHED)
-        child = _expand(run, seed)
+        child = _expand(run, seed, extra)
         _evaluate(run, child, "katas/anagram", Outcome.RESOLVED)
         _evaluate(run, child, ODD_TASK, Outcome.RESOLVED)
         for agent, outcome in ((seed, Outcome.UNRESOLVED), (child, Outcome.RESOLVED)):
@@ -53,10 +53,10 @@ def _agent(run: Run, files: dict[str, bytes], parent: Agent | None) -> Agent:
     return agent
 
 
-def _expand(run: Run, parent: Agent) -> Agent:
+def _expand(run: Run, parent: Agent, extra: Mapping[str, bytes]) -> Agent:
     run.append(a_decision(run.next_seq, agent=parent.id, task=None))
     seq = run.next_seq
-    child = _agent(run, {"agent.toml": b"", "a.py": f"print('{EVIL}')\n".encode()}, parent)
+    child = _agent(run, {**extra, "agent.toml": b"", "a.py": f"print('{EVIL}')\n".encode()}, parent)
     expansion = replace(
         an_expansion(seq, decision=seq - 1),
         parent=parent.id,

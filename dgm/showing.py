@@ -1,0 +1,49 @@
+"""Commands that make the page of a run: `dgm report` as one file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import archive
+from dgm.errors import UserError
+from dgm.report import view_of
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+Say = Callable[[str], None]
+
+USAGE = (
+    """dgm report RUN -o FILE       the whole run in one HTML file that opens anywhere; [--mib N] at most"""
+)
+
+
+def add_commands(
+    commands: _SubParsersAction[argparse.ArgumentParser], directory: Callable[[str], Path], say: Say
+) -> None:
+    """Add these commands. `directory` finds a run by what the user calls it."""
+    reported = commands.add_parser("report")
+    reported.add_argument("run")
+    reported.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    reported.add_argument("--mib", type=float, default=24.0, metavar="N")
+    reported.set_defaults(call=partial(_report, directory, say))
+
+
+def _report(directory: Callable[[str], Path], say: Say, options: argparse.Namespace) -> int:
+    # here, because the layout and the transcripts take a while to import
+    from dgm.report.page.report import MIB, report
+
+    if not options.mib >= 1:
+        raise UserError(f"--mib must be at least 1, got {options.mib:g}")
+    place = options.run if "://" in options.run else directory(options.run)
+    with archive.open(place) as run:
+        found = report(view_of(run), run.path.name, limit=int(options.mib * MIB))
+    options.output.write_text(found.html, encoding="utf-8")
+    say(f"{options.output}: {len(found.html) / MIB:.1f} MiB, {found.kept['agent'][1]} agents")
+    for line in found.told():
+        say(line)
+    return 0

@@ -1,0 +1,175 @@
+"""The page in a real browser with the network off, and what stands in the file."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archive
+from archive import Outcome
+from archive.testing import a_decision, an_evaluation
+from dgm.llm import packed
+from dgm.llm.values import Exchange
+from dgm.report import view_of
+from dgm.report.page.report import report
+from tests.dgm.commands import dgm
+from tests.dgm.report.browser import Browser, browser
+from tests.dgm.report.hostile import BIDI, EVIL, ODD_TASK, hostile_run
+
+SCRIPT = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><!--"
+TOLD = f"{SCRIPT}{EVIL}\ud800"
+"""What the model says in the hostile run."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The hostile run, with a child whose file names and patch are hostile too, and a transcript."""
+    path = hostile_run(
+        tmp_path_factory.mktemp("page") / "hostile", {}, extra={f"{SCRIPT}{BIDI}\u2028.py": SCRIPT.encode()}
+    )
+    with archive.open(path) as reader:
+        seed = reader.lineage.seeds[0]
+    with archive.resume_run(path) as again:
+        again.append(a_decision(again.next_seq, agent=seed, task="katas/anagram"))
+        again.append(
+            replace(
+                an_evaluation(again.next_seq, agent=seed, task="katas/anagram", outcome=Outcome.UNRESOLVED),
+                decision=again.next_seq - 1,
+                id="e" * 32,
+                transcript=again.blobs.put(packed([_exchange()])),
+                log=again.blobs.put(TOLD.encode("utf-8", "surrogatepass")),
+                detail=TOLD.encode("utf-8", "replace").decode(),
+            )
+        )
+    return path
+
+
+def _exchange() -> Exchange:
+    call = {"id": "1", "type": "function", "function": {"name": SCRIPT, "arguments": json.dumps({"a": TOLD})}}
+    messages = [
+        {"role": SCRIPT, "content": TOLD},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]
+    answer = {"choices": [{"message": {"role": "assistant", "content": [{"type": "text", "text": TOLD}]}}]}
+    return Exchange(
+        n=0,
+        status=200,
+        request=json.dumps({"model": "solve", "messages": messages}).encode(),
+        response=json.dumps(answer).encode(),
+    )
+
+
+@pytest.fixture(scope="module")
+def page(run: Path) -> Path:
+    file = run.parent / "page.html"
+    said = dgm("report", str(run), "-o", str(file))
+    assert (said.status, said.err) == (0, "")
+    return file
+
+
+def block(page: Path, name: str) -> Any:
+    text = re.search(f'id="data-{name}">([^<]*)<', page.read_text(encoding="utf-8"))
+    assert text is not None
+    return json.loads(zlib.decompress(b64decode(text[1])))
+
+
+def test_the_file_is_one_document_that_may_ask_nobody_for_anything(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "default-src 'none'" in text
+    assert "connect-src" not in text
+    assert text.count("<script>") == text.count("</html>") == 1
+    assert SCRIPT not in text
+    assert "http" not in re.sub(r'"http://www\.w3\.org/2000/svg"|http-equiv', "", text)
+    assert block(page, "agents")["depth"] == [0, 1]
+    assert block(page, "tasks")["name"][1] == ODD_TASK
+
+
+def test_what_does_not_fit_is_left_out_and_told(run: Path) -> None:
+    with archive.open(run) as reader:
+        found = report(view_of(reader), "run", limit=1)
+    assert found.told() == [
+        "0 of 2 agents with what they changed, those of the winner's line first, are in this file",
+        "0 of 8 decisions with what the policy saw, those to expand first, are in this file",
+        "0 of 8 rollouts with their transcripts, those of the winner's line first, are in this file",
+    ]
+
+
+VIEWS = ("tree", "matrix", "progress", "decisions", "costs", "time")
+
+
+@pytest.fixture(scope="module")
+def shown(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("browser") / "profile") as found:
+        found.size(1280, 800)
+        found.offline()
+        found.open(page.as_uri())
+        yield found
+
+
+def test_every_view_is_reached_by_clicks_without_an_error_or_a_request(shown: Browser, page: Path) -> None:
+    shown.wait("document.querySelectorAll('g.agent').length === 2")
+    for view in VIEWS:
+        shown.click(f'#tabs a[href="#{view}"]')
+        shown.wait(f"document.querySelector('#tabs a[aria-current]').hash === '#{view}'")
+        shown.wait("!document.querySelector('.wait')")
+    shown.run("history.back()")
+    shown.wait("location.hash === '#costs' && document.querySelector('h1').textContent === 'Costs'")
+
+    shown.click('#tabs a[href="#tree"]')
+    shown.click("g.agent:nth-of-type(2) .node")  # the child: it is chosen, and the seed is not of its clade
+    shown.wait("document.querySelectorAll('g.agent.dim').length === 1")
+    shown.click(".chosen h2 a")
+    shown.wait("document.querySelector('.diff tr.plus')")
+    shown.click(".crumbs a")
+    shown.wait("location.hash.startsWith('#agent/') && document.querySelector('.crumbs b')")
+    shown.click("a.outcome.unresolved")
+    shown.wait("document.querySelectorAll('.event').length === 3")
+    assert shown.complaints == []
+    assert set(shown.requests) == {page.as_uri()}
+
+
+def test_what_agents_and_models_wrote_is_shown_as_text(shown: Browser, page: Path) -> None:
+    shown.run("document.querySelectorAll('.event, details').forEach((one) => { one.open = true; })")
+    text = shown.text()
+    assert SCRIPT in text
+    assert "\\x1b[2J" in text
+    assert "\\u202egnp.exe" in text
+    assert "\\u2028" in text
+    assert not set(text) & {"\x1b", "\u202e", "\u2028", "\u200b"}
+    child = block(page, "agents")["id"][1]
+    shown.run(f"location.hash = 'agent/{child}'")
+    shown.wait("document.querySelectorAll('.diff details').length === 2")
+    assert SCRIPT in shown.text()
+    assert shown.run("document.querySelectorAll('img, iframe, object, embed').length") == 0
+    assert shown.run("document.title").startswith("Agent ")
+    assert shown.complaints == []
+
+
+def test_the_tree_is_walked_and_searched_by_keys_and_fits_a_small_window(shown: Browser, page: Path) -> None:
+    seed, child = block(page, "agents")["id"]
+    shown.run(f"location.hash = 'tree/{seed}'")
+    shown.wait("document.querySelector('.stage g.agent.chosen')")
+    shown.key("ArrowDown", 40)
+    shown.wait(f"location.hash === '#tree/{child[:10]}'")
+    shown.key("Enter", 13)
+    shown.wait(f"location.hash === '#agent/{child[:10]}'")
+    shown.key("/", 191, "/")
+    shown.wait("document.activeElement.id === 'search'")
+    shown.type("tested")
+    shown.wait("document.querySelector('#found li[data-to]')")
+    shown.key("Enter", 13)
+    shown.wait("document.querySelector('h1').textContent.startsWith('katas/tested')")
+    shown.size(420, 700, dark=True)
+    for view in VIEWS:
+        shown.run(f"location.hash = '{view}'")
+        shown.wait(f"document.querySelector('#tabs a[aria-current]').hash === '#{view}'")
+        assert shown.run("document.documentElement.scrollWidth") <= 420, view
+    assert shown.complaints == []
