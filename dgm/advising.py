@@ -69,7 +69,7 @@ def advise_from(runs: Sequence[Path], arguments: Sequence[str], flags: Flags, sa
     seed = int(first["first_seed"])
     note(f"{name}: {len(past.parents)} agents, {len(past.agent)} results; fitting a world")
     try:
-        wide = fit(past, seed, Priors())
+        wide = fit(past, seed, Priors())  # what the run says; worlds to search in are more careful
         priors = replace(SKEPTICAL, thin_sd=Priors().thin_sd) if past.children >= ENOUGH else SKEPTICAL
         fitted = fit(past, seed, priors)
     except UnfitError as error:
@@ -87,7 +87,7 @@ def advise_from(runs: Sequence[Path], arguments: Sequence[str], flags: Flags, sa
             )
         )
     else:
-        lines = [*fit_lines(wide, name), *told(thin), *advice_lines(advice, cost)]
+        lines = [*fit_lines(wide, name), *told(thin), *advice_lines(advice, cost, wide.depth)]
         say("\n".join([*lines, f"This world: dgm simulate {world_line(world)}"]))
     if flags.save:
         flags.save.parent.mkdir(parents=True, exist_ok=True)

@@ -68,13 +68,17 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """What was drawn: name -> shape (draws,). `cost_basis` says what costs were taken from, `timed` whether jobs took
-    time, `r_hat` is the largest of the parameters'."""
+    """What was drawn: name -> shape (draws,).
+
+    `depth` is how deep the run went, `cost_basis` says what costs were taken from, `timed` whether jobs took time,
+    `r_hat` is the largest of the parameters'.
+    """
 
     agents: int
     children: int
     results: int
     tasks: int
+    depth: int
     draws: Mapping[str, Floats]
     r_hat: float
     cost_basis: str
@@ -134,6 +138,7 @@ def fit(past: Past, seed: int, priors: Priors = SKEPTICAL, sweeps: int = SWEEPS)
         children=past.children,
         results=len(past.agent),
         tasks=past.tasks,
+        depth=int(past.depths.max()),
         draws=draws,
         r_hat=max(map(r_hat, kept.values())),
         cost_basis=basis,

@@ -69,8 +69,8 @@ def _doubts(fit: Fit) -> list[str]:
     return lines
 
 
-def advice_lines(advice: Advice, cost: float) -> list[str]:
-    """What was tried, the answers, and what to expect."""
+def advice_lines(advice: Advice, cost: float, depth: int) -> list[str]:
+    """What was tried, the answers, and what to expect; `depth` is how deep the run went that this comes from."""
     seeds = len(advice.chosen.found)
     rows = [
         [
@@ -110,6 +110,12 @@ def advice_lines(advice: Advice, cost: float) -> list[str]:
         lines.append(
             f"  against what is in use ({_named(used.option)}): {_difference(advice.gain)}{sure}; ends higher in "
             f"{100 * advice.better:.0f} of 100 pairs of runs"
+        )
+    deep = float(np.mean([one.depth for one in chosen.found]))
+    if deep > depth:
+        lines.append(
+            f"  extrapolated: these searches go {deep:.0f} levels deep, the run went {depth}; a ceiling beyond would "
+            "not be known, so take this for the most that may be hoped for"
         )
     return lines
 
@@ -189,6 +195,7 @@ def document(fit: Fit, thin: ThinLogs, advice: Advice, cost: float) -> dict[str,
             "children": fit.children,
             "results": fit.results,
             "tasks": fit.tasks,
+            "depth": fit.depth,
             "r_hat": fit.r_hat,
             "costs_by": fit.cost_basis,
             "timed": fit.timed,
@@ -227,6 +234,7 @@ def _tried(one: Tried, cost: float) -> dict[str, Any]:
         "seed_accuracy": _mean(mean([each.seed_accuracy for each in one.found])),
         "paid": paid(one.found, cost),
         "agents": float(np.mean([each.agents for each in one.found])),
+        "depth": float(np.mean([each.depth for each in one.found])),
         "makespan": float(np.mean([each.makespan for each in one.found])),
     }
 

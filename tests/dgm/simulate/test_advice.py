@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from dgm.simulate import Found
 from dgm.simulate.advice import Advice, Frame, Option, advise, widths
+from dgm.simulate.outlook import advice_lines
 
 FRAME = Frame(pot=120, confirm=30, workers=2, policy="huxley", own_floor={"pedigree": 3})
 NOISE = (-0.02, 0.02, -0.01, 0.01, 0.0, 0.03, -0.03, 0.0)
@@ -98,6 +99,15 @@ def test_what_to_expect_comes_from_draws_that_chose_nothing() -> None:
     assert max(one.quality.mean for one in advice.tried) > 0.59
     low, high = advice.range
     assert 0.37 <= low < high <= 0.43
+
+
+def test_depths_that_the_run_never_saw_are_told_to_be_extrapolated() -> None:
+    advice, _ = advised(lambda option: 0.5 + 0.1 * (option.policy == "pedigree"))
+    assert "extrapolated: these searches go 2 levels deep" in advice_lines(advice, 2.5, depth=1)[-1]
+    lines = advice_lines(advice, 2.5, depth=2)
+    assert not any("extrapolated" in line for line in lines)
+    assert "+10.0" in lines[-1]
+    assert "ends higher in 100 of 100" in lines[-1]
 
 
 def test_confirmation_takes_from_the_search_and_half_at_most() -> None:

@@ -114,6 +114,12 @@ def test_a_fitted_world_is_one_to_search_in(fitted: Fit) -> None:
     assert fitted.world(tasks=7)["tasks"] == 7
 
 
+def test_a_fit_knows_how_much_it_was_made_from(search: Recorded, fitted: Fit) -> None:
+    tree = search.tree
+    assert (fitted.agents, fitted.children, fitted.tasks) == (len(tree), len(tree) - 1, 30)
+    assert (fitted.results, fitted.depth) == (int((tree.resolved + tree.unresolved).sum()), tree.depths.max())
+
+
 def test_a_broken_clade_is_told_from_a_hard_change() -> None:
     """Thirty of sixty children never resolve anything, the others do as the seed does."""
     past = lucky_parents(generator(1), children=60, results=(12,), sd=0.05, drift=0.0)
