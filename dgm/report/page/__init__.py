@@ -1,1 +1,1 @@
-"""The page of a run. Its modules are imported by themselves: `layout` serves pictures too, which read no transcripts."""
+"""The page of a run. Its modules are imported by themselves: `layout` serves pictures, which read no transcripts."""
