@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
 import archive
-from archive import Evaluation, Expansion, Outcome
+from archive import Evaluation, Expansion, Outcome, Usage
 from dgm.breaker import Breaker
 from dgm.jobs import PROVIDER_DOWN, Job, Result
+from dgm.llm import Gateway, Retries, RolloutSpec
+from dgm.llm.backends import OpenAIBackend
 from dgm.llm.backends.probe import trouble_at
 from dgm.search import RunPausedError
+from tests.dgm.llm.conftest import PRICES
+from tests.dgm.llm.test_gateway import post
 from tests.dgm.scripted import Driver, Quiet, Script, failed
 from tests.fake_upstream import FakeUpstream
 
@@ -112,6 +119,69 @@ def test_a_run_waits_for_its_provider_and_goes_on(tmp_path: Path) -> None:
     assert all(not isinstance(row, Evaluation) or row.score is None for row in void)
     assert any(line.startswith("paused: the provider is down") for line in display.told)
     assert any("answers again" in line for line in display.told)
+
+
+def test_an_outage_in_mid_run_costs_nobody_anything(tmp_path: Path) -> None:
+    """A provider's process ends while a search asks it through a gateway, and comes back at its second probe."""
+    display, turn, begun = Quiet(), Lock(), itertools.count(1)
+    counts: list[dict[str, int]] = []
+    body = json.dumps({"model": "solve", "messages": [{"role": "user", "content": "hello"}]}).encode()
+    with FakeUpstream() as upstream:
+        models = {"solve": "fake-1", "improve": "fake-1"}
+        backend = OpenAIBackend(models=models, environ={}, base_url=upstream.base_url)
+
+        def work(job: Job) -> Result:
+            with turn:  # nobody asks while the counts are taken and the process is ended
+                if next(begun) == 9:
+                    counts.append(upstream.counts())
+                    upstream.go_down()
+                spec = RolloutSpec(
+                    id=job.id, decision=job.decision, role="solve", sample=job.sample, journal=job.journal
+                )
+                post(gateway.open(spec), body)
+                record = gateway.close(job.id)
+            if record.fault is None:
+                return replace(Script()(job), record=record)
+            flags = (PROVIDER_DOWN,) if record.outage else ()
+            return replace(failed(job, f"model: {record.fault}", *flags), record=record)
+
+        probes: list[str | None] = []
+
+        def trouble() -> str | None:
+            if len(probes) == 1:
+                upstream.come_back()
+            probes.append(trouble_at(upstream.base_url, ""))
+            return probes[-1]
+
+        with Gateway(backend, prices=PRICES, retries=Retries(tries=2, first_s=0.01)) as gateway:
+            driver = Driver(
+                tmp_path / "run",
+                slots=3,
+                evaluations=20,
+                display=display,
+                work=work,
+                trouble=trouble,
+                clock=fast(),
+                journals=tmp_path / "journals",
+            )
+            tree = driver.search()
+        counts.append(upstream.counts())
+    told = "\n".join(display.told)
+    assert "paused: the provider is down (model: UpstreamUnavailableError: no answer from" in told
+    assert "still paused: no answer from" in told
+    assert "the provider answers again" in told
+    assert probes[0] is not None
+    assert set(probes[1:]) == {None}
+    assert not tree.open
+    assert tree.resolved.sum() + tree.unresolved.sum() == 20
+    rows = results(driver.path)
+    void = [row for row in rows if not row.outcome.counted]
+    assert 1 <= len(void) <= 3  # those in flight, nothing after them
+    assert all(row.flags == (PROVIDER_DOWN,) and row.usage == Usage() for row in void)
+    assert all(row.score is None for row in void if isinstance(row, Evaluation))
+    assert len(rows) - len(void) == len({row.decision for row in rows})
+    assert sum(row.usage.calls for row in rows) == sum(count["answered"] for count in counts)
+    assert sum(count["requests"] for count in counts) == sum(count["answered"] for count in counts)
 
 
 def test_a_provider_that_fails_every_job_stops_the_run(tmp_path: Path) -> None:

@@ -52,8 +52,17 @@ class FakeUpstream:
         """Forget script and counts."""
         self._control("POST", "reset", [])
 
+    def go_down(self) -> None:
+        """End the process: nobody answers at its address any more, and its counts are gone."""
+        self.__exit__(None, None, None)
+
+    def come_back(self) -> None:
+        """Start it again at the same address."""
+        self.__enter__()
+
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.fake_upstream.server", *self._arguments]
+        command += ["--port", str(self.port)]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
         )

@@ -190,14 +190,14 @@ async def cut_body(request: web.Request, data: bytes) -> web.StreamResponse:
     return response
 
 
-async def serve(provider: Provider) -> None:
+async def serve(provider: Provider, port: int) -> None:
     app = web.Application(client_max_size=32 << 20)
     for api in (chat_shape, responses_shape):
         app.router.add_post(api.PATH, partial(provider.ask, api))
     app.router.add_route("*", "/control/{what}", provider.control)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     print(runner.addresses[0][1], flush=True)  # noqa: T201 - how the starter learns the port
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -208,5 +208,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--key")
     parser.add_argument("--rehearsal", action="store_true")
+    parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
-    asyncio.run(serve(Provider(arguments.key, arguments.rehearsal)))
+    asyncio.run(serve(Provider(arguments.key, arguments.rehearsal), arguments.port))
