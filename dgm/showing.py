@@ -1,9 +1,10 @@
-"""Commands that make the page of a run: `dgm report` as one file."""
+"""Commands that show the page of a run: `dgm report` as one file, `dgm view` while it goes on."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-USAGE = (
-    """dgm report RUN -o FILE       the whole run in one HTML file that opens anywhere; [--mib N] at most"""
-)
+USAGE = """dgm report RUN -o FILE       the whole run in one HTML file that opens anywhere; [--mib N] at most
+dgm view RUN                 the same page of a run that goes on, served on this machine; [--port N]"""
 
 
 def add_commands(
@@ -31,6 +31,10 @@ def add_commands(
     reported.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     reported.add_argument("--mib", type=float, default=24.0, metavar="N")
     reported.set_defaults(call=partial(_report, directory, say))
+    viewed = commands.add_parser("view")
+    viewed.add_argument("run", type=directory)
+    viewed.add_argument("--port", type=int, default=0, metavar="N")
+    viewed.set_defaults(call=partial(_view, say))
 
 
 def _report(directory: Callable[[str], Path], say: Say, options: argparse.Namespace) -> int:
@@ -46,4 +50,18 @@ def _report(directory: Callable[[str], Path], say: Say, options: argparse.Namesp
     say(f"{options.output}: {len(found.html) / MIB:.1f} MiB, {found.kept['agent'][1]} agents")
     for line in found.told():
         say(line)
+    return 0
+
+
+def _view(say: Say, options: argparse.Namespace) -> int:
+    # here, because a server takes a while to import
+    import asyncio
+
+    from dgm.report.page.live import Live, serve
+
+    def ready(address: str) -> None:
+        say(f"{address}\nwhoever has this address can read the run; Ctrl-C ends it")
+
+    with Live(options.run) as live, suppress(KeyboardInterrupt):
+        asyncio.run(serve(live, ready, options.port))
     return 0

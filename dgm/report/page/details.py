@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 
 from archive import AgentId, Decision, Evaluation, Expansion, NotLocalError, UnknownBlobError, bounded_patch
+from archive.schema import from_arrow
 from dgm.llm.recordings import conversation
 from dgm.llm.transcript import Message
 from dgm.report.details import row_data
@@ -30,7 +31,8 @@ class Details:
     @cached_property
     def expansions(self) -> Mapping[int, Expansion]:
         """Every result of an expansion by its entry."""
-        return {row.seq: row for row in self._view.expansions}
+        rows = from_arrow("expansions", self._run.expansions)
+        return {row.seq: row for row in rows if isinstance(row, Expansion)}
 
     @cached_property
     def _made(self) -> Mapping[AgentId, Expansion]:

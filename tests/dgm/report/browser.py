@@ -95,13 +95,14 @@ class Browser:
 
     def offline(self) -> None:
         """Whatever is asked of a network from now on fails."""
-        self.call(
-            "Network.emulateNetworkConditions",
-            offline=True,
-            latency=0,
-            downloadThroughput=0,
-            uploadThroughput=0,
-        )
+        self._network(offline=True)
+
+    def online(self) -> None:
+        self._network(offline=False)
+
+    def _network(self, *, offline: bool) -> None:
+        rates = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.call("Network.emulateNetworkConditions", offline=offline, **rates)
 
     def open(self, address: str) -> None:
         self.call("Page.navigate", url=address)

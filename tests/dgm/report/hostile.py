@@ -45,6 +45,11 @@ def hostile_run(path: Path, config: Mapping[str, object], *, extra: Mapping[str,
     return path
 
 
+def another_child(run: Run, parent: Agent) -> Agent:
+    """One more child of `parent`."""
+    return _expand(run, parent, {"another.py": b""})
+
+
 def _agent(run: Run, files: dict[str, bytes], parent: Agent | None) -> Agent:
     id = run.code.commit(files, parents=() if parent is None else (parent.id,), message="", seq=run.next_seq)
     agent = replace(an_agent(run.next_seq, parent=parent, id=id), tree=run.code.tree(id))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import shutil
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -19,10 +25,11 @@ from archive.testing import a_decision, an_evaluation
 from dgm.llm import packed
 from dgm.llm.values import Exchange
 from dgm.report import view_of
+from dgm.report.page.live import Live, serve
 from dgm.report.page.report import report
 from tests.dgm.commands import dgm
 from tests.dgm.report.browser import Browser, browser
-from tests.dgm.report.hostile import BIDI, EVIL, ODD_TASK, hostile_run
+from tests.dgm.report.hostile import BIDI, EVIL, ODD_TASK, another_child, hostile_run
 
 SCRIPT = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><!--"
 TOLD = f"{SCRIPT}{EVIL}\ud800"
@@ -173,3 +180,49 @@ def test_the_tree_is_walked_and_searched_by_keys_and_fits_a_small_window(shown: 
         shown.wait(f"document.querySelector('#tabs a[aria-current]').hash === '#{view}'")
         assert shown.run("document.documentElement.scrollWidth") <= 420, view
     assert shown.complaints == []
+
+
+@pytest.fixture
+def served(run: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A copy of the run and the address at which it is followed."""
+    path = tmp_path / "followed"
+    shutil.copytree(run, path)
+    address: Queue[str] = Queue()
+    loop = asyncio.new_event_loop()
+    with Live(path) as live:
+        task = loop.create_task(serve(live, address.put))
+        thread = Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
+        thread.start()
+        try:
+            yield path, address.get(timeout=60)
+        finally:
+            loop.call_soon_threadsafe(task.cancel)
+            thread.join()
+            loop.close()
+
+
+def test_a_live_run_is_followed_by_those_who_know_its_address(
+    shown: Browser, served: tuple[Path, str]
+) -> None:
+    path, address = served
+    complained = len(shown.complaints)
+    shown.size(1280, 800)
+    shown.online()
+    shown.open(address)
+    shown.wait("document.querySelectorAll('g.agent').length === 2")
+    with archive.open(path) as reader:
+        seed = reader.lineage.agent(reader.lineage.seeds[0])
+    with archive.resume_run(path) as again:
+        another_child(again, seed)
+    shown.wait("document.querySelectorAll('g.agent').length === 3")
+    shown.click('#tabs a[href="#decisions"]')
+    shown.wait("document.querySelector('.explained h2') && document.body.innerText.includes('9 decisions')")
+    assert shown.complaints[complained:] == []
+
+    for wrong, host in ((address[:-5] + "wrong/", None), (address, "example.org")):
+        request = Request(wrong, headers={"Host": host} if host else {})
+        with pytest.raises(HTTPError) as refused:
+            urlopen(request, timeout=60)
+        assert refused.value.code == 404
+        refused.value.close()
+    assert address.startswith("http://127.0.0.1:")

@@ -10,6 +10,16 @@ async function asked(path) {
   return answer.json();
 }
 
+// A run that has just begun has no agent yet.
+async function firstAgent() {
+  for (;;) {
+    const head = await asked("head");
+    if (head.agents) return follow();
+    replace(byId("content"), made("p.wait", {}, `${head.name} has no agent yet …`));
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+  }
+}
+
 async function follow() {
   await refreshed();
   const again = async () => {

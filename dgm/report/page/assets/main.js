@@ -4,7 +4,7 @@ async function begin() {
   readColours();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); dispatchEvent(new Event("recolour")); });
   [store.head, store.agents] = await Promise.all([unpack("head"), byId("data-agents") ? unpack("agents") : null]);
-  if (store.head.live) await follow();
+  if (store.head.live) await firstAgent();
   drawFrame();
   addEventListener("hashchange", show);
   await show();

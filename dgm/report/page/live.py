@@ -1,0 +1,158 @@
+"""`dgm view`: the page of a run that goes on, served on this machine to whoever knows the token in its address."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
+
+from aiohttp import web
+
+import archive
+from archive import Evaluation, Expansion, RunReader
+from dgm.report.page import tables
+from dgm.report.page.details import Details
+from dgm.report.page.document import as_json, block, document
+from dgm.report.page.head import head_data
+from dgm.report.page.report import TABLES
+from dgm.report.views import RunView, view_of
+
+HERE = "127.0.0.1"
+REST = 4.0
+"""A run is read again at the earliest after so many times as long as reading it took."""
+
+GROWING = {"jobs": tables.jobs_table, "decisions": tables.decisions_table}
+"""Tables of which only what is new needs to be told."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Live:
+    """A run that is read again when it has grown. May be used from several threads."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = path.name
+        self._path = path
+        self._clock = clock
+        self._lock = Lock()
+        self._run: RunReader | None = None
+        self._rests_until = float("-inf")
+
+    def __enter__(self) -> Live:
+        self._refresh()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._run is not None:
+            self._run.close()
+
+    def answer(self, path: str, since: int) -> object:
+        """What the page asks for by `path`; None if there is no such thing."""
+        with self._lock:
+            if path in ("new", "head"):
+                self._refresh()
+            return self._answer(path, since)
+
+    def _answer(self, path: str, since: int) -> object:
+        view = self._view
+        what, _, key = path.partition("/")
+        if what == "new":
+            return {"seq": view.run.next_seq}
+        if what == "head":
+            return self.head()
+        if what == "table" and view.agents:
+            return self._table(view, key, since)
+        return self._detail(view, what, int(key)) if key.isascii() and key.isdecimal() else None
+
+    def head(self) -> Mapping[str, object]:
+        """What the page begins with; of a run without an agent only that there is none."""
+        view = self._view
+        if not view.agents:
+            return view.headed(name=self.name, seq=view.run.next_seq, agents=0, live=True)
+        return {**head_data(view, self.name), "live": True}
+
+    def _table(self, view: RunView, name: str, since: int) -> tables.Columns | None:
+        if name == "agents":
+            return tables.agents_table(view)
+        if name in GROWING:
+            return GROWING[name](view, since)
+        return TABLES[name](view) if name in TABLES else None
+
+    def _detail(self, view: RunView, what: str, key: int) -> object:
+        match what:
+            case "agent" if key < len(view.agents):
+                return self._details.agent(view.agents[key].id)
+            case "decision" if key < view.run.next_seq:
+                found = view.run.decisions_at([key])
+                return self._details.decision(found[0]) if found else None
+            case "result" if key < view.run.next_seq:
+                entry = next(view.run.entries(key))
+                rows = (row for row in entry.rows if isinstance(row, Expansion | Evaluation))
+                return next((self._details.result(row) for row in rows), None)
+            case _:
+                return None
+
+    def _refresh(self) -> None:
+        """Read the run again if it has grown, but not all the time."""
+        began = self._clock()
+        if began < self._rests_until:
+            return
+        found = archive.open(self._path)
+        if self._run is None or found.next_seq != self._run.next_seq:
+            self.__exit__()
+            self._run = found
+            self._view = view_of(found)
+            self._details = Details(self._view)
+            if self._view.agents:
+                self._view.tree()
+        self._rests_until = self._clock() + REST * (self._clock() - began)
+
+
+async def serve(live: Live, ready: Callable[[str], None], port: int = 0, token: str | None = None) -> None:
+    """Serve until this is cancelled; `ready` is told the address of the page."""
+    token = token or secrets.token_urlsafe(24)
+    places: set[str] = set()
+
+    async def handle(request: web.Request) -> web.Response:
+        known = secrets.compare_digest(request.match_info["token"].encode(), token.encode())
+        if not known or request.host not in places:  # another name for this machine is another site's page
+            raise web.HTTPNotFound(headers=HEADERS)
+        path = request.match_info["path"]
+        since = request.query.get("since", "0")
+        if not path:
+            return _page(live)
+        if not (since.isascii() and since.isdecimal() and len(since) < 16):
+            raise web.HTTPBadRequest(headers=HEADERS)
+        found = await asyncio.to_thread(live.answer, path, int(since))
+        if found is None:
+            raise web.HTTPNotFound(headers=HEADERS)
+        response = web.Response(body=as_json(found), content_type="application/json", headers=HEADERS)
+        response.enable_compression()
+        return response
+
+    application = web.Application()
+    application.router.add_get("/{token}/{path:.*}", handle)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, HERE, port).start()
+        bound = runner.addresses[0][1]
+        places.update({f"{HERE}:{bound}", f"localhost:{bound}"})
+        ready(f"http://{HERE}:{bound}/{token}/")
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+def _page(live: Live) -> web.Response:
+    first = block("head", as_json({"name": live.name, "live": True, "seq": 0}))
+    text = "".join(document(live.name, first, connects=True))
+    return web.Response(text=text, content_type="text/html", headers=HEADERS)
