@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 
-from archive import Decision, Evaluation, Expansion, GitStore, Row
+from archive import Evaluation, Expansion, GitStore, Row
 from dgm.errors import LookUpError
 from dgm.report.views import RunView
+from dgm.results import latest
 
 
 def show_data(view: RunView, what: str) -> dict[str, object]:
     """A decision or another entry by its number, or an agent, evaluation or expansion by the beginning of its id."""
     if what.isascii() and what.isdecimal() and len(what) < 10:
         number = int(what)
-        rows = [row for row in view.rows if number in (row.seq, getattr(row, "decision", None))]
+        rows = [row for row in _rows(view, [number, *_answers(view, number)]) if _is_about(row, number)]
         if not rows:
             raise LookUpError(f"this run has no entry {what}")
         return view.headed(entry=number, rows=[row_data(row) for row in rows])
-    results = (row for row in view.rows if isinstance(row, Expansion | Evaluation))
-    jobs = [row for row in results if what and row.id.startswith(what)]
+    jobs = [seq for seq, id in _results(view, "id") if what and str(id).startswith(what)]
     if len(jobs) == 1:
-        return view.headed(**row_data(jobs[0]), **_grades(view, jobs[0]))
+        (job,) = (row for row in _rows(view, jobs) if isinstance(row, Expansion | Evaluation))
+        return view.headed(**row_data(job), **_grades(view, job))
     if len(jobs) > 1 and not any(agent.id.startswith(what) for agent in view.agents):
         raise LookUpError(f"{len(jobs)} results of this run begin with {what!r}; give more of the id")
     agent = view.agent(what)
-    made = next((row for row in view.expansions if row.id == agent.expansion), None)
-    decided = {row.seq: row for row in view.rows if isinstance(row, Decision)}
+    made = next((row for row in _rows(view, [agent.seq]) if isinstance(row, Expansion)), None)
     return view.headed(
         **row_data(agent),
         made_by=None if made is None else row_data(made),
-        decision=None if made is None else row_data(decided[made.decision]),
+        decision=None if made is None else row_data(view.run.decisions_at([made.decision])[0]),
         children=[child.id for child in view.agents if child.parent == agent.id],
         counts=asdict(view.tree().counts(agent.id)),
         evaluations=[
@@ -44,19 +44,40 @@ def show_data(view: RunView, what: str) -> dict[str, object]:
                 "detail": row.detail,
                 "replaces": row.replaces,
             }
-            for row in view.evaluations
-            if row.agent == agent.id
+            for row in latest(view.run.evaluations_of(agent.id))
         ],
     )
+
+
+def _rows(view: RunView, numbers: Iterable[int]) -> Iterator[Row]:
+    """The rows of these entries, of which only the parts that hold them are read."""
+    for number in sorted(set(numbers)):
+        if number < view.run.next_seq:
+            yield from next(view.run.entries(number)).rows
+
+
+def _is_about(row: Row, number: int) -> bool:
+    return number in (row.seq, getattr(row, "decision", None))
+
+
+def _answers(view: RunView, decision: int) -> list[int]:
+    """The entries of all results of a decision, re-grades too."""
+    return [seq for seq, of in _results(view, "decision") if of == decision]
+
+
+def _results(view: RunView, column: str) -> Iterator[tuple[int, object]]:
+    """Of each result its entry and one column."""
+    for table in ("expansions", "evaluations"):
+        for piece in view.run.pieces(table, "seq", column):
+            yield from zip(piece["seq"].to_pylist(), piece[column].to_pylist(), strict=True)
 
 
 def _grades(view: RunView, row: Expansion | Evaluation) -> dict[str, object]:
     """Every grade of an answer that was graded more than once, in their order; the last counts."""
     if isinstance(row, Expansion):
         return {}
-    results = [
-        other for other in view.rows if isinstance(other, Evaluation) and other.decision == row.decision
-    ]
+    entries = _rows(view, _answers(view, row.decision))
+    results = [other for other in entries if isinstance(other, Evaluation)]
     if not any(other.replaces for other in results):
         return {}
     return {
