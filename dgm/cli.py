@@ -34,6 +34,7 @@ from dgm.report import (
     why_data,
     why_text,
 )
+from dgm.width import Share
 from sandbox import SandboxError
 
 EXPECTED = (UserError, ArchiveError, SandboxError, OSError)
@@ -41,6 +42,9 @@ EXPECTED = (UserError, ArchiveError, SandboxError, OSError)
 
 DONE, DOES_NOT_HOLD, WRONG_INPUT, STOPPED = 0, 1, 2, 130
 """Exit statuses."""
+
+COMPLAINT = "dgm: "
+"""How every line begins that tells what went wrong."""
 
 USAGE = f"""dgm run [OVERRIDE ...]       search; overrides such as policy=uniform budget.evaluations=30, or seed=1,2 -m;
                              `dgm run --help` lists them, `dgm run --cfg job` prints the configuration
@@ -86,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: something did not hold; 2: wrong input; 130: stopped by the operator."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        composed = {"run": _run, "simulate": _simulate, "estimate": _estimate}.get(given[0] if given else "")
+        composed = COMPOSED.get(given[0] if given else "")
         return composed(given[1:]) if composed else _command(given)
     except (
         SystemExit
@@ -107,25 +111,44 @@ def _run(arguments: Sequence[str]) -> int:
     if "--dry-run" in arguments:
         return _estimate([word for word in arguments if word != "--dry-run"])
     from dgm.config import compose_and_run
+    from dgm.multirun import run_together
+
+    def together(configs: Sequence[Mapping[str, Any]]) -> int | None:
+        return run_together(configs, _named(_say), _named(_complain))
+
+    return compose_and_run(arguments, _search, together=together)
+
+
+def _named(tell: Callable[[str], None]) -> Callable[[str, str], None]:
+    """Lines with the name of the search that they are of."""
+    return lambda name, line: tell(f"{name}: {line.removeprefix(COMPLAINT)}")
+
+
+def _one_of_many(arguments: Sequence[str]) -> int:
+    """One search of a multirun, led by its standard input; `dgm run` starts it."""
+    from dgm.beside import led
+
+    config, share = led()
+    return _search(config, share)
+
+
+def _search(config: Mapping[str, Any], share: Share | None = None) -> int:
     from dgm.deciding import DriverError
     from dgm.launch import launch
     from dgm.search import StoppedError
 
-    def one(config: Mapping[str, Any]) -> int:
-        try:
-            return launch(config, say=_say)
-        except StoppedError as error:
-            _complain(f"{error}; the same command goes on where this one stopped")
-            return STOPPED
-        except DriverError as error:
-            _complain(str(error))
-            return DOES_NOT_HOLD
-        except BrokenPipeError:
-            raise
-        except EXPECTED as error:
-            return _told(error)
-
-    return compose_and_run(arguments, one)
+    try:
+        return launch(config, say=_say, share=share)
+    except StoppedError as error:
+        _complain(f"{error}; the same command goes on where this one stopped")
+        return STOPPED
+    except DriverError as error:
+        _complain(str(error))
+        return DOES_NOT_HOLD
+    except BrokenPipeError:
+        raise
+    except EXPECTED as error:
+        return _told(error)
 
 
 def _estimate(arguments: Sequence[str]) -> int:
@@ -321,7 +344,7 @@ def _say(text: str) -> None:
 
 
 def _complain(text: str) -> None:
-    _print(f"dgm: {text}", sys.stderr)
+    _print(f"{COMPLAINT}{text}", sys.stderr)
 
 
 def _print(text: str, stream: Any) -> None:
@@ -335,6 +358,14 @@ def _leave_quietly() -> None:
     """Whoever read our output has gone. Python would complain once more when it flushes at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
+
+COMPOSED: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "run": _run,
+    "simulate": _simulate,
+    "estimate": _estimate,
+    "one-of-many": _one_of_many,
+}
+"""Commands that do not read their own arguments with argparse."""
 
 if __name__ == "__main__":
     sys.exit(main())

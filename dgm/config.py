@@ -160,44 +160,52 @@ def build(config: Plain, group: str, **arguments: object) -> Any:
 
 
 def compose_and_run(
-    arguments: Sequence[str], task: Callable[[Plain], int], command: str = "run", name: str = "config"
+    arguments: Sequence[str],
+    task: Callable[[Plain], int],
+    command: str = "run",
+    name: str = "config",
+    together: Callable[[Sequence[Plain]], int | None] = lambda configs: None,
 ) -> int:
     """Let Hydra compose the configuration `name` from `arguments` and call `task` with it, once per job of a multirun.
 
-    Gives the largest status that a task gave; a task that gives `STOPPED` ends the multirun. Hydra's own flags
-    (`--cfg job`, `-m`, `--config-dir`, ...) work. Raises ConfigError for what cannot be composed.
+    `together` gets all of them first, and gives the status if it ran them, None to leave them to `task`. Gives the
+    largest status that a task gave; a task that gives `STOPPED` ends the multirun. Hydra's own flags (`--cfg job`,
+    `-m`, `--config-dir`, ...) work. Raises ConfigError for what cannot be composed.
     """
-    register()
-    statuses = [0]
+    configs: list[Plain] = []
     refused: list[ConfigError] = []  # Hydra would tell of errors that a job raises in its own words
-    began = False
 
     def job(config: DictConfig) -> None:
-        nonlocal began
-        began = True
         try:
-            values = plain(config)
+            configs.append(plain(config))
         except ConfigError as error:
             refused.append(error)
-            return
-        statuses.append(task(values))
-        if statuses[-1] == STOPPED:
-            raise SystemExit(STOPPED)
 
+    register()
     with _hydra_arguments(command, arguments):
         try:
             hydra.main(version_base="1.3", config_path="pkg://configs", config_name=name)(job)()
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(_clear(error)) from error
         except (
-            ValueError,
+            HydraException,
+            OmegaConfBaseException,
+            ValueError,  # flags that exclude each other, a group set to null
             YAMLError,
-        ) as error:  # flags that exclude each other, a group set to null, broken YAML
-            if began:
-                raise
+        ) as error:
             raise ConfigError(_clear(error)) from error
+    status = together(configs)
+    if status is None:
+        status = _one_after_another(configs, task)
     if refused:
         raise refused[0]
+    return status
+
+
+def _one_after_another(configs: Sequence[Plain], task: Callable[[Plain], int]) -> int:
+    statuses = [0]
+    for config in configs:
+        statuses.append(task(config))
+        if statuses[-1] == STOPPED:
+            raise SystemExit(STOPPED)
     return max(statuses)
 
 

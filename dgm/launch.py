@@ -52,7 +52,7 @@ from dgm.search import Search
 from dgm.steering import Control, Uncontrolled
 from dgm.tree import Tree
 from dgm.watching import Display, Status
-from dgm.width import warning, width_of
+from dgm.width import Share, warning, width_of
 from dgm.workers import Pool, RecordedOrder
 
 Say = Callable[[str], None]
@@ -72,16 +72,17 @@ PACKAGES = (
 """Whose versions a run records."""
 
 
-def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES) -> int:
+def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES, share: Share | None = None) -> int:
     """Run the configuration to its end, or print the result if it is finished already.
 
-    `segment_lines` is how many entries the log gathers before they are sealed into Parquet.
+    `share` is what it may use where it goes on beside other searches. `segment_lines` is how many entries the log
+    gathers before they are sealed into Parquet.
 
     A run that is there is looked at without the lock first: what is finished needs neither workers nor a sandbox, and
     what may not go on is refused before anything starts. A new one is made last, when everything else stands.
     """
     with Stops() as stops:
-        prepared = prepare(config)
+        prepared = prepare(config, share)
         exists = prepared.path.exists()
         if exists:
             prepared = _carried_on(prepared, say)
@@ -148,7 +149,7 @@ def _carried_on(prepared: Prepared, say: Say) -> Prepared:
     if not kept:
         return prepared
     say("as it was changed while the run went on (given -> in force):\n  " + "\n  ".join(kept))
-    return prepare(config)
+    return prepare(config, prepared.share)
 
 
 def _searcher(

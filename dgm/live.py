@@ -45,7 +45,8 @@ class LiveConfig:
         refuse_shrinkage(self._noted["budget"], config["budget"])
         money = money_of(config["budget"], self._prepared.upstream)
         kinds = {key: (self._noted[key], config[key]) for key in NOTED if self._noted[key] != config[key]}
-        slots = int(config["workers"]["slots"]) or self._slots
+        share = self._prepared.share  # beside other searches its slots are not for it to change
+        slots = share.slots if share else int(config["workers"]["slots"]) or self._slots
         bounds = settings(config, config["budget"])
         width = width_of(asked_width(config["workers"].get("width", ALL)), slots, bounds.evaluations)
         return Changed(
@@ -69,5 +70,7 @@ class LiveConfig:
             )
         if key.startswith("workers.") and isinstance(self._prepared.upstream, Replay):
             raise ConfigError(f"{key}: a search that is done again goes by what was recorded")
+        if key == "workers.slots" and self._prepared.share:
+            raise ConfigError("workers.slots: this search goes on beside others, which have the rest of them")
         if key == "workers.slots" and text.strip() == "0":
             raise ConfigError("workers.slots must be at least 1 to change while a search goes on, got 0")

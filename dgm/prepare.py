@@ -31,7 +31,7 @@ from dgm.purse import Money
 from dgm.schemas import leaves
 from dgm.search import Settings
 from dgm.seeds import read_agent
-from dgm.width import ALL, Asked, asked_width, width_of
+from dgm.width import ALL, Asked, Share, asked_width, width_of
 from dgm.workers import Pool
 from sandbox import MIB, Attempt, Files, Level, Limits, Sandbox, Tier, WeakerSandboxError, open_sandbox
 from sandbox.local.runtime import default_cache
@@ -93,11 +93,15 @@ class Prepared:
     allowance: Allowance
     limits: Limits
     width: Asked
+    share: Share | None
     start_pool: Callable[[NodeSettings], Pool]
 
 
-def prepare(config: Plain) -> Prepared:
-    """Everything that the configuration alone can show to be wrong is found here. Raises ConfigError."""
+def prepare(config: Plain, share: Share | None = None) -> Prepared:
+    """Everything that the configuration alone can show to be wrong is found here. Raises ConfigError.
+
+    With a `share` the search goes on beside others, and its pool has that for slots.
+    """
     check_values(config)
     config = matched(config)
     if shutil.which("git") is None:
@@ -138,7 +142,8 @@ def prepare(config: Plain) -> Prepared:
         ),
         limits=box_limits(config),
         width=_width(config),
-        start_pool=lambda node: build(_pool_of(config), "workers")(node),
+        share=share,
+        start_pool=lambda node: build(_pool_of(config, share), "workers")(node),
     )
 
 
@@ -165,9 +170,12 @@ def _width(config: Plain) -> Asked:
     return asked
 
 
-def _pool_of(config: Plain) -> Plain:
+def _pool_of(config: Plain, share: Share | None) -> Plain:
     """What makes the pool: it knows slots; how many of them a search fills is for the search."""
-    return {"workers": {key: value for key, value in config["workers"].items() if key != "width"}}
+    workers = {key: value for key, value in config["workers"].items() if key != "width"}
+    if share is not None:
+        workers |= {"slots": share.slots, **({"address": share.address} if share.address else {})}
+    return {"workers": workers}
 
 
 def money_of(budget: Mapping[str, Any], upstream: Upstream) -> Money:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil, log
 
 from dgm.errors import ConfigError
@@ -30,6 +31,14 @@ LOST = {
 }
 """Rounds -> points of true accuracy that `pedigree` and `huxley` end lower than with one job at a time (simulated;
 docs/algorithms.md, "Width")."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What one of several searches may use: so many of the slots, on the cluster at `address` where there is one."""
+
+    slots: int
+    address: str | None = None
 
 
 def asked_width(value: object) -> Asked:

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -325,20 +325,47 @@ def start(settings: NodeSettings, *, slots: int, address: str | None = None) -> 
     """
     if address is None:
         count = slots or os.cpu_count() or 1
-        for name, value in LOCAL.items():
-            os.environ.setdefault(name, value)
-        ray.init(
-            address="local",
-            num_cpus=count,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=OBJECT_STORE_BYTES,
-        )
+        _start_cluster(count)
     else:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        count = slots or int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+        count = slots or _slots()
     return RayPool(settings, count, _leave, LOCAL_CORES if address is None else 1.0)
+
+
+def slots_at(address: str) -> int:
+    """How many jobs the cluster at `address` may run at once: one per core."""
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        return _slots()
+    finally:
+        ray.shutdown()
+
+
+@contextlib.contextmanager
+def shared_cluster(slots: int) -> Iterator[str]:
+    """A local cluster for several drivers, by its address; it ends with this block, or with this process."""
+    _start_cluster(slots)
+    try:
+        yield str(ray.get_runtime_context().gcs_address)
+    finally:
+        _leave()
+
+
+def _start_cluster(slots: int) -> None:
+    for name, value in LOCAL.items():
+        os.environ.setdefault(name, value)
+    ray.init(
+        address="local",
+        num_cpus=slots,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=OBJECT_STORE_BYTES,
+    )
+
+
+def _slots() -> int:
+    return int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
 
 
 def _leave() -> None:

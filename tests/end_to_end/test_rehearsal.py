@@ -138,16 +138,22 @@ def _entries(run: Path) -> list[object]:
         return list(reader.entries())
 
 
-def test_a_sweep_makes_runs_with_names_of_their_own(tmp_path: Path) -> None:
+def test_a_sweep_of_narrow_searches_runs_them_side_by_side(tmp_path: Path) -> None:
     values = {"policy": "uniform", "budget.evaluations": 1, "budget.expansions": 0, "budget.test_repeats": 0}
     arguments = [one for one in small(tmp_path, **values) if not one.startswith("name=")]
-    said = dgm("run", *arguments, "seed=1,2", "-m")
+    said = dgm("run", *arguments, "workers.width=1", "seed=1,2", "-m")
     assert said.status == 0, said.err
+    for name in ("uniform-rehearsal-1", "uniform-rehearsal-2"):
+        assert f"{name}: archive: {tmp_path / 'runs' / name}\n" in said.out
+        assert f"{name}: done\n" in said.out
     runs = tmp_path / "runs"
     assert sorted(path.name for path in runs.iterdir()) == ["uniform-rehearsal-1", "uniform-rehearsal-2"]
     for run in runs.iterdir():
         assert_whole(run)
         assert {row.policy for row in rows_of(run, Decision)} == {"uniform"}
+        assert {row.saw["slots"] for row in rows_of(run, Decision)} == {1}
+        with archive.open(run) as reader:
+            assert reader.info.config["workers"]["slots"] == 2
 
 
 def test_a_run_does_not_go_on_with_tasks_that_were_changed(tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""Which searches of a multirun go side by side, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from dgm.beside import Planned, Tell, side_by_side
+from dgm.config import Plain
+from dgm.errors import ConfigError
+from dgm.interrupts import Stops
+from dgm.prepare import slots_of
+from dgm.width import ALL, Share, asked_width, width_of
+
+RAY = "dgm.workers.ray_pool.start"
+
+
+def run_together(configs: Sequence[Plain], say: Tell, complain: Tell) -> int | None:
+    """Run these searches side by side. None if they are to be run one after another: no two fit the slots together, or
+    they do not name the same workers."""
+    if len(configs) < 2 or any(_place(config) != _place(configs[0]) for config in configs):
+        return None
+    workers = configs[0]["workers"]
+    address = workers.get("address")
+    slots = slots_of(configs[0])
+    with ExitStack() as stack:
+        if slots is None:
+            from dgm.workers import ray_pool  # here, since only a cluster needs Ray
+
+            slots = ray_pool.slots_at(str(address))
+        widths = [_width(config, slots) for config in configs]
+        if sum(sorted(widths)[:2]) > slots:
+            return None
+        stops = stack.enter_context(Stops())
+        if workers.get("_target_") == RAY and address is None:
+            from dgm.workers import ray_pool
+
+            address = stack.enter_context(ray_pool.shared_cluster(slots))
+        stops.count()
+        planned = [
+            Planned(
+                name=str(config["name"]),
+                config={**config, "display": "plain"},
+                share=Share(slots=width, address=address),
+            )
+            for config, width in zip(configs, widths, strict=True)
+        ]
+        return side_by_side(planned, slots, say=say, complain=complain, stops=stops)
+
+
+def _place(config: Plain) -> Plain:
+    """Where a configuration wants its jobs to run."""
+    return {key: value for key, value in config["workers"].items() if key != "width"}
+
+
+def _width(config: Plain, slots: int) -> int:
+    """The slots of a search; for one that is refused as soon as it begins, all."""
+    try:
+        asked = asked_width(config["workers"].get("width", ALL))
+        return width_of(asked, slots, int(config["budget"]["evaluations"]))
+    except ConfigError:
+        return slots
