@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from .records import DecisionKind, ExpansionOutcome, Split
-from .schema import COUNT, NUMBER, TEXT, TIME, TOKENS, described, worded
+from .schema import COUNT, NUMBER, TEXT, TEXTS, TIME, TOKENS, described, worded
 
 _AGENT = described("agent", TEXT, "the agent")
 _PARENT = described("parent", TEXT, "agent that it descends from; null for a seed", null=True)
@@ -64,6 +64,7 @@ ANSWERS: Mapping[str, pa.Schema] = {
             _DEPTH,
             described("seq", COUNT, "entry that made it"),
             described("operator", TEXT, "what its parent was asked for; null for a seed", null=True),
+            described("context_parents", TEXTS, "other agents that its parent was shown"),
             described("patch_bytes", COUNT, "size of the diff to its parent", unit="bytes"),
             described("patch_files", COUNT, "files that differ from its parent"),
             described(

@@ -118,6 +118,7 @@ def ancestry(lineage: Lineage, expansions: pa.Table, evaluations: pa.Table, agen
         depth=[one.depth for one in line],
         seq=[one.seq for one in line],
         operator=[step.get("operator") for step in steps],
+        context_parents=[list(one.context_parents) for one in line],
         patch_bytes=[one.patch_bytes for one in line],
         patch_files=[one.patch_files for one in line],
         cost_microusd=[step.get("cost_microusd") for step in steps],

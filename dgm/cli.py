@@ -59,6 +59,7 @@ dgm diff RUN AGENT [OTHER]   what changed from OTHER (by default its parent) to 
 dgm lineage RUN AGENT        its ancestors, the seed first, and how each was made
 dgm flips RUN                tasks won and lost by each agent against its parent
 dgm costs RUN                model calls, tokens and dollars by role and model
+dgm operators RUN            what was asked of parents: expansions, children, their gain, and how likely it was drawn
 dgm timeline RUN             when each job ran, and what ran beside it
 dgm regrade RUN [ID ...]     grade stored answers again, without a model: all, or these, --agent, --task, --changed
 dgm replay RUN               every decision made again from the rows before it; 1 if one comes out otherwise

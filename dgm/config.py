@@ -30,6 +30,7 @@ from dgm.schemas import (
     GatesConfig,
     KatasConfig,
     LocalConfig,
+    MixedConfig,
     OpenAIConfig,
     PolyglotConfig,
     RayConfig,
@@ -65,6 +66,7 @@ def register() -> None:
     store.store(name="simulate_schema", node=SimulateConfig)
     for group, name, node in (
         ("operator", "single_failure_schema", SingleFailureConfig),
+        ("operator", "mixed_schema", MixedConfig),
         ("operator", "redraw_schema", RedrawConfig),
         ("gate", "default_schema", GatesConfig),
         ("benchmark", "katas_schema", KatasConfig),

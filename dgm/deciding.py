@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import default_rng
 
 from archive import AgentId, Decision, DecisionKind, Evaluation, Json, Row, RunReader, Split, TaskId
+from dgm.asking import NO_MIX, Asker, Mix
 from dgm.choosing import NO_CHOICES, Choices, Chooser
 from dgm.ending import CLOSED, ENDS, RANKED_BY, EndBounds, Ending, Finalist
 from dgm.policies import Evaluate, Expand, Parents, Policy, Ranks, View, Wait
@@ -53,7 +54,7 @@ class Decider(Generic[Belief]):
     """Folds the rows of one run into the tree and the policy's belief, and decides from them.
 
     `confirm` and `tests` are the tasks of those splits in frozen order; `operator` is the name that an expansion's
-    decision gives it. `choices` are the roles whose models are learned.
+    decision gives it, unless it is drawn from a `mix`. `choices` are the roles whose models are learned.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Decider(Generic[Belief]):
         operator: str,
         confirm: tuple[TaskId, ...] = (),
         choices: Choices = NO_CHOICES,
+        mix: Mix = NO_MIX,
     ) -> None:
         self.tree = tree
         self.ending = Ending(confirm, tests)
@@ -73,11 +75,12 @@ class Decider(Generic[Belief]):
         self._belief = policy.start()
         self._ranked: list[int] | None = None
         self._models = Chooser(choices)
+        self._asker = Asker(mix)
 
     def recall(self, run: RunReader) -> None:
         """Fold all rows of `run` in, before any other row. They are read one by one only for who needs that."""
         self.tree.fold(run)
-        if self._belief is not None or self._models.learns:
+        if self._belief is not None or self._models.learns or self._asker.chooses:
             for entry in run.entries():
                 for row in entry.rows:
                     self._believe(row)
@@ -95,6 +98,7 @@ class Decider(Generic[Belief]):
         if self._belief is not None:
             self._belief = self._policy.observe(self._belief, row)
         self._models.observe(row)
+        self._asker.observe(row, self.tree)
 
     def leaders(self, count: int) -> list[AgentId]:
         """The `count` agents that the policy holds to be best, best first; best-belief agents unless it says."""
@@ -149,16 +153,31 @@ class Decider(Generic[Belief]):
         )
         match action:
             case Expand():
-                return decision(
-                    kind=DecisionKind.EXPAND,
-                    agent=action.parent,
-                    context_parents=action.context_parents,
-                    operator=self._operator,
+                return self._asked(
+                    decision(
+                        kind=DecisionKind.EXPAND,
+                        agent=action.parent,
+                        context_parents=action.context_parents,
+                        operator=self._operator,
+                    ),
+                    bounds.seed,
                 )
             case Evaluate():
                 return decision(
                     kind=DecisionKind.EVALUATE, agent=action.agent, task=action.task, split=Split.SEARCH
                 )
+
+    def _asked(self, expands: Decision, seed: int) -> Decision:
+        """With the operator that is drawn for it, where there are several."""
+        question = self._asker.draw(expands.agent, self.tree, stream(seed, expands.seq, Purpose.OPERATOR))
+        if question is None:
+            return expands
+        return replace(
+            expands,
+            operator=question.operator,
+            context_parents=tuple(dict.fromkeys((*expands.context_parents, *question.context))),
+            saw={**expands.saw, **question.saw},
+        )
 
     def _check(self, action: Expand | Evaluate) -> None:
         """Raises PolicyError for an action that cannot be done."""

@@ -42,6 +42,7 @@ from dgm.live import LiveConfig
 from dgm.llm import GatewayError
 from dgm.llm.recordings import recorded_calls
 from dgm.llm.upstreams import Replay
+from dgm.operators import mix_of
 from dgm.planning import Plan, RunPlanner
 from dgm.policies import Attempts
 from dgm.prepare import Prepared, check_surroundings, choose_level, learn_tasks, prepare, runtime_of
@@ -171,6 +172,7 @@ def _searcher(
             tests=run.info.splits[Split.TEST],
             operator=prepared.operator.name,
             choices=prepared.choices,
+            mix=mix_of(prepared.operator),
         ),
         pool=pool,
         planner=RunPlanner(_plan(prepared, past), run.code, Blobs(past.directory / "blobs")),

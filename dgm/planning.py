@@ -29,6 +29,7 @@ from archive import (
     job_id,
     tree_hash,
 )
+from dgm.asking import FELL_BACK, TWO, fell_back
 from dgm.benchmarks import Task
 from dgm.choosing import model_of
 from dgm.gates import Gates, form
@@ -38,7 +39,7 @@ from dgm.jobs.files import packed_files, unpacked_files
 from dgm.jobs.manifest import MANIFEST, Manifest
 from dgm.llm import Allowance, JournalError, RolloutRecord, packed
 from dgm.llm.recordings import paid
-from dgm.operators import Operator
+from dgm.operators import Operator, drawn_by
 from dgm.results import latest
 from dgm.streams import Purpose, stream
 from sandbox import Files
@@ -137,9 +138,11 @@ class RunPlanner:
     def _expand(self, decision: Decision, attempt: int) -> ExpandJob:
         plan = self._plan
         tree = self._code.files(decision.agent)
-        known = tuple(self._earlier(decision.agent, decision.seq))
-        brief = plan.operator.brief(
-            known, plan.tasks, default_rng(stream(plan.seed, decision.seq, Purpose.JOB))
+        asked = drawn_by(plan.operator, decision)
+        agents = (decision.agent, *(decision.context_parents if asked.name == TWO else ()))
+        rows = (row for one in agents for row in self._earlier(one, decision.seq))
+        brief = asked.brief(
+            tuple(rows), plan.tasks, default_rng(stream(plan.seed, decision.seq, Purpose.JOB))
         )
         return ExpandJob(
             id=job_id(plan.run_id, decision.seq, decision.kind, attempt),
@@ -151,9 +154,11 @@ class RunPlanner:
             manifest=plan.manifest,
             frozen={MANIFEST: plan.seed_tree[MANIFEST]},
             gates=plan.gates,
-            operator=plan.operator.name,
+            operator=asked.name,
             brief=brief.text,
-            evidence=tuple(self._evidence(row, brief.blob or self._blobs.get) for row in brief.evaluations),
+            evidence=tuple(
+                self._evidence(row, brief.blob or self._blobs.get, decision) for row in brief.evaluations
+            ),
             known={known: id for known, id in self._known().items() if self._agents[id].seq < decision.seq},
             sample=self._sample(decision.seq),
             seconds=plan.improve_s,
@@ -184,8 +189,10 @@ class RunPlanner:
         self._unformed.clear()
         return self._forms
 
-    def _evidence(self, row: Evaluation, blob: Callable[[str], bytes]) -> Evidence:
+    def _evidence(self, row: Evaluation, blob: Callable[[str], bytes], decision: Decision) -> Evidence:
+        other = row.agent if row.agent in decision.context_parents else None
         return Evidence(
+            other=None if other is None else self._code.files(other),
             task=self._plan.tasks[row.task],
             outcome=row.outcome,
             answer={} if row.answer is None else unpacked_files(blob(row.answer)),
@@ -274,7 +281,7 @@ class RunPlanner:
             started=result.started,
             sandbox=result.sandbox,
             digests=result.digests,
-            flags=result.flags,
+            flags=(*result.flags, *((FELL_BACK,) if fell_back(decision) else ())),
         )
         calls = _calls(seq, result.record)
         return (expansion, *calls) if child is None else (expansion, child, *calls)

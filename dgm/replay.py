@@ -17,6 +17,7 @@ from dgm.config import build, differences
 from dgm.deciding import Bounds, Decider, DriverError
 from dgm.ending import CLOSED
 from dgm.errors import ConfigError
+from dgm.operators import Operator, mix_of
 from dgm.prepare import choices_of, settings
 from dgm.tree import Tree
 
@@ -50,13 +51,15 @@ def replay(run: RunReader) -> Replayed:
         raise ConfigError(
             f"{run.path} does not say which policy decided, so its decisions cannot be made again"
         )
+    operator: Operator = build(config, "operator")
     return replay_with(
         Decider(
             policy=build(config, "policy"),
             tree=Tree(run.info.splits[Split.SEARCH]),
             confirm=run.info.splits.get(Split.CONFIRM, ()),
             tests=run.info.splits[Split.TEST],
-            operator=build(config, "operator").name,
+            operator=operator.name,
+            mix=mix_of(operator),
             choices=choices_of(build(config, "llm")) if config["llm"].get("choice") else NO_CHOICES,
         ),
         run,

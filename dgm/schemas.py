@@ -22,6 +22,23 @@ class SingleFailureConfig:
 
 
 @dataclass
+class MixedConfig:
+    """Operators by weight, or learned from those weights on; see `dgm.operators.Mixed`."""
+
+    _target_: str = "dgm.operators.Mixed"
+    weights: dict[str, float] = field(
+        default_factory=lambda: {
+            "single_failure": 1.0,
+            "same_agent_many_tasks": 1.0,
+            "two_lineages_one_task": 1.0,
+        }
+    )
+    bandit: bool = False
+    explore: float = 0.1
+    shrinkage: float = 4.0
+
+
+@dataclass
 class RedrawConfig:
     """`run` is the directory of the run whose briefs are repeated."""
 

@@ -8,12 +8,13 @@ from numpy.random import SeedSequence
 
 
 class Purpose(IntEnum):
-    """What a decision's stream is for: deciding, planning its job, the model's sampling, which model."""
+    """What a decision's stream is for: deciding, planning its job, the model's sampling, the model, the operator."""
 
     DECIDE = 0
     JOB = 1
     SAMPLE = 2
     MODEL = 3
+    OPERATOR = 4
 
 
 def stream(seed: int, seq: int, purpose: Purpose) -> SeedSequence:

@@ -27,12 +27,16 @@ MACHINE = (SandboxError, GatewayError, OSError)
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What an expansion learns from one failed evaluation of its parent; nothing of the hidden tests."""
+    """What an expansion learns from one evaluation; nothing of the hidden tests.
+
+    `other` is the tree of the agent that was evaluated, if that is not the parent.
+    """
 
     task: Task
     outcome: Outcome
     answer: Files
     transcript: bytes
+    other: Files | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

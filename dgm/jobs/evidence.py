@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from archive import bounded_patch
 from dgm.jobs.base import Evidence, ExpandJob, NodeServices
 from dgm.jobs.texts import clipped
 from dgm.llm.recordings import conversation
+from dgm.llm.transcript import Message
 from sandbox import BoxSpec, Files
 
 VISIBLE_TESTS_S = 20.0
 """Seconds that the visible tests of one piece of evidence may take."""
+
+TRANSCRIPT_BYTES = 2 << 20
+"""Bytes of all transcripts together that are shown."""
+
+DIFFERENCE_BYTES = 64 << 10
+"""Bytes of the difference to another agent's source that are shown."""
 
 OUTPUT_BYTES = 16 << 10
 """Bytes of the visible tests' output that are shown."""
@@ -28,11 +36,42 @@ def evidence_files(job: ExpandJob, services: NodeServices) -> Files:
     files: dict[str, bytes] = {"brief.md": job.brief.encode()}
     for number, evidence in enumerate(job.evidence, start=1):
         folder = f"rollouts/{number}"
-        messages = json.dumps(conversation(evidence.transcript), ensure_ascii=False, indent=1)
-        files[f"{folder}/transcript.json"] = messages.encode("utf-8", "replace")
+        room = TRANSCRIPT_BYTES // len(job.evidence)
+        files[f"{folder}/transcript.json"] = shortened(conversation(evidence.transcript), room)
         files[f"{folder}/answer.diff"] = bounded_patch(evidence.task.files, evidence.answer).text.encode()
         files[f"{folder}/visible_tests.txt"] = visible_tests(job, evidence, services)
+        files[f"{folder}/outcome.txt"] = outcome_text(evidence)
+        if evidence.other is not None:
+            difference = bounded_patch(job.tree, evidence.other).text.encode()
+            files[f"{folder}/agent.diff"] = clipped(difference, DIFFERENCE_BYTES)
     return files
+
+
+def outcome_text(evidence: Evidence) -> bytes:
+    """How the evaluation ended, in one line, and whether it was the parent's."""
+    by = "" if evidence.other is None else ", another agent"
+    return f"{evidence.outcome}{by}\n".encode()
+
+
+def shortened(messages: Sequence[Message], room: int) -> bytes:
+    """The conversation as JSON of at most `room` bytes: its first messages, and of the others the newest that fit."""
+    if len(whole := _told(messages)) <= room:
+        return whole
+    left = room - len(_told([_gap(len(messages))]))
+    first, last = 0, len(messages)
+    while first < min(2, last) and (size := len(_told([messages[first]]))) <= left // 2:
+        first, left = first + 1, left - size
+    while last > first and (size := len(_told([messages[last - 1]]))) <= left:
+        last, left = last - 1, left - size
+    return _told([*messages[:first], _gap(last - first), *messages[last:]])
+
+
+def _gap(count: int) -> Message:
+    return {"role": "user", "content": f"[{count} messages left out]"}
+
+
+def _told(messages: Sequence[Message]) -> bytes:
+    return json.dumps(list(messages), ensure_ascii=False, indent=1).encode("utf-8", "replace")
 
 
 def visible_tests(job: ExpandJob, evidence: Evidence, services: NodeServices) -> bytes:

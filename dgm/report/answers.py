@@ -7,10 +7,11 @@ from datetime import datetime
 import pyarrow as pa
 
 from archive import RunReader
+from dgm.report.operators import operators
 from dgm.report.safe import safe_line
 from dgm.report.views import RunView
 
-QUESTIONS = ("lineage", "flips", "costs", "timeline")
+QUESTIONS = ("lineage", "flips", "costs", "timeline", "operators")
 """The commands that show such a table."""
 
 _NAMES = frozenset({"agent", "parent", "child", "id"})
@@ -26,6 +27,8 @@ def asked(question: str, run: RunReader, view: RunView, agent: str = "") -> pa.T
             return run.flips()
         case "costs":
             return run.costs()
+        case "operators":
+            return operators(view.rows, view.tree())
         case _:
             return run.timeline()
 
@@ -67,6 +70,8 @@ def _shown(field: pa.Field, value: object) -> str:
             return f"{value / 1e6:.6f}"
         case str() if field.name in _NAMES:
             return safe_line(value[:10])
+        case list():
+            return safe_line(" ".join(str(one)[:10] for one in value)) or "-"
         case _:
             return safe_line(str(value))
 

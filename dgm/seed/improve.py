@@ -22,14 +22,14 @@ def improve(model, brief, shown, workspace, deadline):
 
 
 def evidence(directory):
-    """What is known about one earlier rollout: its transcript and its visible tests."""
+    """What is known about earlier rollouts: transcript and visible tests of each, and how it ended."""
     parts = []
-    for rollout in sorted(Path(directory).glob("rollouts/*"))[:1]:
+    for rollout in sorted(Path(directory).glob("rollouts/*")):
         transcript = json.loads((rollout / "transcript.json").read_text())
         text = "\n".join(spoken(message) for message in transcript)
         if len(text) > TRANSCRIPT_LIMIT:
             text = "[transcript cut]\n" + text[-TRANSCRIPT_LIMIT:]
-        parts.append(text + "\n== visible tests ==\n" + (rollout / "visible_tests.txt").read_text()[-200:])
+        parts.append(text + "\n== visible tests ==\n" + ending(rollout))
     return "\n".join(parts)
 
 
@@ -51,6 +51,16 @@ def files(workspace):
         note = "\n[file cut]" if len(lines) > HEAD_LINES else ""
         parts.append(f"=== {path.relative_to(workspace)} ===\n" + "\n".join(lines[:HEAD_LINES]) + note)
     return "\n".join(parts)
+
+
+def ending(rollout):
+    """What a rollout's visible tests said at last, how it ended, and how another agent that made it differs."""
+    text = (rollout / "visible_tests.txt").read_text()[-200:]
+    for name, limit in (("outcome.txt", 200), ("agent.diff", TRANSCRIPT_LIMIT)):
+        path = rollout / name
+        if path.exists():
+            text += f"\n== {path.stem} ==\n" + path.read_text()[:limit]
+    return text
 
 
 def opening(brief, shown, workspace):

@@ -38,7 +38,7 @@ from dgm.gates import Gates
 from dgm.jobs import EvaluateResult, ExpandJob, ExpandResult, Job, Result
 from dgm.jobs.manifest import MANIFEST, parse_manifest
 from dgm.llm import Allowance
-from dgm.operators import Operator, SingleFailure
+from dgm.operators import Operator, SingleFailure, mix_of
 from dgm.planning import Plan, RunPlanner
 from dgm.policies import Darwin, Greedy, Huxley, Hyper, Parents, Pedigree, Policy, Sica, Uniform
 from dgm.purse import NO_CAP, Money
@@ -218,6 +218,7 @@ class Driver:
             confirm=CONFIRM,
             tests=TEST,
             operator=self.operator.name,
+            mix=mix_of(self.operator),
             choices=self.choices,
         )
 

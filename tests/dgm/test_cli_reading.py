@@ -33,6 +33,7 @@ PAGES = (
     ("flips",),
     ("costs",),
     ("timeline",),
+    ("operators",),
 )
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]")
 

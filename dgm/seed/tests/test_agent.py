@@ -62,7 +62,9 @@ class AgentTest(unittest.TestCase):
         rollout.mkdir(parents=True)
         (rollout / "transcript.json").write_text(json.dumps([says("I stop here.")]))
         (rollout / "visible_tests.txt").write_text("FAILED")
+        (rollout / "outcome.txt").write_text("unresolved")
         shown = improve.evidence(str(self.place))
+        self.assertIn("unresolved", shown)
         self.assertIn("I stop here.", shown)
         self.assertIn("FAILED", shown)
 

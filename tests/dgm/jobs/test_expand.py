@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from archive import ExpansionOutcome
+from archive import ExpansionOutcome, Outcome
 from dgm.gates import Gates, form
 from dgm.jobs import NodeServices, rollouts
+from dgm.jobs.evidence import DIFFERENCE_BYTES, shortened
 from dgm.jobs.expand import expand
 from dgm.llm import Allowance, Exchange, RolloutError, packed
+from dgm.llm.transcript import Message
 from sandbox import Sandbox
 from tests.dgm.jobs.agents import (
     RIGHT,
@@ -260,10 +262,12 @@ print(json.dumps({str(p.relative_to(shown)): p.read_text() for p in sorted(shown
         assert list(files) == [
             "brief.md",
             "rollouts/1/answer.diff",
+            "rollouts/1/outcome.txt",
             "rollouts/1/transcript.json",
             "rollouts/1/visible_tests.txt",
         ]
         assert files["brief.md"] == "make it better"
+        assert files["rollouts/1/outcome.txt"] == "unresolved\n"
         assert "+    return x\n" in files["rollouts/1/answer.diff"]
         spoken = json.loads(files["rollouts/1/transcript.json"])
         assert spoken == [
@@ -325,6 +329,35 @@ def test_improving_twice_from_a_journal_gives_the_same_child_for_nothing(
     assert first.child == second.child
     assert first.child is not None
     assert first.child["note.md"] == b"wisdom"
+
+
+def test_another_agent_is_shown_by_how_its_source_differs(plain: NodeServices) -> None:
+    """As much as there is room for; the bytes are the other agent's, the names of the files ours."""
+    show = TestEvidence.SHOW.replace("p.read_text()", "[p.read_text()[-99:], p.stat().st_size]")
+    parent = agent(improve=show)
+    other = {**parent, "solve.py": b"other\n", "more.py": b"#\n" * DIFFERENCE_BYTES}
+    both = (evidence({}), replace(evidence({}), other=other, outcome=Outcome.RESOLVED))
+    files = json.loads(expand(expand_job(parent, evidence=both), plain).log)
+    assert files["rollouts/2/outcome.txt"][0] == "resolved, another agent\n"
+    end, size = files["rollouts/2/agent.diff"]
+    assert DIFFERENCE_BYTES < size < DIFFERENCE_BYTES + 100
+    assert end.endswith("+other\n")
+    assert "rollouts/1/agent.diff" not in files
+
+
+def test_a_long_conversation_is_shown_by_its_beginning_and_its_end() -> None:
+    messages: list[Message] = [{"role": "user", "content": f"{n} " + "x" * 100} for n in range(100)]
+    assert json.loads(shortened(messages, 1 << 20)) == messages
+    cut = shortened(messages, 2000)
+    kept = json.loads(cut)
+    assert len(cut) <= 2000
+    assert kept[:2] == messages[:2]
+    assert kept[3:] == messages[-len(kept[3:]) :]
+    assert len(kept) > 6
+    assert kept[2] == {"role": "user", "content": f"[{100 - len(kept) + 1} messages left out]"}
+    assert json.loads(shortened([{"role": "user", "content": "x" * 5000}], 1000))[0]["content"].startswith(
+        "[1 "
+    )
 
 
 def test_the_solution_that_the_hidden_tests_accept_passes_the_visible_ones(plain: NodeServices) -> None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from .draws import u
 from .facts import ASKED_TO_RUN, Trouble, troubled
+from .lessons import Lines, better_lines, is_shown
 from .offer import Call, Offer, called, conversation, offered, said
 from .repertoire import BASE, EDITS, Change, change
 from .shown import IMPROVING, agent_files, signs
@@ -34,6 +35,7 @@ class Shown:
     offer: Offer
     files: Mapping[str, str]
     signs: frozenset[str]
+    better: Lines
     edits: tuple[str, ...]
     check: str
     checks_offered: bool
@@ -95,6 +97,7 @@ def fold_improving(request: Mapping[str, object]) -> Shown:
         offer=offer,
         files=agent_files(heard),
         signs=signs(heard),
+        better=better_lines(heard),
         edits=tuple(edits),
         check=check,
         checks_offered=offer.runs and any(ASKED_TO_RUN.search(text) for text in heard),
@@ -113,14 +116,14 @@ def choose(shown: Shown, sample: bytes) -> Change | None:
     """The edit that wins among those that fit, each with a chance in proportion to its weight.
 
     The weight of a kind is shared by its edits that nothing speaks for; `IN_SIGHT` times that weight is shared by
-    those that cure something of which a sign is in sight.
+    those that cure something of which a sign is in sight, or that an agent which did better is shown to have.
     """
     fitting = _fitting(tuple(shown.files.items()), sample)
-    groups = Counter(_group(found, shown.signs) for found in fitting)
+    groups = Counter(_group(found, shown) for found in fitting)
     best: Change | None = None
     earliest = math.inf
     for found in fitting:
-        kind, cures = group = _group(found, shown.signs)
+        kind, cures = group = _group(found, shown)
         weight = BASE[kind] * (IN_SIGHT if cures else 1.0) / groups[group]
         arrival = -math.log(1.0 - u(sample, "choose", found.edit.name)) / weight
         if arrival < earliest:
@@ -133,8 +136,9 @@ def _fitting(files: tuple[tuple[str, str], ...], sample: bytes) -> tuple[Change,
     return tuple(found for edit in EDITS.values() if (found := change(edit, dict(files), sample)))
 
 
-def _group(found: Change, signs: frozenset[str]) -> tuple[str, bool]:
-    return found.edit.kind, not signs.isdisjoint(found.edit.cures)
+def _group(found: Change, shown: Shown) -> tuple[str, bool]:
+    cures = not shown.signs.isdisjoint(found.edit.cures)
+    return found.edit.kind, cures or is_shown(found.before, found.after, shown.better)
 
 
 def next_change(shown: Shown, sample: bytes) -> Intent:

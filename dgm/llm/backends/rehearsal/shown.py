@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from .lessons import common, without_diffs
+
 IMPROVING = re.compile(
     r"\bimprove (?:this|the|your|its) (?:own )?(?:coding )?(?:agent|code|source)|\bimprove (?:yourself|itself)",
     re.I,
@@ -34,7 +36,7 @@ def split(text: str) -> tuple[tuple[tuple[str, str], ...], str]:
     """The agent's files as (path, shown text), and everything else."""
     files: list[tuple[str, str]] = []
     rest: list[str] = []
-    for path, lines in _sections(text):
+    for path, lines in _sections(without_diffs(text)):
         if path is None or _EVIDENCE.search(path):
             rest += lines
         elif lines:
@@ -73,4 +75,4 @@ def agent_files(messages: Sequence[str]) -> Mapping[str, str]:
 def signs(messages: Sequence[str]) -> frozenset[str]:
     """Which signs of trouble stand in what was shown outside the agent's files."""
     rest = "\n".join(split(text)[1] for text in messages).replace("\\n", "\n")
-    return frozenset(name for name, pattern in SIGNS.items() if pattern.search(rest))
+    return common(rest, SIGNS)

@@ -11,6 +11,7 @@ from conversations import PASSING, TOOLS, calls, drafted, failing, opening, resu
 from dgm.llm.backends.rehearsal import reply
 from dgm.llm.backends.rehearsal.facts import Report, Trouble, fold, troubled
 from dgm.llm.backends.rehearsal.katas import KATAS
+from dgm.llm.backends.rehearsal.lessons import better_lines, is_shown
 from dgm.llm.backends.rehearsal.offer import PLAIN, offered
 from dgm.llm.backends.rehearsal.patterns import fill, find, parse
 from dgm.llm.backends.rehearsal.shown import agent_files, signs
@@ -166,7 +167,46 @@ def test_files_and_evidence_are_told_apart() -> None:
     assert signs([text]) == {"result cut"}
 
 
+CUT, EMPTY = "[output cut]\n", "<assistant> \n"
+DIFFERENCE = """== agent ==
+--- a/loop.py
++++ b/loop.py
+@@ -1,2 +1,3 @@
+-TURNS = 6
++TURNS = 12
++    result = clean(result)
+"""
+
+
+def ended(how: str) -> str:
+    return f"== outcome ==\n{how}\n"
+
+
+def test_of_several_attempts_the_failures_count_for_what_they_share() -> None:
+    """Not what one of them shows alone, and not what resolved attempts or another agent's show."""
+    failures = [CUT + ended("unresolved"), CUT + EMPTY + ended("timed_out"), CUT + ended("unresolved")]
+    resolved = "the agent itself crashed\n" + ended("resolved")
+    assert signs(["".join([*failures, resolved])]) == {"result cut"}
+    assert signs([CUT + ended("unresolved, another agent"), EMPTY + ended("unresolved")]) == {"empty reply"}
+    assert signs([CUT + EMPTY + ended("unresolved")]) == {"result cut", "empty reply"}
+
+
+def test_a_better_agents_source_speaks_for_the_edits_that_it_has() -> None:
+    shown = [ended("unresolved") + ended("resolved, another agent") + DIFFERENCE]
+    better = better_lines(shown)
+    assert is_shown("TURNS = 6\n", "TURNS = 24\n", better)
+    assert is_shown("x = 1\n", "x = 1\n    result = clean(result)\n", better)
+    assert not is_shown("TURNS = 6\n", "TURNS = 3\n", better)
+    assert not is_shown("TURNS = 6\n", "TURNS = 24\nLIMIT = 1\n", better)
+    assert not is_shown("TURNS = 6\n", "", better)
+    assert better_lines([ended("resolved") + ended("unresolved, another agent") + DIFFERENCE]) == {}
+    assert agent_files([f"=== loop.py ===\nTURNS = 6\n[file cut]\n{DIFFERENCE}"]) == {
+        "loop.py": "TURNS = 6\n"
+    }
+
+
 HOSTILE = [
+    ended("resolved, another agent") * 500 + "--- a/x\n+++ b/x\n" + "+x = 9\n" * 500 + "9" * 5000,
     "",
     "import os\n" + "(" * 3000,
     "def f():\n" * 200,
