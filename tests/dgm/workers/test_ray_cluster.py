@@ -15,10 +15,18 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from archive import Outcome
+import archive
+from archive import Call, Evaluation, Outcome
+from dgm.jobs import EvaluateResult, ExpandJob, Job, Result
 from dgm.llm import read_journal
+from dgm.llm.upstreams import OpenAI
+from dgm.purse import Money
+from dgm.workers import Pool
 from dgm.workers.ray_pool import start
+from tests.dgm.jobs.agents import agent, evaluate_job
+from tests.dgm.scripted import Driver, Script
 from tests.dgm.workers.contract import SETTINGS, WRITE, finish, job, scratch_directory
+from tests.fake_upstream import FakeUpstream
 
 ASKS_AND_DIES = "ask()\nwhile True: time.sleep(0.1)\n"
 
@@ -55,13 +63,13 @@ def cluster(run_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cl
 
 
 class Node:
-    """A node with one slot, which does not see the run's directory."""
+    """A node which does not see the run's directory."""
 
-    def __init__(self, cluster: Cluster, hidden: Path) -> None:
+    def __init__(self, cluster: Cluster, hidden: Path, slots: int = 1) -> None:
         self._mark = uuid.uuid4().hex
-        joins = (
-            f"{sys.executable} -m ray.scripts.scripts start --address={cluster.address} --num-cpus=1 --block"
-        )
+        joins = f"{sys.executable} -m ray.scripts.scripts start --address={cluster.address}"
+        joins += f" --num-cpus={slots} --block"
+        before = self._alive()
         self._process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs tmpfs {hidden} && exec {joins}"],
             env={**os.environ, "DGM_TEST": self._mark},
@@ -69,12 +77,17 @@ class Node:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        assert within(120, lambda: self._alive() > 0), "the node did not join"
+        assert within(120, lambda: self._alive() > before), "the node did not join"
 
     def _alive(self) -> float:
         return float(ray.cluster_resources().get("CPU", 0))
 
     def kill(self) -> None:
+        """The only node there is goes, and Ray has noticed."""
+        self.end()
+        assert within(120, lambda: self._alive() == 0), "the node's death was not noticed"
+
+    def end(self) -> None:
         """Every process of the node at once, as when its machine loses power."""
         for directory in Path("/proc").iterdir():
             try:
@@ -83,7 +96,6 @@ class Node:
             except OSError:
                 continue
         self._process.wait()
-        assert within(120, lambda: self._alive() == 0), "the node's death was not noticed"
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
@@ -119,3 +131,98 @@ def test_a_call_paid_on_a_node_that_died_is_not_bought_again_on_another(
         second.kill()
     finally:
         pool.close()
+
+
+ASKS = """
+import urllib.error
+print(os.readlink("/proc/self/ns/mnt"))
+try:
+    for _ in range(1 + os.getpid() % 4):
+        ask("x" * 1500)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
+
+class Evaluating:
+    """A cluster to which a search's evaluations go as rollouts that ask until they may not; see `dgm.workers.Pool`."""
+
+    def __init__(self, inner: Pool) -> None:
+        self._inner = inner
+        self._made: list[Result] = []
+        self.logs: list[list[str]] = []
+
+    @property
+    def slots(self) -> int:
+        return self._inner.slots
+
+    @property
+    def running(self) -> int:
+        return self._inner.running + len(self._made)
+
+    def submit(self, job: Job) -> None:
+        if isinstance(job, ExpandJob):
+            self._made.append(Script()(job))
+            return
+        asks = evaluate_job(
+            agent(ASKS), id=job.id, decision=job.decision, allowance=job.allowance, journal=job.journal
+        )
+        self._inner.submit(asks)
+
+    def next_finished(self, timeout_s: float | None = None) -> Result | None:
+        if self._made:
+            return self._made.pop()
+        result = self._inner.next_finished(timeout_s)
+        if isinstance(result, EvaluateResult):
+            self.logs.append(result.log.decode().split())
+        return result
+
+    def resize(self, slots: int) -> None:
+        self._inner.resize(slots)
+
+    def close(self) -> None:
+        return None
+
+
+def test_rollouts_on_two_nodes_race_for_one_cap(cluster: Cluster, run_directory: Path) -> None:
+    """Nobody coordinates but the driver with its allowances; what the provider counted is what the run paid."""
+    money = Money(cap=200_000, job=15_000)
+    with FakeUpstream() as upstream:
+        paid = OpenAI(
+            base_url=upstream.base_url,
+            models={"solve": "fake-1"},
+            price={"fake-1": {"input": 1.0, "output": 10.0}},
+        )
+        ray_pool = start(replace(SETTINGS, upstream=paid, slots=2), slots=4, address=cluster.address)
+        nodes = list[Node]()
+        try:
+            nodes += [Node(cluster, run_directory, slots=2) for _ in range(2)]
+            pool = Evaluating(ray_pool)
+            driver = Driver(
+                run_directory / "a",
+                slots=4,
+                evaluations=40,
+                pool=lambda _: pool,
+                money=money,
+                journals=run_directory / "journal",
+            )
+            driver.search()
+        finally:
+            ray_pool.close()
+            for node in nodes:
+                node.end()
+        counts = upstream.counts()
+    with archive.open(driver.path) as run:
+        rows = [row for entry in run.entries() for row in entry.rows]
+    calls = [row for row in rows if isinstance(row, Call)]
+    assert counts["requests"] == counts["answered"] == len(calls)
+    assert counts["input_tokens"] == sum(call.input_tokens for call in calls)
+    assert counts["output_tokens"] == sum(call.output_tokens for call in calls)
+    spent = sum(call.cost_microusd for call in calls)
+    assert spent == counts["input_tokens"] + 10 * counts["output_tokens"]
+    assert money.cap is not None
+    assert money.cap // 2 - money.job < spent <= money.cap
+    assert any("the search ends by its budget" in line for line in driver.display.told)
+    assert len({place for place, *_ in pool.logs}) == len(nodes)
+    assert len(pool.logs) > 10
+    assert not any(row.outcome is Outcome.VOID for row in rows if isinstance(row, Evaluation))
