@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,9 @@ def _run(arguments: Sequence[str]) -> int:
     def together(configs: Sequence[Mapping[str, Any]]) -> int | None:
         return run_together(configs, _named(_say), _named(_complain))
 
+    if "--json" in arguments:  # one search after the other: lines of several are not to be mixed
+        words = [word for word in arguments if word != "--json"]
+        return compose_and_run(words, partial(_search, lines=_say))
     return compose_and_run(arguments, _search, together=together)
 
 
@@ -133,13 +137,15 @@ def _one_of_many(arguments: Sequence[str]) -> int:
     return _search(config, share)
 
 
-def _search(config: Mapping[str, Any], share: Share | None = None) -> int:
+def _search(
+    config: Mapping[str, Any], share: Share | None = None, lines: Callable[[str], None] | None = None
+) -> int:
     from dgm.deciding import DriverError
     from dgm.launch import launch
     from dgm.search import StoppedError
 
     try:
-        return launch(config, say=_say, share=share)
+        return launch(config, say=_say, share=share, lines=lines)
     except StoppedError as error:
         _complain(f"{error}; the same command goes on where this one stopped")
         return STOPPED

@@ -31,6 +31,8 @@ from dgm.schemas import (
     KatasConfig,
     LocalConfig,
     MixedConfig,
+    MlflowConfig,
+    NoTrackingConfig,
     OpenAIConfig,
     PolyglotConfig,
     RayConfig,
@@ -39,10 +41,11 @@ from dgm.schemas import (
     ReplayConfig,
     RunConfig,
     SingleFailureConfig,
+    WandbConfig,
     WorkersConfig,
 )
 
-FREE_ON_RESUME = ("budget", "workers", "display", "grace_s", "runs_dir", "name")
+FREE_ON_RESUME = ("budget", "workers", "display", "grace_s", "runs_dir", "name", "tracking", "log_dir")
 """Top-level keys that are no part of what a run *is*: they may differ when a run goes on."""
 
 STOPPED = 130
@@ -76,6 +79,9 @@ def register() -> None:
         ("llm", "replay_schema", ReplayConfig),
         ("workers", "ray_schema", RayConfig),
         ("workers", "local_schema", LocalConfig),
+        ("tracking", "none_schema", NoTrackingConfig),
+        ("tracking", "mlflow_schema", MlflowConfig),
+        ("tracking", "wandb_schema", WandbConfig),
         *schemas(),
     ):
         store.store(group=group, name=name, node=node)

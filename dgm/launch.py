@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -33,6 +33,7 @@ from dgm.config import Plain, differences, run_id
 from dgm.control import Mailbox
 from dgm.deciding import Decider
 from dgm.errors import ConfigError
+from dgm.events import Events
 from dgm.gates import form
 from dgm.interrupts import Stops
 from dgm.jobs import Job, Result
@@ -42,19 +43,21 @@ from dgm.live import LiveConfig
 from dgm.llm import GatewayError
 from dgm.llm.recordings import recorded_calls
 from dgm.llm.upstreams import Replay
+from dgm.observing import events_of, observe, told_how_it_ends
 from dgm.operators import mix_of
 from dgm.planning import Plan, RunPlanner
 from dgm.policies import Attempts
 from dgm.prepare import Prepared, check_surroundings, choose_level, learn_tasks, prepare, runtime_of
-from dgm.report import best_text, tree_text, view_of
+from dgm.report import best_data, best_text, tree_text, view_of
 from dgm.report.progress import Progress
 from dgm.resume import carried_on, note_changes, refuse_another
 from dgm.search import Search
 from dgm.steering import Control, Uncontrolled
 from dgm.tree import Tree
-from dgm.watching import Display, Status
+from dgm.watching import Display, Several, Status
 from dgm.width import Share, warning, width_of
-from dgm.workers import Pool, RecordedOrder
+from dgm.workers import Figure, Pool, RecordedOrder
+from sandbox import Level
 
 Say = Callable[[str], None]
 
@@ -73,62 +76,94 @@ PACKAGES = (
 """Whose versions a run records."""
 
 
-def launch(config: Plain, say: Say, segment_lines: int = SEGMENT_LINES, share: Share | None = None) -> int:
+def launch(
+    config: Plain,
+    say: Say,
+    segment_lines: int = SEGMENT_LINES,
+    share: Share | None = None,
+    lines: Say | None = None,
+) -> int:
     """Run the configuration to its end, or print the result if it is finished already.
 
     `share` is what it may use where it goes on beside other searches. `segment_lines` is how many entries the log
-    gathers before they are sealed into Parquet.
+    gathers before they are sealed into Parquet. With `lines` there is no screen: it takes all that happens as lines for
+    machines, see `dgm.events`.
 
     A run that is there is looked at without the lock first: what is finished needs neither workers nor a sandbox, and
     what may not go on is refused before anything starts. A new one is made last, when everything else stands.
     """
-    with Stops() as stops:
+    with Stops() as stops, ExitStack() as watchers:
         prepared = prepare(config, share)
-        exists = prepared.path.exists()
-        if exists:
-            prepared = _carried_on(prepared, say)
-        ended = _finished(prepared) if exists else None
-        if ended is None:
-            check_surroundings(prepared)
-            with ExitStack() as stack:
-                run = (
-                    stack.enter_context(resume_run(prepared.path, segment_lines=segment_lines))
-                    if exists
-                    else None
-                )
-                level = choose_level(config, prepared.upstream, say)
-                prepared = learn_tasks(prepared, level, say)
-                node = NodeSettings(
-                    level=level,
-                    limits=prepared.limits,
-                    upstream=prepared.upstream,
-                    slots=int(config["workers"]["slots"]) or os.cpu_count() or 1,
-                    runtime=runtime_of(config),
-                )
-                pool, prepared = stack.enter_context(_started(prepared, node))
-                if run is None:
-                    made = create_run(prepared.path, run_info(prepared), segment_lines=segment_lines)
-                    run = stack.enter_context(made)
-                _plant(prepared, run)
-                _warn(prepared, say)
-                note_changes(run, prepared.config)
-                stops.count()
-                ended = _search(prepared, run, pool, stops)
-        _report(prepared, ended, say)
+        events = events_of(prepared, lines, os.environ)
+        say = say if lines is None else events.tell
+        with told_how_it_ends(events):
+            exists = prepared.path.exists()
+            if exists:
+                prepared = _carried_on(prepared, say)
+            ended = _finished(prepared) if exists else None
+            if ended is None:
+                check_surroundings(prepared)
+                with ExitStack() as stack:
+                    run = (
+                        stack.enter_context(resume_run(prepared.path, segment_lines=segment_lines))
+                        if exists
+                        else None
+                    )
+                    level = choose_level(prepared.config, prepared.upstream, say)
+                    prepared = learn_tasks(prepared, level, say)
+                    pool, prepared = stack.enter_context(_started(prepared, _node(prepared, level)))
+                    if run is None:
+                        made = create_run(prepared.path, run_info(prepared), segment_lines=segment_lines)
+                        run = stack.enter_context(made)
+                    _plant(prepared, run)
+                    _warn(prepared, say)
+                    note_changes(run, prepared.config)
+                    stops.count()
+                    screen = None if lines is not None else _screen(prepared)
+                    ended = _search(prepared, run, pool, level, stops, events, watchers, screen)
+            _report(prepared, ended, None if lines is not None else say, events)
     return 0
 
 
-def _search(prepared: Prepared, run: Run, pool: Pool, stops: Stops) -> Search:
-    display = prepared.config["display"]
-    console = Console()
+def _node(prepared: Prepared, level: Level) -> NodeSettings:
+    config = prepared.config
+    return NodeSettings(
+        level=level,
+        limits=prepared.limits,
+        upstream=prepared.upstream,
+        slots=int(config["workers"]["slots"]) or os.cpu_count() or 1,
+        runtime=runtime_of(config),
+    )
+
+
+def _screen(prepared: Prepared) -> Progress:
+    display, console = prepared.config["display"], Console()
     live = console.is_terminal if display == "auto" else display == "live"
-    with (
-        Progress(console, live=live, made_up=not prepared.upstream.real) as progress,
-        _mailbox(run, progress) as mailbox,
-        archive.open(run.path) as past,
-    ):
-        progress.recall(outcomes_of(past))
-        search = _searcher(prepared, run, pool, progress, stops, past, mailbox)
+    return Progress(console, live=live, made_up=not prepared.upstream.real)
+
+
+def _search(
+    prepared: Prepared,
+    run: Run,
+    pool: Pool,
+    level: Level,
+    stops: Stops,
+    events: Events,
+    watchers: ExitStack,
+    screen: Progress | None,
+) -> Search:
+    """`watchers` holds what goes on watching after the search, `screen` is what people see of it."""
+    with ExitStack() as stack:
+        past = stack.enter_context(archive.open(run.path))
+        tell = events.tell if screen is None else screen.tell
+        displays = observe(watchers, prepared, run, past, pool, level, events, tell)
+        if screen is not None:
+            stack.enter_context(screen)
+            screen.recall(outcomes_of(past))
+            displays.append(screen)
+        display = Several(displays)
+        mailbox = stack.enter_context(_mailbox(run, display))
+        search = _searcher(prepared, run, pool, display, stops, past, mailbox)
         search.run()
     return search
 
@@ -198,6 +233,9 @@ class _NoPool:
     running = 0
 
     def resize(self, slots: int) -> None:
+        return None
+
+    def publish(self, run: str, figures: Sequence[Figure]) -> None:
         return None
 
     def submit(self, job: Job) -> None:
@@ -331,10 +369,12 @@ def _as_recorded(upstream: Replay, pool: Pool, width: int) -> Pool:
     return RecordedOrder(pool, recorded.rounds)
 
 
-def _report(prepared: Prepared, search: Search, say: Say) -> None:
+def _report(prepared: Prepared, search: Search, say: Say | None, events: Events) -> None:
     with archive.open(prepared.path) as run:
         view = view_of(run)
+        found = best_data(view)
         lines = ["", tree_text(view), "", best_text(view), *view.all_notes(), f"archive: {prepared.path}"]
-    if search.ended_by_money:
-        lines.append(search.ended_by_money)
-    say("\n".join(lines))
+    ended = search.ended_by_money
+    if say is not None:
+        say("\n".join([*lines, *filter(None, [ended])]))
+    events.event("ended", how="finished", text=ended, best=found)

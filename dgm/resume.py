@@ -145,6 +145,8 @@ def carried_on(config: Plain, run: RunReader) -> Plain:
 
     What was changed while a driver ran stays changed, unless the command now says something else than commands did.
     """
+    if not set(NOTED) <= set(run.info.config):
+        return config
     force, given = _changed(run)
     return {
         **config,

@@ -178,6 +178,55 @@ class LocalConfig(WorkersConfig):
 
 
 @dataclass
+class NoTrackingConfig:
+    """No tracker of experiments."""
+
+    _target_: str = "dgm.tracking.nothing"
+
+
+@dataclass
+class MlflowOptions:
+    """`uri` null is what MLflow takes from its own environment."""
+
+    uri: str | None = None
+    experiment: str = "dgm"
+
+
+@dataclass
+class WandbOptions:
+    """`mode` is online, offline or null for what its own environment says; `dir` is where it keeps its files."""
+
+    project: str = "dgm"
+    mode: str | None = None
+    dir: str | None = None
+
+
+@dataclass
+class TrackingConfig:
+    """A tracker is a program that reads the run's events; after the run it gets `patience_s` seconds to finish."""
+
+    _target_: str = "dgm.tracking.Tracking"
+    name: str = MISSING
+    program: str = MISSING
+    options: Any = MISSING
+    patience_s: float = 30.0
+
+
+@dataclass
+class MlflowConfig(TrackingConfig):
+    name: str = "mlflow"
+    program: str = "dgm.tracking.to_mlflow"
+    options: MlflowOptions = field(default_factory=MlflowOptions)
+
+
+@dataclass
+class WandbConfig(TrackingConfig):
+    name: str = "wandb"
+    program: str = "dgm.tracking.to_wandb"
+    options: WandbOptions = field(default_factory=WandbOptions)
+
+
+@dataclass
 class RolloutBudgetConfig:
     """What one rollout may use; null means no limit."""
 
@@ -229,6 +278,8 @@ class RunConfig:
     llm: Any = MISSING
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     workers: Any = MISSING
+    tracking: Any = MISSING
+    log_dir: str | None = None
     budget: BudgetConfig = field(default_factory=BudgetConfig)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 
 from rich.console import Console
 from rich.live import Live
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from archive import Agent, Evaluation, Expansion, ExpansionOutcome, Outcome, Row, Split
 from dgm.cmp import posterior
+from dgm.report.pace import Pace, duration
 from dgm.report.safe import safe_line
 from dgm.tree import Tree
 from dgm.watching import State, Status
@@ -37,7 +37,10 @@ NAMES = {Split.CONFIRM: "confirmation", Split.TEST: "final test"}
 """What the parts of the end are called."""
 
 STATUS_S = 5.0
-"""The least time in seconds between two plain lines of status."""
+"""The least time in seconds between two plain lines of status, in the beginning."""
+SOON_S = 600.0
+LATER_S = 60.0
+"""The same after `SOON_S`: a run of days is not to fill a disk with them."""
 REFRESH_S = 0.25
 
 
@@ -62,9 +65,9 @@ class Progress:
         self._began = clock()
         self._shown = float("-inf")
         self._line = ""
-        self._stopping = False
+        self._state = State.SEARCHING
+        self._pace = Pace()
         self._seen: Counter[str] = Counter()
-        self._first: int | None = None
 
     def __enter__(self) -> Progress:
         if self._live is not None:
@@ -91,15 +94,16 @@ class Progress:
 
     def show(self, status: Status) -> None:
         """Show the state, at most as often as is useful."""
-        if status.state is State.STOPPING and not self._stopping:
-            self._stopping = True
+        if status.state is not self._state:
             self._shown = float("-inf")
+        if status.state is State.STOPPING is not self._state:
             self._say(
                 f"stopping: nothing new is begun, {status.running} running jobs have {status.grace_s:g} s to end;"
                 " once more to stop now"
             )
+        self._state = status.state
         now = self._clock()
-        if now - self._shown < (STATUS_S if self._live is None else REFRESH_S):
+        if now - self._shown < self._apart(now):
             return
         self._shown = now
         facts = self._facts(status, now)
@@ -118,33 +122,43 @@ class Progress:
             self._seen[row.outcome.value] += 1
 
     def _facts(self, status: Status, now: float) -> list[tuple[str, str]]:
-        tree, bounds = status.tree, status.bounds
+        tree, bounds, pace = status.tree, status.bounds, self._pace
         evaluated = int(tree.resolved.sum() + tree.unresolved.sum())
         stages = status.ending.stages(tree, bounds) if len(tree) else ()
         done, total = sum(stage.done for stage in stages), sum(stage.total for stage in stages)
-        failures = [f"{name} {self._seen[name]}" for name in FAILURES if self._seen[name]]
+        searching = status.state is State.SEARCHING
+        pace.see(now, evaluated + done, tree.cost_microusd, searching=searching)
+        left = pace.left(bounds.evaluations + total, status.money.cap)
         return [
-            *([] if status.state is State.SEARCHING else [(status.state.value, status.why or "-")]),
+            *([] if searching else [(status.state.value, status.why or "-")]),
             ("evaluations", f"{evaluated}/{bounds.evaluations}"),
             ("expansions", f"{tree.expansions_started}/{bounds.expansions}"),
             ("agents", str(len(tree))),
             ("best", _best(tree)),
-            ("running", str(status.running)),
+            ("running", _running(status)),
             *([("rounds", told_rounds(bounds.evaluations, status.width))] if status.width else []),
-            ("cost", f"${tree.cost_microusd / 1e6:.2f}{_of(status.money.cap)}{self._made_up}"),
-            *([("failures", ", ".join(failures))] if failures else []),
+            *([("pace", f"{pace.per_hour:.3g} evaluations an hour")] if pace.per_hour else []),
+            (
+                "cost",
+                f"${tree.cost_microusd / 1e6:.2f}{_of(status.money.cap)}{_per_hour(pace)}{self._made_up}",
+            ),
+            *self._failures(),
             *((NAMES[stage.split], f"{stage.done}/{stage.total}") for stage in stages if stage.done),
-            ("elapsed", _duration(now - self._began)),
-            ("left", self._left(evaluated + done, bounds.evaluations + total, now)),
+            ("elapsed", duration(now - self._began)),
+            ("left", left if searching or left == "-" else f"{left}, once it goes on"),
         ]
 
-    def _left(self, done: int, total: int, now: float) -> str:
-        """What the evaluations that this driver saw let one expect, the end included."""
-        if self._first is None:
-            self._first = done
-        elapsed = now - self._began
-        rate = (done - self._first) / elapsed if elapsed > 0 else 0.0
-        return f"about {_duration((total - done) / rate)}" if rate > 0 and total > done else "-"
+    def _failures(self) -> list[tuple[str, str]]:
+        """Outcomes that one should know of; of void ones, which nobody wants, the share of all."""
+        told = [f"{name} {self._seen[name]}" for name in FAILURES if self._seen[name]]
+        if self._seen[Outcome.VOID]:
+            told[0] += f" ({self._seen[Outcome.VOID] / self._seen.total():.1%} of all)"
+        return [("failures", ", ".join(told))] if told else []
+
+    def _apart(self, now: float) -> float:
+        if self._live is not None:
+            return REFRESH_S
+        return STATUS_S if now - self._began < SOON_S else LATER_S
 
     def _say(self, line: str) -> None:
         self._console.print(safe_line(line), highlight=False, markup=False, soft_wrap=True)
@@ -155,6 +169,15 @@ def _panel(facts: Sequence[tuple[str, str]]) -> Panel:
     for name, value in facts:
         table.add_row(Text(name, style="bold"), Text(value))
     return Panel(table, title="dgm run", title_align="left", expand=False)
+
+
+def _running(status: Status) -> str:
+    of = f" of {status.width}" if status.width else ""
+    return f"{status.running}{of}{f', {status.waiting} to be tried again' if status.waiting else ''}"
+
+
+def _per_hour(pace: Pace) -> str:
+    return f", ${pace.usd_per_hour:.2f} an hour" if pace.usd_per_hour else ""
 
 
 def _of(cap_microusd: int | None) -> str:
@@ -168,7 +191,3 @@ def _best(tree: Tree) -> str:
     counts = tree.counts(agent)
     low, high = posterior(counts).interval()
     return f"{agent[:10]} {counts.resolved}/{counts.total} [{low:.2f}, {high:.2f}]"
-
-
-def _duration(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from dgm.jobs import Job, Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One number at this moment. `labels` tell it from others of its name."""
+
+    name: str
+    meaning: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Pool(Protocol):
@@ -32,6 +44,9 @@ class Pool(Protocol):
 
         With nothing running it waits out its time, if it was given one.
         """
+
+    def publish(self, run: str, figures: Sequence[Figure]) -> None:
+        """Make the figures of a run known to who watches these machines, if anybody does. Never raises."""
 
     def close(self) -> None:
         """Abandon what is still running and waiting, and release the node services. Idempotent."""

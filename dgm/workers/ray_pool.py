@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -26,12 +26,14 @@ from uuid import uuid4
 
 import ray
 from ray.exceptions import RayError
+from ray.util.metrics import Gauge
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dgm.jobs import Job, NodeServices, Result, rollouts, voided
 from dgm.jobs.services import NodeDoors, NodeSettings, open_box_maker, work
 from dgm.llm import RolloutError, RolloutRecord, RolloutSpec
 from dgm.llm.journal import LocalFile
+from dgm.workers.base import Figure
 from sandbox import Level, Place, Sandbox, open_reaper
 
 log = logging.getLogger(__name__)
@@ -253,6 +255,7 @@ class RayPool:
         self._task = ray.remote(_do).options(num_cpus=cores, max_retries=0)
         self._waiting: deque[tuple[Job, datetime]] = deque()
         self._running: dict[Any, tuple[Job, datetime]] = {}
+        self._gauges: dict[str, Gauge] = {}
         self._closed = False
 
     @property
@@ -286,6 +289,14 @@ class RayPool:
             return self._lost(job, error)
         queued_s = max(0.0, (result.started - submitted).total_seconds())
         return replace(result, queued_s=result.queued_s + queued_s)
+
+    def publish(self, run: str, figures: Sequence[Figure]) -> None:
+        """As gauges of Ray, which each node's agent offers to Prometheus where `ray[default]` is installed."""
+        for figure in figures:
+            labels = {"run": run, **figure.labels}
+            if figure.name not in self._gauges:
+                self._gauges[figure.name] = Gauge(figure.name, figure.meaning, tuple(labels))
+            self._gauges[figure.name].set(figure.value, labels)
 
     def close(self) -> None:
         if self._closed:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dgm.jobs import Job, Result
-from dgm.workers.base import Pool
+from dgm.workers.base import Figure, Pool
 
 
 class RecordedOrder:
@@ -36,6 +36,9 @@ class RecordedOrder:
 
     def resize(self, slots: int) -> None:
         self._pool.resize(slots)
+
+    def publish(self, run: str, figures: Sequence[Figure]) -> None:
+        self._pool.publish(run, figures)
 
     def submit(self, job: Job) -> None:
         self._submitted.add(job.decision)

@@ -79,8 +79,8 @@ def test_a_line_says_budget_agents_best_belief_failures_and_what_is_left() -> No
     screen.now += 8.0
     agent = screen.tree.ids[0][:10]
     assert screen.show() == (
-        f"evaluations 2/10  expansions 0/4  agents 1  best {agent} 1/2 [0.09, 0.91]  running 2  cost $0.00"
-        "  failures timed_out 1  left about 0:00:56\n"
+        f"evaluations 2/10  expansions 0/4  agents 1  best {agent} 1/2 [0.09, 0.91]  running 2"
+        "  pace 900 evaluations an hour  cost $0.00, $0.31 an hour  failures timed_out 1  left about 0:00:56\n"
     )
 
 
@@ -152,6 +152,41 @@ def test_the_first_stop_is_said_once() -> None:
     assert "stopping" not in screen.show()
 
 
+def test_a_pause_is_told_at_once_with_who_wanted_it_and_leaves_no_time_open() -> None:
+    screen = Screen()
+    screen.show()
+    screen.state, screen.why = State.PAUSED, "by me@here since then"
+    line = screen.show()
+    assert line.startswith("paused by me@here since then  evaluations 0/10")
+    screen.state, screen.why = State.OUTAGE, "503"
+    assert screen.show().startswith("outage 503  ")
+
+
+def test_void_results_come_with_their_share() -> None:
+    screen = Screen()
+    screen.progress.recall({"void": 1, "resolved": 20, "timed_out": 4})
+    assert "failures void 1 (4.0% of all), timed_out 4  " in screen.show()
+
+
+def test_after_a_while_lines_are_a_minute_apart() -> None:
+    screen = Screen()
+    screen.show()
+    screen.now += 601.0
+    screen.note(*evaluated(1, "katas/a", Outcome.RESOLVED))
+    assert screen.show() != ""
+    screen.note(*evaluated(3, "katas/b", Outcome.RESOLVED))
+    screen.now += 59.0
+    assert screen.show() == ""
+    screen.now += 2.0
+    assert screen.show() != ""
+
+
+def test_what_a_terminal_could_be_steered_by_is_escaped() -> None:
+    screen = Screen()
+    screen.progress.tell("evil\x1b[2J\u202e")
+    assert screen.out.getvalue() == "evil\\x1b[2J\\u202e\n"
+
+
 def test_a_terminal_gets_a_panel() -> None:
     screen = Screen(live=True)
     with screen.progress:
@@ -171,4 +206,4 @@ def test_a_run_without_agents_can_be_shown() -> None:
 
 def test_the_rounds_are_the_budget_by_the_width() -> None:
     screen = Screen(settings=replace(SETTINGS, width=4))
-    assert "running 2  rounds 2.5 = 10 / 4  cost" in screen.show()
+    assert "running 2 of 4  rounds 2.5 = 10 / 4  cost" in screen.show()
