@@ -142,8 +142,13 @@ def _parse(
             "the content does not have the checksum that it was sealed with", path=part.path
         )
     try:
+        metadata = pq.read_metadata(pa.BufferReader(content))
+        there = set(metadata.schema.names)  # an older release may not have written all that is asked for
         with pq.ParquetFile(
-            pa.py_buffer(content), page_checksum_verification=True, read_dictionary=list(coded)
+            pa.py_buffer(content),
+            metadata=metadata,
+            page_checksum_verification=True,
+            read_dictionary=[name for name in coded if name in there],
         ) as file:
             check_version(file.metadata, str(part.path))
             if sealed is not None and file.metadata.num_rows != sealed.rows:

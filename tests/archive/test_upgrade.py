@@ -11,6 +11,7 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import archive
@@ -54,6 +55,14 @@ def expected(tmp_path: Path) -> list[Entry]:
         )
         for seq, rows in enumerate(found)
     ]
+
+
+@pytest.mark.parametrize("table", SCHEMAS)
+def test_columns_that_an_older_release_did_not_write_are_there(old: Path, table: str) -> None:
+    names = [field.name for field in SCHEMAS[table] if pa.types.is_string(field.type)]
+    with archive.open(old) as run:
+        assert run.columns(table, *names).column_names == names
+        assert run.columns(table, *names).num_rows == getattr(run, table).num_rows
 
 
 def test_a_run_of_version_1_is_read(old: Path, expected: list[Entry]) -> None:
