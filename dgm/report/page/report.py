@@ -29,8 +29,8 @@ NAMES = {
     "result": "rollouts with their transcripts, those of the winner's line first,",
 }
 
-MOST_AGENTS = 2000
-"""Of how many agents patches are made: comparing files takes its time."""
+MOST_AGENTS = 1000
+"""Of how many agents patches are made: reading and comparing files takes its time."""
 
 TOGETHER = 8000
 """About how many evaluations are read in one pass over the run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import zlib
@@ -27,8 +28,8 @@ from dgm.llm.values import Exchange
 from dgm.report import view_of
 from dgm.report.page.live import Live, serve
 from dgm.report.page.report import report
+from scripts.measure.browser import PROGRAMS, Browser, browser, program
 from tests.dgm.commands import dgm
-from tests.dgm.report.browser import Browser, browser
 from tests.dgm.report.hostile import BIDI, EVIL, ODD_TASK, another_child, hostile_run
 
 SCRIPT = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><!--"
@@ -114,7 +115,14 @@ VIEWS = ("tree", "matrix", "progress", "decisions", "costs", "time")
 
 @pytest.fixture(scope="module")
 def shown(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("browser") / "profile") as found:
+    """One browser for all tests; a skip that says why where there is none, with DGM_REQUIRE_BROWSER=1 a failure."""
+    installed = program()
+    if installed is None:
+        message = f"no browser: none of {', '.join(PROGRAMS)} is installed"
+        if os.environ.get("DGM_REQUIRE_BROWSER") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    with browser(installed, tmp_path_factory.mktemp("browser") / "profile") as found:
         found.size(1280, 800)
         found.offline()
         found.open(page.as_uri())
