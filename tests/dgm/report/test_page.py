@@ -139,7 +139,7 @@ def test_every_view_is_reached_by_clicks_without_an_error_or_a_request(shown: Br
     shown.wait("location.hash === '#costs' && document.querySelector('h1').textContent === 'Costs'")
 
     shown.click('#tabs a[href="#tree"]')
-    shown.click("g.agent:nth-of-type(2) .node")  # the child: it is chosen, and the seed is not of its clade
+    shown.click('g.agent[data-agent="1"] .node')  # the child: it is chosen, and the seed is not of its clade
     shown.wait("document.querySelectorAll('g.agent.dim').length === 1")
     shown.click(".chosen h2 a")
     shown.wait("document.querySelector('.diff tr.plus')")

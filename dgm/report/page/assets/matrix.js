@@ -11,6 +11,7 @@ const ORDERS = {
 VIEWS.set("matrix", async () => {
   const [tasks, matrix] = await Promise.all([table("tasks"), table("matrix")]);
   const grid = { tasks, cells: new Map(matrix.agent.map((agent, n) => [agent * tasks.name.length + matrix.task[n], n])), matrix, at: null };
+  GRID.heads = GRID.splits + 16 + 6.2 * Math.max(...tasks.name.map((name) => shortTask(name).length), 1);
   grid.columns = tasks.name.map((_, i) => i);
   const canvas = made("canvas", { role: "img", "aria-label": "Agents by tasks; arrow keys move over the cells, Enter opens the agent" });
   const room = made("div.room", {}, canvas);

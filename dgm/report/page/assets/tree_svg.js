@@ -8,11 +8,15 @@ function svgPainter(stage, tree) {
   stage.append(picture);
   const parts = agents.id.map((_, i) => svgAgent(tree, i, nodes));
   const paths = agents.parent.map((parent, i) => (parent < 0 ? null : edges.appendChild(drawn("path.edge"))));
-  for (const i of store.head.line) if (paths[i]) edges.append(paths[i]); // the winner's line above the others
+  for (const i of store.head.line) { // the winner's line above the others
+    if (paths[i]) edges.append(paths[i]);
+    nodes.append(parts[i].group);
+  }
   return {
     draw() {
       picture.setAttribute("viewBox", `0 0 ${tree.width} ${tree.height}`);
       agents.id.forEach((_, i) => placeAgent(tree, i, parts[i]));
+      nodes.append(parts[tree.chosen].group);
       paths.forEach((path, i) => path && placeEdge(tree, i, path));
     },
   };
