@@ -50,9 +50,12 @@ function placeAgent(tree, i, { group, ring, circle, ticks, label, about }) {
   ticks.setAttribute("d", tickPath(failuresOf(tree.agents, i), radius));
   label.setAttribute("display", roomy || marked || i === tree.chosen ? "inline" : "none");
   about.setAttribute("display", label.getAttribute("display"));
-  for (const text of [label, about]) text.setAttribute("x", (radius + 6).toFixed(1));
-  label.setAttribute("y", -2);
-  about.setAttribute("y", 11);
+  const beside = roomy || radius < 5; // where agents stand close together, a name goes below its own
+  for (const [text, line] of [[label, 0], [about, 13]]) {
+    text.setAttribute("x", beside ? (radius + 6).toFixed(1) : 0);
+    text.setAttribute("y", (beside ? -2 + line : radius + 13 + line).toFixed(1));
+    text.setAttribute("text-anchor", beside ? "start" : "middle");
+  }
 }
 
 function tickPath(count, radius) {
