@@ -6,10 +6,18 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sandbox import SandboxUnavailableError
 from sandbox.docker import images
 from sandbox.docker.engine import Engine
+
+settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", parent=settings.get_profile("same"), derandomize=False)
+settings.load_profile("same")
+"""The same examples on every machine, however slow; `--hypothesis-profile explore` looks for others."""
 
 
 @pytest.fixture(scope="session")
