@@ -21,15 +21,19 @@ from dgm.errors import ConfigError
 from dgm.policies.pedigree.policy import FLOOR, FLOOR_MANY, MANY_SLOTS
 from dgm.prepare import expansions
 from dgm.simulate import Found
-from dgm.simulate.advice import Frame, Option, advise
+from dgm.simulate.advice import EXPECTED, QUESTIONS, Frame, Option, advise
 from dgm.simulate.chains import Priors
 from dgm.simulate.fitting import SKEPTICAL, Fit, UnfitError, fit
 from dgm.simulate.outlook import advice_lines, document, fit_lines, world_file, world_line
 from dgm.simulate.past import past_of
 from dgm.simulate.thin import ENOUGH, thin_logs, told
-from dgm.simulating import Flags, Job, Say, found_by
+from dgm.simulating import Flags, Job, Say, check_numbers, found_by
 
 POLICIES = ("huxley", "pedigree", "sica", "uniform")
+OTHERS = ("darwin", "greedy", "hyper")
+"""Compared, too, where the run was of theirs."""
+
+FITTING = "fitting a world"
 SEARCHES = (20, 200)
 EVALUATIONS = 16_000
 """Evaluations to search with for each option: so many searches, within `SEARCHES`."""
@@ -39,7 +43,7 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What the next run is by default: the budget in force of this one, its tasks, slots and policy."""
+    """What the next run is by default: the budget in force of this one, its tasks, slots, and policy with settings."""
 
     name: str
     rows: tuple[Row, ...]
@@ -49,6 +53,7 @@ class Source:
     confirm: int
     slots: int
     policy: str
+    settings: Mapping[str, Any]
 
 
 def advise_from(runs: Sequence[Path], arguments: Sequence[str], flags: Flags, say: Say, note: Note) -> int:
@@ -63,11 +68,20 @@ def advise_from(runs: Sequence[Path], arguments: Sequence[str], flags: Flags, sa
             "--from takes no -m, no --plot and no world=: it makes the worlds; policy=huxley,pedigree says which "
             "policies to compare, and world.thin=0.3 sets a part of the world"
         )
-    plans = composed(arguments)
+    plans = composed(arguments, source)
+    if source.policy not in plans:
+        note(
+            f"policy={source.policy} of this run is not compared: policy={next(iter(plans))} counts as in use"
+        )
     first = next(iter(plans.values()))
+    check_numbers(first)
+    if "seeds" in given and first["seeds"] < 2:
+        raise ConfigError(
+            "seeds must be at least 2 with --from, got 1: one search tells no difference from luck"
+        )
     past = past_of((one.rows for one in sources), (task for one in sources for task in one.search))
     seed = int(first["first_seed"])
-    note(f"{name}: {len(past.parents)} agents, {len(past.agent)} results; fitting a world")
+    note(f"{_step(FITTING)}: {len(past.parents)} agents, {len(past.agent)} results of {name}")
     try:
         wide = fit(past, seed, Priors())  # what the run says; worlds to search in are more careful
         priors = replace(SKEPTICAL, thin_sd=Priors().thin_sd) if past.children >= ENOUGH else SKEPTICAL
@@ -109,6 +123,7 @@ def read(run: RunReader) -> Source:
     budget = changed[-1] if changed else config.get("budget")
     if not isinstance(budget, Mapping):
         raise ConfigError(f"{run.path} says no budget in its configuration; give a run that `dgm run` made")
+    settings = config.get("policy")
     decisions = [row for row in rows if isinstance(row, Decision)]
     slots = [row.saw.get("slots") for row in decisions]
     policy = next((row.policy for row in decisions if row.split is Split.SEARCH), "")
@@ -121,26 +136,47 @@ def read(run: RunReader) -> Source:
         confirm=len(splits.get(Split.CONFIRM, ())),
         slots=max((count for count in slots if isinstance(count, int)), default=1),
         policy=policy,
+        settings=settings if isinstance(settings, Mapping) else {},
     )
 
 
-def composed(arguments: Sequence[str]) -> dict[str, Plain]:
-    """The configuration of each policy that is to be compared, by its choice in the group."""
+def composed(arguments: Sequence[str], source: Source) -> dict[str, Plain]:
+    """The configuration of each policy that is to be compared, by its choice in the group; that of the run as there."""
     chosen = [argument for argument in arguments if argument.startswith("policy=")]
     rest = [argument for argument in arguments if not argument.startswith("policy=")]
-    policies = chosen[-1].removeprefix("policy=").split(",") if chosen else POLICIES
+    given = chosen[-1].removeprefix("policy=").split(",") if chosen else compared(source.policy)
+    policies = tuple(dict.fromkeys(given))
     plans: dict[str, Plain] = {}
 
     for policy in policies:
 
         def add(config: Plain, policy: str = policy) -> int:
-            plans[policy] = config
+            plans[policy] = _as_in_the_run(config, source, arguments) if policy == source.policy else config
             return 0
 
         compose_and_run([f"policy={policy}", *rest], add, command="simulate", name="simulate")
     if len(plans) < len(policies):
         raise SystemExit(0)  # Hydra printed what a flag such as --cfg asked for
     return plans
+
+
+def compared(used: str) -> tuple[str, ...]:
+    """The policies that are compared after a run by `used`."""
+    return (*POLICIES, used) if used in OTHERS else POLICIES
+
+
+def _as_in_the_run(config: Plain, source: Source, arguments: Sequence[str]) -> Plain:
+    """With the settings that the policy had in the run, where it is the same one and no other value is given."""
+    asked, ran = config["policy"], source.settings
+    if ran.get("_target_") != asked["_target_"]:
+        return config
+    given = {argument.lstrip("+").partition("=")[0] for argument in arguments}
+    kept = {
+        key: ran[key]
+        for key in asked
+        if key in ran and f"policy.{key}" not in given and not isinstance(ran[key], Mapping | list)
+    }
+    return {**config, "policy": {**asked, **kept}}
 
 
 def framed(source: Source, plans: Mapping[str, Plain], given: set[str]) -> Frame:
@@ -163,12 +199,23 @@ def framed(source: Source, plans: Mapping[str, Plain], given: set[str]) -> Frame
             for name, config in plans.items()
             if "floor" in config["policy"]
         },
+        set_floor={
+            name: int(config["policy"]["floor"])
+            for name, config in plans.items()
+            if config["policy"].get("floor") is not None
+        },
     )
 
 
 def own_floor(floor: int | None, workers: int) -> int:
     """What `pedigree` takes where its configuration sets none."""
     return floor if floor is not None else FLOOR_MANY if workers >= MANY_SLOTS else FLOOR
+
+
+def _step(what: str) -> str:
+    """How far we are; a step is left out where it has nothing to ask."""
+    steps = (FITTING, *QUESTIONS)
+    return f"step {1 + steps.index(what)} of {len(steps)}, {what}"
 
 
 def _searches(frame: Frame, config: Plain, given: set[str]) -> int:
@@ -199,9 +246,11 @@ class Searches:
         order = default_rng(self._seed).permutation(draws)
         self._draws = [int(order[n % draws]) for n in range(2 * count)]
 
-    def __call__(self, options: Sequence[Option], fresh: bool) -> list[tuple[Found, ...]]:
+    def __call__(self, options: Sequence[Option], question: str) -> list[tuple[Found, ...]]:
+        fresh = question == EXPECTED
         self._note(
-            f"{self._count} searches with each of {len(options)} options{', on fresh draws' if fresh else ''}"
+            f"{_step(question)}: {self._count} searches with each of {len(options)} options"
+            f"{', on fresh draws' if fresh else ''}"
         )
         first = self._count if fresh else 0
         jobs = [job for option in options for job in self._jobs(option, range(first, first + self._count))]

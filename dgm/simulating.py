@@ -100,14 +100,19 @@ def split_flags(arguments: Sequence[str]) -> tuple[Flags, list[str]]:
 
 def planned(config: Plain) -> Planned:
     """What is to be searched. Raises ConfigError for what cannot be."""
+    check_numbers(config)
+    _simulation(config, config["first_seed"])
+    return Planned(config=config, policy=build(config, "policy").name, world=build(config, "world").name)
+
+
+def check_numbers(config: Plain) -> None:
+    """Raises ConfigError for numbers of searches, seeds or processes that cannot be."""
     if config["seeds"] < 1:
         raise ConfigError(f"seeds must be at least 1, got {config['seeds']}")
     if config["first_seed"] < 0:
         raise ConfigError(f"first_seed must not be negative, got {config['first_seed']}")
     if config["processes"] < 0:
         raise ConfigError(f"processes must not be negative, got {config['processes']}")
-    _simulation(config, config["first_seed"])
-    return Planned(config=config, policy=build(config, "policy").name, world=build(config, "world").name)
 
 
 def search(plans: Sequence[Planned]) -> list[Searched]:

@@ -55,7 +55,8 @@ class Why:
 def why(decision: Decision) -> Why:
     """What the row of a decision says of its reasons."""
     chosen = Option(kind=decision.kind, agent=decision.agent, task=decision.task)
-    options = [_option(decision, row) for row in decision.runners_up]
+    told_rows = (_option(decision, row) for row in decision.runners_up)
+    options = [option for option in told_rows if option is not None]
     told = (
         decision.split is not Split.TEST and options[:1]
     )  # a final test tells its finalists, who are no actions
@@ -77,10 +78,13 @@ def why(decision: Decision) -> Why:
     )
 
 
-def _option(decision: Decision, row: Json) -> Option:
-    """What a row tells; where it names no kind, it is another choice of whom to do the same with."""
-    kind = DecisionKind(str(row.get("kind", decision.kind.value)))
-    agent, task = str(row["agent"]), row.get("task")
+def _option(decision: Decision, row: object) -> Option | None:
+    """What a row tells, None of one that names no action; without a kind, it is about doing the same with another."""
+    if not isinstance(row, Mapping) or row.get("kind", decision.kind) not in [*DecisionKind]:
+        return None
+    kind, agent, task = DecisionKind(row.get("kind", decision.kind)), row.get("agent"), row.get("task")
+    if not isinstance(agent, str):
+        return None
     if task is None and (kind, agent) == (decision.kind, decision.agent):
         task = decision.task
     return Option(
@@ -109,7 +113,7 @@ def _count(row: Json, key: str) -> int | None:
 
 def _action(option: Option) -> str:
     on = f" on {safe_line(option.task)}" if option.task is not None else ""
-    return f"{option.kind.value} {option.agent[:10]}{on}"
+    return f"{option.kind.value} {safe_line(option.agent[:10])}{on}"
 
 
 def _in_brackets(option: Option) -> str:
@@ -236,7 +240,7 @@ def why_data(view: RunView, seq: int | None = None) -> dict[str, object]:
 def why_text(view: RunView, seq: int | None = None) -> str:
     """A line for each decision; for a single one what else was weighed, too."""
     found = explained(view, seq)
-    lines = [f"{one.seq:>6}  {one.policy:8}  {one.sentence}" for one in found]
+    lines = [f"{one.seq:>6}  {safe_line(one.policy):8}  {one.sentence}" for one in found]
     if seq is None:
         return "\n".join(lines)
     [one] = found

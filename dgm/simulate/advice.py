@@ -1,9 +1,9 @@
 """Which policy, floor, width and confirmation budget to choose next: searches in worlds drawn from what a run told.
 
 Search n of every option meets draw n of the world, so options are paired by world, tasks and luck. The questions are
-asked one after the other, each with the answers to those before: policy and floor, then width, then confirmation. What
-is in use stays unless something else is better beyond noise; of widths the largest that costs no more than a point is
-taken. What was chosen and what is in use are then searched with once more, on draws that decided nothing, and only
+asked one after the other, each with the answers to those before: policy, floor, width, confirmation. What is in use
+stays unless something else is better beyond noise; of widths the largest that costs no more than a point is taken. What
+was chosen and what is in use are then searched with once more, on draws that decided nothing, and only
 those searches say what to expect: the best of many is partly the luckiest.
 """
 
@@ -25,13 +25,15 @@ POINT = 0.01
 @dataclass(frozen=True, kw_only=True)
 class Frame:
     """What the next run may use: `pot` evaluations for search and confirmation together, `confirm` of them as it is
-    now, and the workers and the policy in use. `own_floor` names the policies that have a floor, with their own one."""
+    now, and the workers and the policy in use. `own_floor` names the policies that have a floor, with their own one;
+    `set_floor` those that are told which."""
 
     pot: int
     confirm: int
     workers: int
     policy: str
     own_floor: Mapping[str, int] = field(default_factory=dict)
+    set_floor: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,29 +105,37 @@ class Advice:
         return float(low), float(high)
 
 
-Search = Callable[[Sequence[Option], bool], list[tuple[Found, ...]]]
-"""Every option searched with on the same draws; on fresh ones where asked for."""
+POLICY, FLOOR, WIDTH, CONFIRMATION, EXPECTED = "policy", "floor", "width", "confirmation", "what to expect"
+QUESTIONS = (POLICY, FLOOR, WIDTH, CONFIRMATION, EXPECTED)
+
+Search = Callable[[Sequence[Option], str], list[tuple[Found, ...]]]
+"""Every option searched with on the same draws for a question; on fresh ones for `EXPECTED`."""
 
 
 def advise(frame: Frame, policies: Sequence[str], search: Search) -> Advice:
     """The advice for the next run; `policies` are to be compared, the first is in use where `frame.policy` is none."""
     known: dict[Option, Tried] = {}
 
-    def tried(options: Sequence[Option]) -> list[Tried]:
+    def tried(options: Sequence[Option], question: str) -> list[Tried]:
         new = [option for option in dict.fromkeys(options) if option not in known]
-        for option, found in zip(new, search(new, False) if new else [], strict=True):
+        for option, found in zip(new, search(new, question) if new else [], strict=True):
             known[option] = Tried(option=option, found=found)
         return [known[option] for option in options]
 
-    policy = frame.policy if frame.policy in policies else policies[0]
-    used = Option(policy=policy, workers=frame.workers, confirm=frame.confirm)
-    answers = [_better("policy and floor", used, tried(_policies(frame, policies)))]
-    answers.append(_widest(tried(widths(frame, answers[-1].taken))))
-    answers.append(
-        _better("confirmation", answers[-1].taken, tried(_confirmations(frame, answers[-1].taken)))
-    )
+    plain = {
+        one: Option(policy=one, workers=frame.workers, confirm=frame.confirm, floor=frame.set_floor.get(one))
+        for one in policies
+    }
+    used = plain.get(frame.policy, plain[policies[0]])
+    answers = [_better(POLICY, used, tried(list(plain.values()), POLICY))]
+    floors = _floors(frame, answers[-1].taken)
+    if floors:
+        answers.append(_better(FLOOR, answers[-1].taken, tried(floors, FLOOR)))
+    answers.append(_widest(tried(widths(frame, answers[-1].taken), WIDTH)))
+    wide = answers[-1].taken
+    answers.append(_better(CONFIRMATION, wide, tried(_confirmations(frame, wide), CONFIRMATION)))
     chosen = answers[-1].taken
-    fresh = search([used] if chosen == used else [used, chosen], True)
+    fresh = search([used] if chosen == used else [used, chosen], EXPECTED)
     return Advice(
         tried=tuple(known.values()),
         answers=tuple(answers),
@@ -134,33 +144,27 @@ def advise(frame: Frame, policies: Sequence[str], search: Search) -> Advice:
     )
 
 
-def _policies(frame: Frame, policies: Sequence[str]) -> list[Option]:
-    plain = [Option(policy=one, workers=frame.workers, confirm=frame.confirm) for one in policies]
-    return [
-        option
-        for one in plain
-        for option in (one, *(replace(one, floor=floor) for floor in _floors(frame, one.policy)))
-    ]
-
-
-def _floors(frame: Frame, policy: str) -> list[int]:
-    """Other floors than the policy's own, where it has one."""
-    own = frame.own_floor.get(policy)
-    return [] if own is None else [floor for floor in FLOORS if floor != own]
+def _floors(frame: Frame, option: Option) -> list[Option]:
+    """The option as it is and with other floors, where its policy has one."""
+    own = frame.own_floor.get(option.policy)
+    if own is None:
+        return []
+    return [option, *(replace(option, floor=floor) for floor in FLOORS if floor != own)]
 
 
 def widths(frame: Frame, option: Option) -> list[Option]:
     """One worker, a hundredth and a fortieth of the budget, what is in use and twice that."""
     budget = frame.pot - frame.confirm
-    counts = {1, ceil(budget / 100), ceil(budget / 40), option.workers, 2 * option.workers}
+    counts = {1, ceil((budget or 1) / 100), ceil((budget or 1) / 40), option.workers, 2 * option.workers}
     return [replace(option, workers=count) for count in sorted(counts)]
 
 
 def _confirmations(frame: Frame, option: Option) -> list[Option]:
-    """None, half of what is in use, that, and twice that, as far as half of all evaluations goes."""
+    """None, half of what is in use, that, and twice that, as far as half of all evaluations goes or is in use."""
     usual = frame.confirm or int(3.6 * frame.pot**0.5)
     counts = {0, usual // 2, usual, 2 * usual, option.confirm}
-    return [replace(option, confirm=count) for count in sorted(counts) if count <= frame.pot // 2]
+    most = max(frame.pot // 2, option.confirm)
+    return [replace(option, confirm=count) for count in sorted(counts) if count <= most]
 
 
 def _better(question: str, used: Option, tried: Sequence[Tried]) -> Answer:
@@ -185,5 +189,5 @@ def _widest(tried: Sequence[Tried]) -> Answer:
         key=lambda one: one.option.workers,
     )
     return Answer(
-        question="width", taken=wide.option, against=best.option, gain=compared(wide.found, best.found)
+        question=WIDTH, taken=wide.option, against=best.option, gain=compared(wide.found, best.found)
     )

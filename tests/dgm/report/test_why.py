@@ -105,6 +105,23 @@ def test_the_reason_of_each_policy(decision: Decision, words: str) -> None:
     assert sentence.count("second") == words.count("second")
 
 
+def test_rows_of_another_program_that_name_no_action_are_left_out() -> None:
+    odd: list[Any] = [
+        {},
+        {"agent": 7},
+        {"agent": B, "kind": "ponder"},
+        {"agent": B, "kind": ["expand"]},
+        "b",
+        None,
+    ]
+    plain = why(decided("pedigree", task="x/t"))
+    assert why(decided("huxley", *odd, task="x/t")).options == plain.options
+    hostile = {"agent": "\x1b[2J" + B, "value": "high", "resolved": 1.5}
+    found = why(decided("huxley", *odd, {"agent": A, "value": 0.5}, hostile))
+    assert "second: expand \\x1b[2J" in found.sentence
+    assert (found.options[1].value, found.options[1].resolved) == (None, None)
+
+
 @pytest.mark.parametrize("policy", sorted(POLICIES))
 def test_every_decision_of_a_search_is_explained(tmp_path: Path, policy: str) -> None:
     Driver(tmp_path / "run", seed=3, policy=policy, evaluations=30, slots=3, work=Script(3)).search()

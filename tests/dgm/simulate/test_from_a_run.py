@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dgm.advising import POLICIES, compared, composed, framed, source_of
 from dgm.policies import Huxley
 from dgm.simulate import Rasch
 from tests.dgm.commands import dgm
@@ -36,7 +38,8 @@ def test_a_run_says_what_to_choose_next(run: Path, tmp_path: Path) -> None:
     assert found["tried"][0]["to_in_use"] == {"mean": 0.0, "interval": [0.0, 0.0]}
     low, high = found["chosen"]["true_accuracy"]["interval"]
     assert low <= found["chosen"]["true_accuracy"]["mean"] <= high
-    assert "fitting a world" in said.err
+    assert "step 1 of 6, fitting a world: " in said.err
+    assert "step 6 of 6, what to expect: 2 searches with each of " in said.err
     searched = dgm(
         "simulate", "--config-dir", str(tmp_path), "world=mine", "seeds=2", "processes=1", "--json"
     )
@@ -68,6 +71,21 @@ def test_the_same_for_people_with_another_budget_and_part_of_the_world(run: Path
     assert dgm(*words, "budget.total=20", "seeds=1", "processes=1").status == 0
 
 
+def test_in_use_is_the_policy_of_the_run_with_its_settings(run: Path) -> None:
+    source = source_of(run)
+    assert compared("darwin") == (*POLICIES, "darwin")
+    assert compared("pedigree") == compared("one's own") == POLICIES
+    settings = {"_target_": "dgm.policies.Pedigree", "floor": 1, "mix": 0.5, "patience": 0.2}
+    ran = replace(source, policy="pedigree", settings=settings)
+    arguments = ("policy=pedigree,pedigree", "policy.mix=0.1")
+    plans = composed(arguments, ran)
+    policy = plans["pedigree"]["policy"]
+    assert (policy["floor"], policy["mix"], policy["patience"]) == (1, 0.1, 0.2)
+    assert framed(ran, plans, set()).set_floor == {"pedigree": 1}
+    another = replace(ran, settings={**settings, "_target_": "other.Policy"})
+    assert composed(arguments, another)["pedigree"]["policy"]["floor"] is None
+
+
 def test_what_cannot_be_fitted_or_asked_is_refused(run: Path, tmp_path: Path) -> None:
     alone = recorded(Huxley(), Rasch(tasks=12, no_child=1.0), 1, total=20, seed_known=False)
     childless = written(alone, tmp_path / "childless")
@@ -78,6 +96,8 @@ def test_what_cannot_be_fitted_or_asked_is_refused(run: Path, tmp_path: Path) ->
         ("--from takes no -m", ("--from", str(run), "-m")),
         ("it makes the worlds", ("--from", str(run), "world=B")),
         ("--from wants a run", ("--from",)),
+        ("seeds must be at least 2", ("--from", str(run), "seeds=1")),
+        ("first_seed must not be negative", ("--from", str(run), "first_seed=-1")),
         ("give both", ("--save", "x.yaml")),
     ):
         said = dgm("simulate", *FEW, *arguments)
