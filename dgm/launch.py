@@ -47,7 +47,7 @@ from dgm.observing import events_of, observe, told_how_it_ends
 from dgm.operators import mix_of
 from dgm.planning import Plan, RunPlanner
 from dgm.policies import Attempts
-from dgm.prepare import Prepared, check_surroundings, choose_level, learn_tasks, prepare, runtime_of
+from dgm.prepare import Prepared, check_surroundings, choose_level, learn_tasks, prepare, runtime_of, slots_of
 from dgm.report import best_data, best_text, tree_text, view_of
 from dgm.report.progress import Progress
 from dgm.resume import carried_on, note_changes, refuse_another
@@ -227,10 +227,12 @@ class _Unfinished(Exception):
 
 
 class _NoPool:
-    """Stands for a pool where nothing may start; see `dgm.workers.base.Pool`."""
+    """Stands for a pool of so many slots where nothing may start; see `dgm.workers.base.Pool`."""
 
-    slots = 1
     running = 0
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
 
     def resize(self, slots: int) -> None:
         return None
@@ -271,12 +273,22 @@ def _finished(prepared: Prepared) -> Search | None:
         refuse_another(prepared, run)
         if run.next_seq == 0:
             return None
-        search = _searcher(prepared, run, _NoPool(), _NoDisplay(), lambda: 0, run, Uncontrolled())
+        pool = _NoPool(next_width(prepared, run))
+        search = _searcher(prepared, run, pool, _NoDisplay(), lambda: 0, run, Uncontrolled())
         try:
             search.run()
         except (_Unfinished, NotWritableError):
             return None
     return search
+
+
+def next_width(prepared: Prepared, run: RunReader) -> int:
+    """The width that the search would go on with; as wide as it was where only a cluster knows the slots."""
+    slots = prepared.share.slots if prepared.share else slots_of(prepared.config)
+    if slots is None:
+        was = view_of(run).width or 1
+        slots = max(was, prepared.width) if isinstance(prepared.width, int) else was
+    return width_of(prepared.width, slots, prepared.settings.evaluations)
 
 
 def run_info(prepared: Prepared) -> RunInfo:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import archive
 from dgm.config import run_id
+from dgm.launch import next_width
 from dgm.prepare import expansions, prepare
 from dgm.resume import shrinkage
 from tests.dgm.commands import composed
+from tests.dgm.scripted import Driver
 
 
 def budget(**changes: Any) -> dict[str, Any]:
@@ -57,3 +61,28 @@ def test_a_prepared_run_deals_the_katas_as_frozen() -> None:
 @pytest.mark.parametrize("name", ["a", "A-1.b_c", "policy.alpha=0.5,seed=1", "ünïcode", "1", "x" * 100])
 def test_names_that_are_one_component_are_taken(name: str) -> None:
     assert prepare(composed("workers=local", f"name='{name}'")).path.name == name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "width"),
+    [
+        (("workers=local", "workers.slots=8"), 8),
+        (("workers=local", "workers.slots=8", "workers.width=5"), 5),
+        (("workers=local", "workers.slots=8", "workers.width=auto", "budget.evaluations=201"), 3),
+        (("workers.address=far:1",), 3),
+        (("workers.address=far:1", "workers.width=auto", "budget.evaluations=101"), 2),
+        (("workers.address=far:1", "workers.width=7"), 7),
+    ],
+)
+def test_whether_a_run_is_finished_is_judged_at_the_width_that_it_would_go_on_with(
+    run_of_width_3: Path, overrides: tuple[str, ...], width: int
+) -> None:
+    with archive.open(run_of_width_3) as run:
+        assert next_width(prepare(composed(*overrides)), run) == width
+
+
+@pytest.fixture(scope="module")
+def run_of_width_3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    driver = Driver(tmp_path_factory.mktemp("width") / "run", slots=3, evaluations=5)
+    driver.search()
+    return driver.path
