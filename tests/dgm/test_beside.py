@@ -121,14 +121,17 @@ LED = """
 import os, signal, sys, threading
 from dgm.beside import led
 asked = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: (print("alone", flush=True), asked.set()))
-signal.signal(signal.SIGINT, lambda *_: (print("asked", flush=True), os._exit(130)))
+signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"alone\\n"), asked.set()))
+signal.signal(signal.SIGINT, lambda *_: (os.write(1, b"asked\\n"), os._exit(130)))
 config, share = led()
 print("begin", share.slots, config["key"], share.address, os.read(0, 1), flush=True)
 while not asked.wait(0.05):
     pass
 """
-"""A search as far as it is led: it says what it was given, that its own input is empty, and what it is asked."""
+"""A search as far as it is led: it says what it was given, that its own input is empty, and what it is asked.
+
+The handlers may run while the first line is still being flushed, when nothing else can be printed: they write.
+"""
 
 
 def test_a_search_is_led_by_an_input_that_nothing_else_sees() -> None:
