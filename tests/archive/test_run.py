@@ -17,6 +17,7 @@ import pytest
 
 import archive
 from archive import (
+    FORMAT_VERSION,
     CorruptArchiveError,
     DiskFullError,
     ForeignDirectoryError,
@@ -65,7 +66,7 @@ def test_a_run_remembers_what_it_was_created_with(tmp_path: Path) -> None:
 def test_what_fixed_at_creation_is_plain_json(tmp_path: Path) -> None:
     create_run(tmp_path / "run", INFO).close()
     content = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert content["format_version"] == 2
+    assert content["format_version"] == FORMAT_VERSION
     assert content["splits"] == {"search": ["katas/a", "katas/b"], "confirm": [], "test": ["katas/c"]}
     assert content["config"]["policy"]["tau"] == 1.5
 
@@ -100,13 +101,13 @@ def test_what_is_not_a_run_is_refused(tmp_path: Path) -> None:
                 opener(path)
 
 
-@pytest.mark.parametrize("version", [0, 3, None, "1"])
+@pytest.mark.parametrize("version", [0, FORMAT_VERSION + 1, None, "1"])
 def test_another_format_version_is_refused(tmp_path: Path, version: object) -> None:
     create_run(tmp_path / "run", INFO).close()
     path = tmp_path / "run" / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": version}))
     for opener in (archive.open, resume_run):
-        with pytest.raises(FormatVersionError, match=f"format version {version}, this release reads 1 to 2"):
+        with pytest.raises(FormatVersionError, match=f"format version {version}, this release reads 1 to {FORMAT_VERSION}"):
             opener(tmp_path / "run")
 
 
