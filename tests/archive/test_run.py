@@ -107,7 +107,8 @@ def test_another_format_version_is_refused(tmp_path: Path, version: object) -> N
     path = tmp_path / "run" / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": version}))
     for opener in (archive.open, resume_run):
-        with pytest.raises(FormatVersionError, match=f"format version {version}, this release reads 1 to {FORMAT_VERSION}"):
+        said = f"format version {version}, this release reads 1 to {FORMAT_VERSION}"
+        with pytest.raises(FormatVersionError, match=said):
             opener(tmp_path / "run")
 
 
