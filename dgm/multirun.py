@@ -16,9 +16,11 @@ RAY = "dgm.workers.ray_pool.start"
 
 
 def run_together(configs: Sequence[Plain], say: Tell, complain: Tell) -> int | None:
-    """Run these searches side by side. None if they are to be run one after another: no two fit the slots together, or
-    they do not name the same workers."""
-    if len(configs) < 2 or any(_place(config) != _place(configs[0]) for config in configs):
+    """Run these searches side by side. None if they are to be run one after another: no two fit the slots together, two
+    are one run, or they do not name the same workers."""
+    if len({(config["runs_dir"], config["name"]) for config in configs}) < max(2, len(configs)):
+        return None
+    if any(_place(config) != _place(configs[0]) for config in configs):
         return None
     workers = configs[0]["workers"]
     address = workers.get("address")

@@ -156,8 +156,16 @@ def test_a_search_is_led_by_an_input_that_nothing_else_sees() -> None:
         [["workers.width=2"], ["seed=2", "workers.width=2"]],
         [["workers.width=1"], ["seed=2", "workers.width=1", "workers.slots=4"]],
         [["workers.width=1"], ["seed=2", "workers.width=9"]],
+        [["workers.width=1"], ["workers.width=1", "budget.evaluations=9"]],
     ],
-    ids=["a single one", "as wide as the slots", "no two fit", "other workers", "one is refused"],
+    ids=[
+        "a single one",
+        "as wide as the slots",
+        "no two fit",
+        "other workers",
+        "one is refused",
+        "one run twice",
+    ],
 )
 def test_what_cannot_go_side_by_side_is_left_to_go_one_after_another(overrides: list[list[str]]) -> None:
     configs = [composed("workers=local", "workers.slots=3", *words) for words in overrides]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from archive import create_run
+from dgm.cli import main
 from dgm.launch import run_info
 from dgm.prepare import prepare
 from tests.dgm.commands import ROOT, SMALL, Said, composed, dgm, few_katas, files_below, small_disk
@@ -347,3 +348,14 @@ def test_a_full_disk(here: Path) -> None:
 def test_without_git(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(here))
     refused(here, words=("no git",))
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [("x", "must be a whole number, got 'x'"), ("-1", "at least 0")]
+)
+def test_a_number_that_is_none_is_told_in_our_words(
+    number: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["why", "run", number])
+    assert words in capsys.readouterr().err
