@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from archive import create_run
-from dgm.cli import main
 from dgm.launch import run_info
 from dgm.prepare import prepare
 from tests.dgm.commands import ROOT, SMALL, Said, composed, dgm, few_katas, files_below, small_disk
@@ -353,9 +352,7 @@ def test_without_git(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("number", "words"), [("x", "must be a whole number, got 'x'"), ("-1", "at least 0")]
 )
-def test_a_number_that_is_none_is_told_in_our_words(
-    number: str, words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["why", "run", number])
-    assert words in capsys.readouterr().err
+def test_a_number_that_is_none_is_told_in_our_words(number: str, words: str) -> None:
+    said = dgm("why", "run", number)
+    assert said.status == 2
+    assert words in said.err
