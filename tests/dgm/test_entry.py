@@ -8,6 +8,8 @@ import sys
 PROGRAM = """
 import os, signal, sys
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background is started without
+
 class CtrlC:
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
