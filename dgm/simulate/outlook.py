@@ -154,7 +154,7 @@ def _answer(one: Answer) -> str:
 
 def _named(option: Option) -> str:
     floor = "" if option.floor is None else f" policy.floor={option.floor}"
-    return f"policy={option.policy}{floor} workers={option.workers} budget.confirm={option.confirm}"
+    return f"policy={option.policy}{floor} workers.width={option.workers} budget.confirm={option.confirm}"
 
 
 def _points(value: Mean) -> str:

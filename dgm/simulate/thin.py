@@ -84,9 +84,13 @@ def told(found: ThinLogs) -> list[str]:
             f"  nothing can be said yet: {found.children} children, {found.missing} more are needed ({ENOUGH})"
         )
     elif found.shown:
-        lines.append("  thin logs make worse children here: the floor below counts with it")
+        lines.append(
+            "  thin logs make worse children here: the searches below count with it, and so does their floor"
+        )
     else:
-        lines.append("  no effect of thin logs beyond doubt; the floor below counts with what doubt there is")
+        lines.append(
+            "  no effect of thin logs beyond doubt; the searches below and their floor count with the doubt"
+        )
     return lines
 
 
