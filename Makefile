@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# How many tests run side by side.
+JOBS ?= 2
 
 .PHONY: run test check soak clean
 
@@ -13,7 +15,7 @@ run: $(VENV)/.installed
 	$(BIN)/dgm run experiment=rehearsal
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
