@@ -15,7 +15,7 @@ run: $(VENV)/.installed
 	$(BIN)/dgm run experiment=rehearsal
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

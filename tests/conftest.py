@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from sandbox import SandboxUnavailableError
 from sandbox.docker import images
@@ -20,17 +21,20 @@ settings.register_profile("explore", parent=settings.get_profile("same"), derand
 settings.load_profile("same")
 """The same examples on every machine, however slow; `--hypothesis-profile explore` looks for others."""
 
-MACHINE = ("end_to_end", "hostile", "sandbox", "scripts", "dgm/jobs", "dgm/workers")
+MACHINE = ("end_to_end/", "hostile/", "sandbox/", "scripts/", "dgm/jobs/", "dgm/workers/")
 """Rooms whose tests use what the machine has once (an engine, a Ray cluster, cgroups, all of its memory)."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those that use the machine's one engine or cluster run one after the other."""
-    here = Path(__file__).parent
-    for item in items:
-        place = item.path.relative_to(here).as_posix()
-        of_machine = any(place.startswith(f"{room}/") for room in MACHINE)
-        item.add_marker(pytest.mark.xdist_group("machine" if of_machine else place))
+class Rooms(LoadScopeScheduling):
+    """Tests side by side by files, but those of the machine one after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "machine" if file.removeprefix("tests/").startswith(MACHINE) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rooms:
+    return Rooms(config, log)
 
 
 @pytest.fixture(scope="session")
