@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archive
-from archive import Call, Decision, Evaluation, Expansion, Split
+from archive import Decision, Evaluation, Expansion, Split
 from dgm.ending import CLOSED, ENDS
 from dgm.errors import ConfigError
 from dgm.jobs import Job, Result
@@ -22,6 +22,7 @@ from dgm.llm.backends import OpenAIBackend
 from dgm.llm.journal import Answered, Journal
 from dgm.prepare import prepare
 from dgm.purse import Money, Purse
+from tests.dgm.accounts import spent_as_counted
 from tests.dgm.commands import composed
 from tests.dgm.llm.conftest import KEY, PRICES
 from tests.dgm.llm.test_gateway import post
@@ -230,13 +231,7 @@ def test_64_rollouts_on_two_nodes_race_for_one_cap(tmp_path: Path, upstream: Fak
         Driver(path, slots=64, evaluations=64, work=work, money=money).search()
     with archive.open(path) as run:
         rows = [row for entry in run.entries() for row in entry.rows]
-    calls = [row for row in rows if isinstance(row, Call)]
-    counts = upstream.counts()
-    assert counts["requests"] == counts["answered"] == len(calls)
-    assert counts["input_tokens"] == sum(call.input_tokens for call in calls)
-    assert counts["output_tokens"] == sum(call.output_tokens for call in calls)
-    spent = sum(call.cost_microusd for call in calls)
-    assert spent == counts["input_tokens"] + 10 * counts["output_tokens"]
+    spent = spent_as_counted(rows, upstream.counts())
     assert money.cap is not None
     assert money.cap - money.job < spent <= money.cap
     assert sum(isinstance(row, Decision) for row in rows) > 22  # more than could be in flight at first

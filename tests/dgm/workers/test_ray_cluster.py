@@ -16,13 +16,14 @@ import ray
 from ray.cluster_utils import Cluster
 
 import archive
-from archive import Call, Evaluation, Outcome
+from archive import Evaluation, Outcome
 from dgm.jobs import EvaluateResult, ExpandJob, Job, Result
 from dgm.llm import read_journal
 from dgm.llm.upstreams import OpenAI
 from dgm.purse import Money
 from dgm.workers import Pool
 from dgm.workers.ray_pool import start
+from tests.dgm.accounts import spent_as_counted
 from tests.dgm.jobs.agents import agent, evaluate_job
 from tests.dgm.scripted import Driver, Script
 from tests.dgm.workers.contract import SETTINGS, WRITE, finish, job, scratch_directory
@@ -214,12 +215,7 @@ def test_rollouts_on_two_nodes_race_for_one_cap(cluster: Cluster, run_directory:
         counts = upstream.counts()
     with archive.open(driver.path) as run:
         rows = [row for entry in run.entries() for row in entry.rows]
-    calls = [row for row in rows if isinstance(row, Call)]
-    assert counts["requests"] == counts["answered"] == len(calls)
-    assert counts["input_tokens"] == sum(call.input_tokens for call in calls)
-    assert counts["output_tokens"] == sum(call.output_tokens for call in calls)
-    spent = sum(call.cost_microusd for call in calls)
-    assert spent == counts["input_tokens"] + 10 * counts["output_tokens"]
+    spent = spent_as_counted(rows, counts)
     assert money.cap is not None
     assert money.cap // 2 - money.job < spent <= money.cap
     assert any("the search ends by its budget" in line for line in driver.display.told)
