@@ -27,17 +27,17 @@ def run_together(configs: Sequence[Plain], say: Tell, complain: Tell) -> int | N
     slots = slots_of(configs[0])
     with ExitStack() as stack:
         if slots is None:
-            from dgm.workers import ray_pool  # here, since only a cluster needs Ray
+            from dgm.workers import ray_cluster  # here, since only a cluster needs Ray
 
-            slots = ray_pool.slots_at(str(address))
+            slots = ray_cluster.slots_at(str(address))
         widths = [_width(config, slots) for config in configs]
         if sum(sorted(widths)[:2]) > slots:
             return None
         stops = stack.enter_context(Stops())
         if workers.get("_target_") == RAY and address is None:
-            from dgm.workers import ray_pool
+            from dgm.workers import ray_cluster
 
-            address = stack.enter_context(ray_pool.shared_cluster(slots))
+            address = stack.enter_context(ray_cluster.shared_cluster(slots))
         stops.count()
         planned = [
             Planned(

@@ -1,0 +1,178 @@
+"""What a node and the driver's node serve jobs with, as Ray actors: gateways, their hub, and the run's journals."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from dgm.jobs.services import NodeDoors, NodeSettings
+from dgm.llm import RolloutError, RolloutRecord, RolloutSpec
+from dgm.llm.journal import LocalFile
+from sandbox import open_reaper
+
+CLOSING_S = 5.0
+"""Seconds that gateways get to stop."""
+
+
+class Journals:
+    """The journals of the run, on the driver's node: the only one that sees the run's directory for sure.
+
+    Who opens a journal takes it over: the rollout that had it was lost with its node.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[Path, LocalFile]] = {}
+        self._lock = threading.Lock()
+
+    def open(self, path: Path) -> tuple[str, bytes]:
+        with self._lock:
+            for holder in [holder for holder, (held, _) in self._files.items() if held == path]:
+                self._files.pop(holder)[1].close()
+            file = LocalFile(path)
+            holder = uuid4().hex
+            self._files[holder] = (path, file)
+            return holder, file.read()
+
+    def append(self, holder: str, data: bytes) -> None:
+        self._file(holder).append(data)
+
+    def cut(self, holder: str, size: int) -> None:
+        self._file(holder).cut(size)
+
+    def close(self, holder: str) -> None:
+        with self._lock:
+            if holder in self._files:
+                self._files.pop(holder)[1].close()
+
+    def _file(self, holder: str) -> LocalFile:
+        if holder not in self._files:
+            raise OSError("another rollout has taken over this journal")
+        return self._files[holder][1]
+
+
+class _RemoteFile:
+    """A journal's file that the driver's node holds; see `dgm.llm.journal.JournalFile`."""
+
+    def __init__(self, journals: Any, path: Path) -> None:
+        self._journals = journals
+        self._holder, self._data = _journalled(journals.open.remote(path))
+
+    def read(self) -> bytes:
+        return bytes(self._data)
+
+    def append(self, data: bytes) -> None:
+        _journalled(self._journals.append.remote(self._holder, data))
+
+    def cut(self, size: int) -> None:
+        _journalled(self._journals.cut.remote(self._holder, size))
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            _journalled(self._journals.close.remote(self._holder))
+
+
+def _journalled(reference: Any) -> Any:
+    """What the journals' actor answers; an OSError of the file as itself, the loss of the actor as one."""
+    try:
+        return ray.get(reference)
+    except RayError as error:
+        cause = getattr(error, "cause", None)
+        raise (cause if isinstance(cause, OSError) else OSError(f"the driver's node: {error}")) from error
+
+
+class NodeGateway:
+    """The gateway of one node, as an actor."""
+
+    def __init__(self, settings: NodeSettings, journals: Any) -> None:
+        self._doors = NodeDoors(settings, os.environ, partial(_RemoteFile, journals))
+        self._reaper = open_reaper(settings.level, period=settings.reap_s)
+
+    def directory(self) -> Path:
+        return self._doors.directory
+
+    def open(self, spec: RolloutSpec, scripted: bool) -> Path:
+        return self._doors.open(spec, scripted=scripted)
+
+    def close(self, rollout: str, left: bool) -> RolloutRecord:
+        return self._doors.close(rollout, left=left)
+
+    def abandon(self, rollout: str) -> RolloutRecord | None:
+        """Close a rollout whose job is lost, if it is open here."""
+        with contextlib.suppress(RolloutError):
+            return self._doors.close(rollout)
+        return None
+
+    def stop(self) -> None:
+        self._reaper.stop()
+        self._doors.stop()
+
+
+class Hub:
+    """Owns the gateways, one per node, and makes them when a node's first job asks."""
+
+    def __init__(self, settings: NodeSettings, journals: Any) -> None:
+        self._settings = settings
+        self._journals = journals
+        self._gateways: dict[str, Any] = {}
+
+    def gateway(self, node: str) -> Any:
+        if node not in self._gateways:
+            here = NodeAffinitySchedulingStrategy(node, soft=False)
+            self._gateways[node] = (
+                ray.remote(NodeGateway)
+                .options(
+                    num_cpus=0,
+                    max_concurrency=4 * self._settings.slots + 4,
+                    max_restarts=-1,
+                    scheduling_strategy=here,
+                )
+                .remote(self._settings, self._journals)
+            )
+        return self._gateways[node]
+
+    def abandon(self, rollout: str) -> RolloutRecord | None:
+        """Close a lost rollout wherever it is open: its journal is then free, its record tells what it paid."""
+        for gateway in self._gateways.values():
+            with contextlib.suppress(RayError):
+                record: RolloutRecord | None = ray.get(gateway.abandon.remote(rollout))
+                if record is not None:
+                    return record
+        return None
+
+    def stop(self) -> None:
+        stopping = [gateway.stop.remote() for gateway in self._gateways.values()]
+        if stopping:
+            ray.wait(stopping, num_returns=len(stopping), timeout=CLOSING_S)
+
+
+class RemoteDoors:
+    """The doors of the actor on this node."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    def open(self, spec: RolloutSpec, *, scripted: bool = False) -> Path:
+        path: Path = told(self._actor.open.remote(spec, scripted))
+        return path
+
+    def close(self, rollout: str, *, left: bool = False) -> RolloutRecord:
+        record: RolloutRecord = told(self._actor.close.remote(rollout, left))
+        return record
+
+
+def told(reference: Any) -> Any:
+    """What the gateway's actor answers. An error of the gateway comes as itself, the loss of the actor as one."""
+    try:
+        return ray.get(reference)
+    except RayError as error:
+        cause = getattr(error, "cause", None)
+        raise (cause if isinstance(cause, Exception) else RolloutError(f"no gateway: {error}")) from error
