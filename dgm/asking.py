@@ -18,16 +18,16 @@ the mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
 from archive import AgentId, Decision, DecisionKind, Evaluation, Expansion, Json, Outcome, Row, Split, TaskId
-from dgm.bandit import Arm, Bandit
-from dgm.choosing import improved
+from dgm.bandit import Arm, Bandit, credited, fading
+from dgm.choosing import Family, improvements
 from dgm.tree import Tree
 
 SINGLE, MANY, TWO = "single_failure", "same_agent_many_tasks", "two_lineages_one_task"
@@ -70,15 +70,6 @@ BY_WEIGHT = Bandit(explore=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pull:
-    """A counted expansion: who asked, who was expanded and what came of it."""
-
-    operator: str
-    parent: AgentId
-    child: AgentId | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Question:
     """What a decision says of its operator; `context` are the agents to compare with."""
 
@@ -94,7 +85,7 @@ class Asker:
         self._mix = mix
         self._marks: Marks = np.zeros((0, 0), dtype=np.int8)
         self._place: Mapping[TaskId, int] = {}
-        self._pulls: list[Pull] = []
+        self._pulls: list[tuple[str, Family]] = []
 
     @property
     def chooses(self) -> bool:
@@ -107,7 +98,7 @@ class Asker:
         if isinstance(row, Evaluation) and row.split is Split.SEARCH and row.outcome.counted:
             self._mark(tree, row)
         elif isinstance(row, Expansion) and row.outcome.counted:
-            self._pulls.append(Pull(operator=row.operator, parent=row.parent, child=row.child))
+            self._pulls.append((row.operator, (row.parent, row.child)))
 
     def draw(self, parent: AgentId, tree: Tree, stream: SeedSequence) -> Question | None:
         """How an expansion of `parent` is asked; None where a run has one operator."""
@@ -127,11 +118,21 @@ class Asker:
         if not arms:
             return Question(operator=SINGLE, saw=_saw({SINGLE: 1.0}, missing, fallback=True))
         if self._mix.learned:
-            pulls = [pull for pull in self._pulls if pull.operator in arms]
-            arms = dict(credits(arms, pulls, _asked(tree), tree))
+            arms = self._credited(arms, tree)
         drawn = (self._mix.bandit if self._mix.learned else BY_WEIGHT).draw(arms, generator)
         context = (_one_of(pairs, tree, generator),) if drawn.name == TWO else ()
         return Question(operator=drawn.name, context=context, saw=_saw(drawn.probabilities, missing))
+
+    def _credited(self, arms: Mapping[str, Arm], tree: Tree) -> dict[str, Arm]:
+        """The arms with what their expansions came to, as `tree` knows parents and children now."""
+        pulls = [(name, family) for name, family in self._pulls if name in arms]
+        return credited(
+            arms,
+            [name for name, _ in pulls],
+            improvements([family for _, family in pulls], tree),
+            fading(len(pulls), KEEP),
+            in_flight=_asked(tree),
+        )
 
     def _known(self, tree: Tree) -> Marks:
         """A row for every agent of `tree`, whether or not anything is known of it."""
@@ -173,40 +174,6 @@ def kin(agent: int, parents: NDArray[np.int64]) -> NDArray[np.bool_]:
         below[above] = True
         above = int(parents[above])
     return below
-
-
-def credits(
-    arms: Mapping[str, Arm], pulls: Sequence[Pull], in_flight: Iterable[str], tree: Tree
-) -> Mapping[str, Arm]:
-    """The arms with what their expansions came to, as `tree` knows parents and children now; oldest pull first."""
-    success = successes(pulls, tree)
-    count = KEEP ** np.arange(len(pulls))[::-1]
-    flying = list(in_flight)
-    found = {}
-    for name, arm in arms.items():
-        counts = count * np.array([pull.operator == name for pull in pulls], dtype=np.float64)
-        found[name] = replace(
-            arm,
-            successes=float(counts @ success),
-            failures=float(counts @ (1 - success)),
-            in_flight=flying.count(name),
-        )
-    return found
-
-
-def successes(pulls: Sequence[Pull], tree: Tree) -> NDArray[np.float64]:
-    """What each expansion counts, in [0, 1]."""
-    success = np.zeros(len(pulls))
-    made = [
-        (i, tree.index(pull.child), tree.index(pull.parent))
-        for i, pull in enumerate(pulls)
-        if pull.child is not None
-    ]
-    if made:
-        places, children, parents = np.array(made).T
-        counts = (tree.resolved[children], tree.unresolved[children])
-        success[places] = improved(*counts, tree.resolved[parents], tree.unresolved[parents])
-    return success
 
 
 def fell_back(decision: Decision) -> bool:

@@ -9,7 +9,7 @@ Old evidence fades where that is asked for (Raj & Kalyani 2017, https://arxiv.or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,14 +45,6 @@ class Arm:
     @property
     def pulls(self) -> float:
         return self.successes + self.failures
-
-    def after(self, success: float, cost: float | None = None, *, keep: float = 1.0) -> Arm:
-        """With one more pull that ended with `success` in [0, 1] at `cost`; what was known counts `keep` times."""
-        before, costs = keep * self.pulls, self.cost
-        if cost is not None:
-            costs = cost if costs is None else (before * costs + cost) / (before + 1)
-        successes, failures = keep * self.successes + success, keep * self.failures + 1 - success
-        return replace(self, successes=successes, failures=failures, cost=costs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,16 +101,36 @@ class Drawn:
         return self.probabilities[self.name]
 
 
+def fading(pulls: int, keep: float) -> NDArray[np.float64]:
+    """How much each of so many pulls counts, the oldest first: each `keep` times as much as the one after it."""
+    return np.asarray(keep ** np.arange(pulls)[::-1], dtype=np.float64)
+
+
 def credited(
-    arms: Mapping[str, Arm], name: str, success: float, cost: float | None = None, *, keep: float = 1.0
+    arms: Mapping[str, Arm],
+    pulled: Sequence[str],
+    success: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    *,
+    paid: NDArray[np.float64] | None = None,
+    in_flight: Iterable[str] = (),
 ) -> dict[str, Arm]:
-    """The arms after a pull of `name`; with `keep` below 1, what is known of all of them fades."""
-    faded = {
-        other: replace(arm, successes=keep * arm.successes, failures=keep * arm.failures)
-        for other, arm in arms.items()
-    }
-    faded[name] = arms.get(name, Arm()).after(success, cost, keep=keep)
-    return faded
+    """The arms as their pulls know them: which was pulled, its success in [0, 1], how much it counts, what it paid.
+
+    All of them have shape (pulls,); `in_flight` names the arm of each pull that has not ended.
+    """
+    flying, found = list(in_flight), dict[str, Arm]()
+    for name, arm in arms.items():
+        own = counts * np.array([one == name for one in pulled], dtype=np.float64)
+        total = float(own.sum())
+        found[name] = replace(
+            arm,
+            successes=float(own @ success),
+            failures=float(own @ (1 - success)),
+            cost=None if paid is None or not total else float(own @ paid) / total,
+            in_flight=flying.count(name),
+        )
+    return found
 
 
 def chances(

@@ -14,7 +14,7 @@ cost of a pull is what all tries of its decision paid. Confirmation and final te
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from archive import AgentId, Decision, DecisionKind, Evaluation, Expansion, Json, Outcome, Row, Split
-from dgm.bandit import Arm, Bandit
+from dgm.bandit import Arm, Bandit, credited, fading
 from dgm.tree import Tree
 
 KEEP = 0.995
@@ -37,6 +37,10 @@ SAW = "model"
 """In what a decision saw: which model its rollout gets, and how likely each was."""
 
 ROLE_OF = {DecisionKind.EVALUATE: "solve", DecisionKind.EXPAND: "improve"}
+
+
+Family = tuple[AgentId, AgentId | None]
+"""A parent and its child; None where an expansion made none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +62,13 @@ def model_of(decision: Decision) -> str | None:
 
 @dataclass
 class _Pull:
-    """A decision whose result counted. `child` of an expansion without one is None."""
+    """A decision whose result counted: a solve with its success, an expansion with its family."""
 
     role: str
     model: str
-    success: float
     microusd: int
-    parent: AgentId | None = None
-    child: AgentId | None = None
+    success: float = 0.0
+    family: Family | None = None
 
 
 class Chooser:
@@ -99,9 +102,9 @@ class Chooser:
         microusd = self._paid.pop(row.decision)
         if isinstance(row, Evaluation):
             success = float(row.outcome is Outcome.RESOLVED)
-            self._pulls[row.decision] = _Pull(role, model, success, microusd)
+            self._pulls[row.decision] = _Pull(role, model, microusd, success)
         else:
-            self._pulls[row.decision] = _Pull(role, model, 0.0, microusd, row.parent, row.child)
+            self._pulls[row.decision] = _Pull(role, model, microusd, family=(row.parent, row.child))
 
     def draw(self, kind: DecisionKind, split: Split | None, tree: Tree, stream: SeedSequence) -> Json:
         """What the decision says of its model; nothing where the weights say."""
@@ -115,39 +118,31 @@ class Chooser:
     def arms(self, role: str, tree: Tree) -> Mapping[str, Arm]:
         """What is known of a role's models now."""
         pulls = [pull for pull in self._pulls.values() if pull.role == role]
-        success = _successes(pulls, tree)
-        count = KEEP ** np.arange(len(pulls))[::-1]
-        paid = np.array([pull.microusd for pull in pulls], dtype=np.float64)
-        found = {}
-        for model, weight in self._choices.weights[role].items():
-            counts = count * np.array([pull.model == model for pull in pulls], dtype=np.float64)
-            total = float(counts.sum())
-            found[model] = Arm(
-                successes=float(counts @ success),
-                failures=float(counts @ (1 - success)),
-                cost=float(counts @ paid) / total if total else None,
-                in_flight=sum(self._drawn.get(seq) == (role, model) for seq in tree.open),
-                weight=weight,
-            )
-        return found
+        families = [pull.family for pull in pulls if pull.family is not None]
+        solved = np.array([pull.success for pull in pulls], dtype=np.float64)
+        flying = [self._drawn[seq] for seq in tree.open if seq in self._drawn]
+        return credited(
+            {model: Arm(weight=weight) for model, weight in self._choices.weights[role].items()},
+            [pull.model for pull in pulls],
+            improvements(families, tree) if families else solved,
+            fading(len(pulls), KEEP),
+            paid=np.array([pull.microusd for pull in pulls], dtype=np.float64),
+            in_flight=[model for drawn, model in flying if drawn == role],
+        )
 
 
-def _successes(pulls: list[_Pull], tree: Tree) -> NDArray[np.float64]:
-    """What each pull counts, in [0, 1]."""
-    success = np.array([pull.success for pull in pulls], dtype=np.float64)
+def improvements(families: Sequence[Family], tree: Tree) -> NDArray[np.float64]:
+    """What each expansion counts, as `tree` knows parent and child now: 0 without a child, else see `improved`."""
+    success = np.zeros(len(families))
     made = [
-        (i, tree.index(pull.child), tree.index(pull.parent))
-        for i, pull in enumerate(pulls)
-        if pull.child is not None and pull.parent is not None
+        (place, tree.index(child), tree.index(parent))
+        for place, (parent, child) in enumerate(families)
+        if child is not None
     ]
     if made:
         places, children, parents = np.array(made).T
-        success[places] = improved(
-            tree.resolved[children],
-            tree.unresolved[children],
-            tree.resolved[parents],
-            tree.unresolved[parents],
-        )
+        counts = (tree.resolved[children], tree.unresolved[children])
+        success[places] = improved(*counts, tree.resolved[parents], tree.unresolved[parents])
     return success
 
 

@@ -98,6 +98,7 @@ MAY_IMPORT = {
     "dgm.report": {
         "archive",
         "dgm.asking",
+        "dgm.choosing",
         "dgm.cmp",
         "dgm.columns",
         "dgm.ending",

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from archive import AgentId, Decision, Expansion, ExpansionOutcome, Row
 from archive.schema import COUNT, NUMBER, TEXT, described
-from dgm.asking import FELL_BACK, SAW, Pull, successes
+from dgm.asking import FELL_BACK, SAW
+from dgm.choosing import Family, improvements
 from dgm.tree import Tree
 
 SCHEMA = pa.schema(
@@ -44,8 +45,8 @@ def operators(rows: Iterable[Row], tree: Tree) -> pa.Table:
 
 
 def _line(name: str, rows: list[Expansion], chances: Mapping[int, float], tree: Tree) -> dict[str, object]:
-    pulls = [Pull(operator=name, parent=row.parent, child=row.child) for row in rows]
-    gains = [gain for pull in pulls if (gain := _gain(pull, tree)) is not None]
+    families = [(row.parent, row.child) for row in rows]
+    gains = [gain for family in families if (gain := _gain(family, tree)) is not None]
     drawn = [chances[row.decision] for row in rows if row.decision in chances]
     outcomes = [row.outcome for row in rows]
     return {
@@ -58,15 +59,16 @@ def _line(name: str, rows: list[Expansion], chances: Mapping[int, float], tree: 
         "evaluated": len(gains),
         "gain": float(np.mean(gains)) if gains else None,
         "gain_se": float(np.std(gains, ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else None,
-        "credit": float(successes(pulls, tree).mean()),
+        "credit": float(improvements(families, tree).mean()),
     }
 
 
-def _gain(pull: Pull, tree: Tree) -> float | None:
-    if pull.child is None:
+def _gain(family: Family, tree: Tree) -> float | None:
+    parent, child = family
+    if child is None:
         return None
-    child, parent = _share(pull.child, tree), _share(pull.parent, tree)
-    return None if child is None or parent is None else child - parent
+    before, after = _share(parent, tree), _share(child, tree)
+    return None if before is None or after is None else after - before
 
 
 def _share(agent: AgentId, tree: Tree) -> float | None:

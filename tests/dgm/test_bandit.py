@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from dgm.bandit import Arm, Bandit, chances, credited
+from dgm.bandit import Arm, Bandit, chances, credited, fading
 
 PLAIN = Bandit(explore=0.0)
 
@@ -88,25 +88,29 @@ def test_the_draw_follows_the_probabilities_and_takes_one_number() -> None:
 
 
 def test_credit_adds_up_and_fades() -> None:
-    arms = credited({}, "a", 1.0, 30)
-    arms = credited(arms, "a", 0.0, 10)
-    assert arms == {"a": Arm(successes=1, failures=1, cost=20)}
-    arms = credited(arms, "b", 0.25, keep=0.5)
+    known = {"a": Arm(), "b": Arm(weight=3)}
+    success, paid = np.array([1.0, 0.0, 0.25]), np.array([30.0, 10.0, 7.0])
+    arms = credited(
+        known, ["a", "a", "b"], success, np.array([0.5, 0.5, 1.0]), paid=paid, in_flight=["b", "b"]
+    )
     assert arms["a"] == Arm(successes=0.5, failures=0.5, cost=20)
-    assert arms["b"] == Arm(successes=0.25, failures=0.75)
-    assert credited(arms, "a", 1.0, 60, keep=0.5)["a"].cost == pytest.approx((0.5 * 20 + 60) / 1.5)
+    assert arms["b"] == Arm(successes=0.25, failures=0.75, cost=7, in_flight=2, weight=3)
+    assert fading(3, 0.5).tolist() == [0.25, 0.5, 1.0]
+    free = credited(known, ["a"], np.array([1.0]), fading(1, 0.5))
+    assert free == {"a": Arm(successes=1), "b": Arm(weight=3)}
+    assert credited(known, [], np.zeros(0), fading(0, 0.5), paid=np.zeros(0)) == known
 
 
 def test_the_best_arm_is_found() -> None:
     """Three arms, the middle one best per cost: most pulls go there within a few hundred."""
     truth = {"weak": (0.2, 10.0), "best": (0.5, 10.0), "dear": (0.6, 40.0)}
-    generator, arms, pulls = default_rng(3), {name: Arm() for name in truth}, dict.fromkeys(truth, 0)
-    for _ in range(300):
-        name = Bandit().draw(arms, generator).name
-        chance, cost = truth[name]
-        arms = credited(arms, name, float(generator.random() < chance), cost)
-        pulls[name] += 1
-    assert pulls["best"] > 200
+    generator, names, success = default_rng(3), list[str](), list[float]()
+    for pulls in range(300):
+        paid = np.array([truth[name][1] for name in names])
+        arms = credited(dict.fromkeys(truth, Arm()), names, np.array(success), fading(pulls, 1.0), paid=paid)
+        names.append(Bandit().draw(arms, generator).name)
+        success.append(float(generator.random() < truth[names[-1]][0]))
+    assert names.count("best") > 200
 
 
 @pytest.mark.parametrize("wrong", [{"shrinkage": 0}, {"frugality": -1}, {"explore": 1.5}])
