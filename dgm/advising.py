@@ -18,7 +18,7 @@ from archive import Change, Decision, Row, RunReader, Split
 from dgm.config import Plain, compose_and_run
 from dgm.ending import end_bounds
 from dgm.errors import ConfigError
-from dgm.policies.pedigree.policy import FLOOR, FLOOR_MANY, MANY_SLOTS
+from dgm.policies.pedigree.policy import floor_of
 from dgm.prepare import expansions
 from dgm.simulate import Found
 from dgm.simulate.advice import EXPECTED, QUESTIONS, Frame, Option, advise
@@ -195,7 +195,7 @@ def framed(source: Source, plans: Mapping[str, Plain], given: set[str]) -> Frame
         workers=workers,
         policy=source.policy,
         own_floor={
-            name: own_floor(config["policy"]["floor"], workers)
+            name: floor_of(config["policy"]["floor"], workers)
             for name, config in plans.items()
             if "floor" in config["policy"]
         },
@@ -205,11 +205,6 @@ def framed(source: Source, plans: Mapping[str, Plain], given: set[str]) -> Frame
             if config["policy"].get("floor") is not None
         },
     )
-
-
-def own_floor(floor: int | None, workers: int) -> int:
-    """What `pedigree` takes where its configuration sets none."""
-    return floor if floor is not None else FLOOR_MANY if workers >= MANY_SLOTS else FLOOR
 
 
 def _step(what: str) -> str:

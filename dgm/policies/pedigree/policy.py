@@ -196,8 +196,7 @@ class Pedigree:
         may = np.zeros(len(tree), dtype=bool)
         if not view.may_expand:
             return may
-        floor = self.floor if self.floor is not None else FLOOR_MANY if view.slots >= MANY_SLOTS else FLOOR
-        ready = tree.resolved + tree.unresolved >= floor
+        ready = tree.resolved + tree.unresolved >= floor_of(self.floor, view.slots)
         ready |= (tree.used == len(tree.tasks)) & (tree.evaluating == 0)
         ready[SEED] = True
         may[view.parents_among(ready)] = True
@@ -264,6 +263,11 @@ class Options:
     whole: Floats
     price: float
     saw: Json
+
+
+def floor_of(asked: int | None, slots: int) -> int:
+    """How many own results a parent needs: as many as asked for, or what goes with so many jobs in flight."""
+    return asked if asked is not None else FLOOR_MANY if slots >= MANY_SLOTS else FLOOR
 
 
 def ranked(mean: Floats, whole: Floats) -> Floats:
