@@ -14,12 +14,13 @@ from typing import Any
 from numpy.random import default_rng
 
 import archive
-from archive import Change, Decision, Row, RunReader, Split
+from archive import Decision, Row, RunReader, Split
 from dgm.config import Plain, compose_and_run
 from dgm.ending import end_bounds
 from dgm.errors import ConfigError
 from dgm.policies.pedigree.policy import floor_of
 from dgm.prepare import expansions
+from dgm.report.views import budget_in_force
 from dgm.simulate import Found
 from dgm.simulate.advice import EXPECTED, QUESTIONS, Frame, Option, advise
 from dgm.simulate.chains import Priors
@@ -119,9 +120,8 @@ def read(run: RunReader) -> Source:
     """What a run tells of the next one."""
     rows = tuple(row for entry in run.entries() for row in entry.rows)
     config, splits = run.info.config, run.info.splits
-    changed = [json.loads(row.after) for row in rows if isinstance(row, Change) and row.kind == "budget"]
-    budget = changed[-1] if changed else config.get("budget")
-    if not isinstance(budget, Mapping):
+    budget = budget_in_force(run)
+    if budget is None:
         raise ConfigError(f"{run.path} says no budget in its configuration; give a run that `dgm run` made")
     settings = config.get("policy")
     decisions = [row for row in rows if isinstance(row, Decision)]
