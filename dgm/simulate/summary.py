@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
+from dgm.means import half_width
 from dgm.simulate.search import Found
 
 
@@ -69,7 +69,5 @@ def compared(one: Sequence[Found], other: Sequence[Found]) -> Mean:
 def mean(values: Sequence[float]) -> Mean:
     if not values:
         raise ValueError("a mean needs at least one value")
-    n = len(values)
-    sd = float(np.std(values, ddof=1)) if n > 1 else 0.0
-    half = float(stdtrit(n - 1, 0.975)) * sd / n**0.5 if n > 1 else 0.0
-    return Mean(mean=float(np.mean(values)), half_width=half)
+    found = np.array(values, dtype=np.float64)
+    return Mean(mean=float(found.mean()), half_width=float(half_width(found)))

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
-from scipy.stats import t
 
+from dgm.means import half_width
 from dgm.pictures import COLOURS, marked
 from dgm.report.compare import Comparison, Line, Pooled, Side
 from dgm.report.compared import mean_score
@@ -66,7 +66,7 @@ def _band(axis: Axes, runs: Sequence[Side], colour: str, name: str) -> None:
     mean = values.mean(axis=0)
     axis.plot(at, mean, color=colour, lw=1.8, label=name, drawstyle="steps-post")
     if len(runs) > 1:
-        half = t.ppf(0.975, len(runs) - 1) * values.std(axis=0, ddof=1) / len(runs) ** 0.5
+        half = half_width(values)
         low, high = np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)
         axis.fill_between(at, low, high, step="post", color=colour, alpha=0.13, lw=0)
 
