@@ -61,6 +61,7 @@ from .records import (
     TestResult,
     TestStatus,
     Usage,
+    is_result,
     job_id,
 )
 from .run import SEGMENT_LINES, Run, create_run, resume_run
@@ -136,6 +137,7 @@ __all__ = [
     "fold_regrades",
     "fork_run",
     "holder_of",
+    "is_result",
     "job_id",
     "open",
     "resume_run",

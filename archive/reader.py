@@ -19,7 +19,7 @@ from .gitstore import GitStore
 from .info import RunInfo, read_info
 from .lineage import Lineage
 from .places import Place, place_of
-from .records import ROW_TYPES, Agent, AgentId, Decision, Entry, Evaluation, Expansion, Row, Split
+from .records import ROW_TYPES, Agent, AgentId, Decision, Entry, Evaluation, Expansion, Row, Split, is_result
 from .schema import from_arrow
 from .snapshot import Snapshot
 from .timeline import EVALUATION, EXPANSION, timeline
@@ -132,11 +132,7 @@ class RunReader:
         while True:
             since = max(0, self.next_seq - span)
             rows = [row for entry in self.entries(since) for row in entry.rows]
-            found = [
-                row
-                for row in rows
-                if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None)
-            ]
+            found = [row for row in rows if is_result(row)]
             if since == 0 or len(found) >= count:
                 return found[-count:]
             span *= 4

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeGuard
 
 AgentId = str
 """Forty hexadecimal digits: the commit that holds the agent's whole tree in `code.git`."""
@@ -350,6 +351,12 @@ class Change:
 
 
 Row = Decision | Agent | Expansion | Evaluation | Call | Change
+
+
+def is_result(row: Row) -> TypeGuard[Expansion | Evaluation]:
+    """Whether a job came back with this row; a re-grade is no result of its own."""
+    return isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None)
+
 
 ROW_TYPES: Mapping[str, type[Row]] = {
     "decisions": Decision,

@@ -21,6 +21,7 @@ from archive import (
     Expansion,
     UnknownBlobError,
     Usage,
+    is_result,
 )
 from dgm.llm import JournalError, read_journal, unpacked
 from dgm.llm.journal import Answered
@@ -97,7 +98,7 @@ class _Rows:
         for row in entry.rows:
             if isinstance(row, Decision):
                 self._open[row.seq] = True
-            if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None):
+            if is_result(row):
                 calls = [call for call in entry.rows if isinstance(call, Call) and call.rollout == row.id]
                 yield from self._result(row, calls)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader, Split
+from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader, Split, is_result
 from dgm.breaker import Breaker
 from dgm.deciding import Bounds, Decider, DriverError
 from dgm.jobs import PROVIDER_DOWN, Job, Result
@@ -198,7 +198,7 @@ class Search:
         self._decider.observe(row)
         self._planner.observe(row)
         self._steering.observe(row)
-        if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None):
+        if is_result(row):
             self._recent.append(_is_broken(row))
 
     def _note(self, rows: Sequence[Row]) -> None:

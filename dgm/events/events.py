@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from archive import Evaluation, Expansion, Row
+from archive import Row, is_result
 from dgm.events.rows import Event, row_event
 from dgm.watching import Status
 
@@ -66,7 +66,7 @@ class Events:
 
     def note(self, row: Row) -> None:
         found = row_event(row)
-        if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None):
+        if is_result(row):
             self._results[row.outcome.value] += 1
         if found is not None:
             self._tell(found)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from archive import Decision, Evaluation, Expansion, Row
+from archive import Decision, Row, is_result
 from dgm.watching import State, Status
 from dgm.workers import Figure
 
@@ -74,7 +74,7 @@ class Published:
 
     def note(self, row: Row) -> None:
         self._decisions += isinstance(row, Decision)
-        if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None):
+        if is_result(row):
             self._results[row.outcome.value] += 1
 
     def tell(self, line: str) -> None:

@@ -31,6 +31,7 @@ from archive import (
     UnknownAgentError,
     Usage,
     create_run,
+    is_result,
 )
 from archive.answers import ANSWERS
 from archive.codec import encode
@@ -223,11 +224,7 @@ def test_the_time_line_is_that_of_loops(seed: int) -> None:
     rows = a_run(seed)
     data = tables(rows)
     jobs = timeline(data["decisions"], data["expansions"], data["evaluations"]).to_pylist()
-    results = [
-        row
-        for row in rows
-        if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None)
-    ]
+    results = [row for row in rows if is_result(row)]
     assert sorted(job["id"] for job in jobs) == sorted(row.id for row in results)
     by_id = {row.id: row for row in results}
     decided = [row.seq for row in rows if isinstance(row, Decision)]

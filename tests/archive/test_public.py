@@ -17,7 +17,7 @@ def test_the_public_names() -> None:
     assert set(archive.__all__) == {
         *("Archive", "MemoryArchive", "Run", "RunReader", "RunInfo", "create_run", "resume_run", "open"),
         *("Agent", "Call", "Change", "Decision", "Evaluation", "Expansion", "Entry", "Row", "ROW_TYPES"),
-        *("GateVerdict", "TestResult", "Usage", "AgentId", "TaskId", "Json", "job_id"),
+        *("GateVerdict", "TestResult", "Usage", "AgentId", "TaskId", "Json", "is_result", "job_id"),
         *("DecisionKind", "ExpansionOutcome", "Outcome", "Split", "TestStatus"),
         *("Blobs", "GitStore", "Lineage", "Patch", "bounded_patch", "check_path", "tree_hash"),
         *("Verification", "verify", "fork_run", "export_agent", "export_delta", "collect_garbage", "Garbage"),

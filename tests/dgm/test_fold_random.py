@@ -15,13 +15,13 @@ from archive import (
     Decision,
     DecisionKind,
     Evaluation,
-    Expansion,
     ExpansionOutcome,
     Outcome,
     Row,
     RunInfo,
     Split,
     create_run,
+    is_result,
     job_id,
 )
 from archive.testing import a_change, a_regrade, an_agent, an_evaluation, an_expansion, id_at
@@ -109,7 +109,7 @@ def child(seq: int, decision: Decision, agents: list[Agent]) -> Agent:
 
 
 def set_aside(row: Row) -> bool:
-    result = isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None)
+    result = is_result(row)
     return result and row.attempt == MAX_ATTEMPTS and not row.outcome.counted
 
 

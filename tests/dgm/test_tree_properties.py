@@ -21,6 +21,7 @@ from archive import (
     Outcome,
     Row,
     Split,
+    is_result,
 )
 from archive.testing import a_regrade
 from dgm.cmp import Counts, clade_counts, posterior
@@ -49,11 +50,7 @@ class Recomputed:
     def __init__(self, rows: Sequence[Row]) -> None:
         self.agents = [row for row in rows if isinstance(row, Agent)]
         self._decisions = {row.seq: row for row in rows if isinstance(row, Decision)}
-        self._first = [
-            row
-            for row in rows
-            if isinstance(row, Expansion) or (isinstance(row, Evaluation) and row.replaces is None)
-        ]
+        self._first = [row for row in rows if is_result(row)]
         counted = {row.decision for row in self._first if row.outcome.counted}
         voids = Counter(row.decision for row in self._first if not row.outcome.counted)
         self.aside = {seq for seq in self._decisions if seq not in counted and voids[seq] >= MAX_ATTEMPTS}
