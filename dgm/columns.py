@@ -117,6 +117,18 @@ def attempts_of(run: RunReader) -> Counter[tuple[AgentId, str]]:
     return Counter(zip(data["parent"].to_pylist(), data["outcome"].to_pylist(), strict=True))
 
 
+def last_tries(run: RunReader, table: str, of: str, outcome: str, attempt: int) -> dict[str, list[str]]:
+    """The reasons that the results of `table` with this outcome in this try give, by their column `of`, in order."""
+    data = run.columns(table, of, "outcome", "attempt")
+    if not (chosen := _is(data["outcome"], outcome) & (integers(data["attempt"]) == attempt)).any():
+        return {}
+    rows = chosen_rows(run.columns(table, of, "detail"), chosen)
+    found: dict[str, list[str]] = {}
+    for name, detail in zip(rows[of].to_pylist(), rows["detail"].to_pylist(), strict=True):
+        found.setdefault(name, []).append(detail)
+    return found
+
+
 def grades_of(run: RunReader) -> Iterator[tuple[TaskId, AgentId, bool]]:
     """Task, agent and whether it was resolved of each counted evaluation, as its last grading says, in the order of
     the first gradings."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 from archive import Archive, Decision, Evaluation, Expansion, Row, RunReader, Split, is_result
 from dgm.breaker import Breaker
 from dgm.deciding import Bounds, Decider, DriverError
+from dgm.health import MEMORY, RECENT, Health, set_aside
 from dgm.jobs import PROVIDER_DOWN, Job, Result
 from dgm.purse import NO_CAP, Money, Purse
 from dgm.steering import Changed, Changes, Control, Steering, Uncontrolled
@@ -26,12 +26,9 @@ from dgm.workers import Pool
 
 log = logging.getLogger(__name__)
 
-RECENT = 10
-"""How many last results are looked at to see that the machine, not the agents, is failing."""
-
 
 class RunPausedError(DriverError):
-    """More than half of the last ten results were void: something outside the agents is broken."""
+    """The last results were void again and again: something outside the agents is broken."""
 
 
 class StoppedError(DriverError):
@@ -114,7 +111,7 @@ class Search:
         self.out_of_money = False
         self._closed: int | None = None
         self._breaker = Breaker(trouble, display.tell, clock)
-        self._recent: deque[bool] = deque(maxlen=RECENT)
+        self._health = Health()
         self._retries: list[tuple[float, int]] = []
         self._left_at: float | None = None
         self._steering = Steering(
@@ -188,7 +185,7 @@ class Search:
             self._decider.recall(self._past)
             self._planner.recall(self._past)
             self._steering.recall(self._past)
-            self._recent.extend(_is_broken(row) for row in self._past.last_results(RECENT))
+            self._health.recall(self._past.last_results(MEMORY))
             return
         for entry in self._archive.entries():
             for row in entry.rows:
@@ -199,7 +196,7 @@ class Search:
         self._planner.observe(row)
         self._steering.observe(row)
         if is_result(row):
-            self._recent.append(_is_broken(row))
+            self._health.observe(row)
 
     def _note(self, rows: Sequence[Row]) -> None:
         """Record a change of the run, then go by it."""
@@ -344,19 +341,16 @@ class Search:
             tries = self._tree.open[result.decision].attempts
             due = self._clock() + self._settings.retry_s * 2 ** (tries - 1)
             heapq.heappush(self._retries, (due, result.decision))
+        elif void:
+            self._display.tell(f"{set_aside(outcome)}: {result.detail or 'no reason given'}")
         if self._breaker.hopeless:
             raise RunPausedError(
                 f"paused: the provider answers when it is asked, but fails every job: {result.detail}. Mend it and run"
                 " the same command to go on."
             )
         # Only a void can be the one too many: a run that goes on after the pause is not stopped by what is mended.
-        if void and len(self._recent) == RECENT and sum(self._recent) > RECENT / 2:
+        if void and self._health.failing:
             raise RunPausedError(
-                f"paused: {sum(self._recent)} of the last {RECENT} results were void, which is never the agents' "
+                f"paused: {self._health.void} of the last {RECENT} results were void, which is never the agents' "
                 f"doing; last reason: {result.detail or 'none given'}. Mend it and run the same command to go on."
             )
-
-
-def _is_broken(row: Evaluation | Expansion) -> bool:
-    """Whether the machine failed this result, and not a provider that is waited for."""
-    return not row.outcome.counted and PROVIDER_DOWN not in row.flags

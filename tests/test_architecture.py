@@ -70,6 +70,7 @@ MAY_IMPORT = {
         "dgm.breaker",
         "dgm.deciding",
         "dgm.ending",
+        "dgm.health",
         "dgm.jobs",
         "dgm.purse",
         "dgm.steering",
@@ -82,6 +83,7 @@ MAY_IMPORT = {
     "dgm.watching": {"archive", "dgm.deciding", "dgm.ending", "dgm.purse", "dgm.tree"},
     "dgm.purse": set(),
     "dgm.breaker": set(),
+    "dgm.health": {"archive", "dgm.jobs"},
     "dgm.planning": {
         "archive",
         "dgm.asking",

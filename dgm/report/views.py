@@ -22,6 +22,7 @@ from dgm.columns import decided_last, sandboxes_of, searched_last, was_regraded
 from dgm.ending import EndBounds, Ending, Finalist, end_bounds
 from dgm.errors import LookUpError
 from dgm.origins import Origin, origin
+from dgm.report.aside import aside_notes
 from dgm.report.grades import regrade_notes
 from dgm.results import latest
 from dgm.tree import Tree
@@ -135,9 +136,9 @@ class RunView:
         return {"run": run, **content}
 
     def all_notes(self) -> tuple[str, ...]:
-        """The notes, with one for each sandbox weaker than Docker that results came from, and one for re-grades."""
+        """The notes, with those on sandboxes weaker than Docker, on re-grades and on what was set aside."""
         graded_again = regrade_notes(self.rows) if was_regraded(self.run) else ()
-        return (*self.notes, *_sandbox_notes(self.sandboxes), *graded_again)
+        return (*self.notes, *_sandbox_notes(self.sandboxes), *graded_again, *aside_notes(self.run))
 
 
 def view_of(run: RunReader) -> RunView:
