@@ -105,7 +105,7 @@ ANSWERS: Mapping[str, pa.Schema] = {
     ),
     "costs": pa.schema(
         [
-            described("role", TEXT, "what the agent wanted: solve or improve"),
+            described("role", TEXT, "what the agent asked for: solve, improve, diagnose or judge"),
             described("model", TEXT, "model that answered"),
             described("calls", COUNT, "model calls that were recorded"),
             described("journal", COUNT, "of these, answered from the journal, so not paid again"),

@@ -188,7 +188,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         _SEQ,
         described("n", COUNT, "place of the call in its rollout"),
         described("model", TEXT, "model that answered"),
-        described("role", TEXT, "what the agent wanted: solve or improve"),
+        described("role", TEXT, "what the agent asked for: solve, improve, diagnose or judge"),
         described("status", COUNT, "HTTP status of the answer"),
         TOKENS,
         described("latency_s", NUMBER, "time until the answer was there", unit="s"),

@@ -8,13 +8,16 @@ probability and those of the others. So a later try, a resumed run and a replay 
   parent's: by normal approximation, the parent's belief being Beta(1 + r, 1 + u) and the child's shrunk to the
   parent's mean by `NEAR` evaluations. So a child that nobody has evaluated counts a half, whoever its parent is.
 
+The roles beside `improve` have models of their own: a decision says under `beside` the same for each, and a pull of
+theirs counts what the expansion counts, at the whole expansion's cost.
+
 An older pull counts `KEEP` times as much as the one after it, since agents and briefs change as the search goes on. The
 cost of a pull is what all tries of its decision paid. Confirmation and final test draw by the weights alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +39,9 @@ NEAR = 4.0
 SAW = "model"
 """In what a decision saw: which model its rollout gets, and how likely each was."""
 
+SAW_BESIDE = "beside"
+"""The same for each role that the rollout may ask besides its own."""
+
 ROLE_OF = {DecisionKind.EVALUATE: "solve", DecisionKind.EXPAND: "improve"}
 
 
@@ -56,8 +62,19 @@ NO_CHOICES = Choices()
 
 def model_of(decision: Decision) -> str | None:
     """The model that a decision drew for its rollout; None where the weights say."""
-    told = decision.saw.get(SAW)
-    return str(told["name"]) if isinstance(told, Mapping) else None
+    return _drawn(decision).get(ROLE_OF[decision.kind])
+
+
+def beside_of(decision: Decision, roles: Iterable[str]) -> Mapping[str, str | None]:
+    """The models that a decision drew for `roles` beside its rollout's own; None where the weights say."""
+    drawn = _drawn(decision)
+    return {role: drawn.get(role) for role in roles}
+
+
+def _drawn(decision: Decision) -> Mapping[str, str]:
+    own, beside = decision.saw.get(SAW), decision.saw.get(SAW_BESIDE)
+    told = {**(beside if isinstance(beside, Mapping) else {}), ROLE_OF[decision.kind]: own}
+    return {role: str(one["name"]) for role, one in told.items() if isinstance(one, Mapping)}
 
 
 @dataclass
@@ -76,9 +93,9 @@ class Chooser:
 
     def __init__(self, choices: Choices = NO_CHOICES) -> None:
         self._choices = choices
-        self._drawn: dict[int, tuple[str, str]] = {}
+        self._drawn: dict[int, Mapping[str, str]] = {}
         self._paid: dict[int, int] = {}
-        self._pulls: dict[int, _Pull] = {}
+        self._pulls: dict[int, tuple[_Pull, ...]] = {}
 
     @property
     def learns(self) -> bool:
@@ -88,46 +105,56 @@ class Chooser:
         """Fold one row in. Rows come in the archive's order, each once."""
         if not self.learns:
             return
-        if isinstance(row, Decision) and (model := model_of(row)) is not None:
-            self._drawn[row.seq] = ROLE_OF[row.kind], model
+        if isinstance(row, Decision) and (drawn := _drawn(row)):
+            self._drawn[row.seq] = drawn
         elif isinstance(row, Evaluation | Expansion) and row.decision in self._drawn:
             self._paid[row.decision] = self._paid.get(row.decision, 0) + row.usage.cost_microusd
             if row.outcome.counted:
                 self._count(row)
         elif isinstance(row, Evaluation) and row.outcome.counted and row.decision in self._pulls:
-            self._pulls[row.decision].success = float(row.outcome is Outcome.RESOLVED)
+            for pull in self._pulls[row.decision]:
+                pull.success = float(row.outcome is Outcome.RESOLVED)
 
     def _count(self, row: Evaluation | Expansion) -> None:
-        role, model = self._drawn.pop(row.decision)
         microusd = self._paid.pop(row.decision)
-        if isinstance(row, Evaluation):
-            success = float(row.outcome is Outcome.RESOLVED)
-            self._pulls[row.decision] = _Pull(role, model, microusd, success)
-        else:
-            self._pulls[row.decision] = _Pull(role, model, microusd, family=(row.parent, row.child))
+        success = float(row.outcome is Outcome.RESOLVED)
+        family = (row.parent, row.child) if isinstance(row, Expansion) else None
+        self._pulls[row.decision] = tuple(
+            _Pull(role, model, microusd, success, family)
+            for role, model in self._drawn.pop(row.decision).items()
+        )
 
     def draw(self, kind: DecisionKind, split: Split | None, tree: Tree, stream: SeedSequence) -> Json:
         """What the decision says of its model; nothing where the weights say."""
-        role = ROLE_OF[kind]
-        if role not in self._choices.weights or split not in (None, Split.SEARCH):
+        if split not in (None, Split.SEARCH):
             return {}
-        drawn = self._choices.bandit.draw(self.arms(role, tree), default_rng(stream))
+        generator, learned = default_rng(stream), self._choices.weights
+        told: dict[str, Any] = {}
+        if (own := ROLE_OF[kind]) in learned:
+            told[SAW] = self._draw(own, tree, generator)
+        beside = sorted(learned.keys() - ROLE_OF.values()) if kind is DecisionKind.EXPAND else []
+        if beside:
+            told[SAW_BESIDE] = {role: self._draw(role, tree, generator) for role in beside}
+        return told
+
+    def _draw(self, role: str, tree: Tree, generator: np.random.Generator) -> Json:
+        drawn = self._choices.bandit.draw(self.arms(role, tree), generator)
         chances = dict(drawn.probabilities)
-        return {SAW: {"role": role, "name": drawn.name, "probability": drawn.probability, "chances": chances}}
+        return {"role": role, "name": drawn.name, "probability": drawn.probability, "chances": chances}
 
     def arms(self, role: str, tree: Tree) -> Mapping[str, Arm]:
         """What is known of a role's models now."""
-        pulls = [pull for pull in self._pulls.values() if pull.role == role]
+        pulls = [pull for made in self._pulls.values() for pull in made if pull.role == role]
         families = [pull.family for pull in pulls if pull.family is not None]
         solved = np.array([pull.success for pull in pulls], dtype=np.float64)
-        flying = [self._drawn[seq] for seq in tree.open if seq in self._drawn]
+        flying = [self._drawn.get(seq, {}).get(role) for seq in tree.open]
         return credited(
             {model: Arm(weight=weight) for model, weight in self._choices.weights[role].items()},
             [pull.model for pull in pulls],
             improvements(families, tree) if families else solved,
             fading(len(pulls), KEEP),
             paid=np.array([pull.microusd for pull in pulls], dtype=np.float64),
-            in_flight=[model for drawn, model in flying if drawn == role],
+            in_flight=[model for model in flying if model is not None],
         )
 
 

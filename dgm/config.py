@@ -75,7 +75,7 @@ def register() -> None:
         ("benchmark", "katas_schema", KatasConfig),
         ("benchmark", "polyglot_schema", PolyglotConfig),
         ("llm", "rehearsal_schema", RehearsalConfig),
-        ("llm", "openai_schema", OpenAIConfig),
+        ("llm", "openai_schema", _open_to_names(OpenAIConfig)),
         ("llm", "replay_schema", ReplayConfig),
         ("workers", "ray_schema", RayConfig),
         ("workers", "local_schema", LocalConfig),
@@ -85,6 +85,16 @@ def register() -> None:
         *schemas(),
     ):
         store.store(group=group, name=name, node=node)
+
+
+def _open_to_names(schema: type) -> DictConfig:
+    """A schema whose mappings take names of the user's own on a command line, without a `+` before the key."""
+    node: DictConfig = OmegaConf.structured(schema)
+    for key in node:
+        inner = node._get_node(key)
+        if isinstance(inner, DictConfig):
+            OmegaConf.set_struct(inner, False)
+    return node
 
 
 def identity(config: Plain) -> dict[str, Any]:
@@ -149,7 +159,7 @@ def with_value(config: Plain, key: str, text: str) -> Plain:
         word = isinstance(number, str) and key == "workers.width"
         if not word and (isinstance(number, bool) or not isinstance(number, int | float | None)):
             raise ConfigError(f"{key} takes a number, got {text!r}")
-        node = OmegaConf.structured(schema)
+        node: DictConfig = OmegaConf.structured(schema)
         OmegaConf.update(node, name, number)
         value = OmegaConf.select(node, name)
     except (OmegaConfBaseException, YAMLError) as error:

@@ -77,7 +77,10 @@ def estimate(prepared: Prepared, past: RunReader | None) -> Estimate:
     slots = slots_of(prepared.config)
     told = None if past is None else (_used(past, "evaluations"), _used(past, "expansions"))
     notes = [] if slots is None else _notes_on_width(prepared, slots)
-    prices = {role: _prices(prepared, role) for role in ("solve", "improve")}
+    prices = {
+        "solve": _prices(prepared, "solve"),
+        "improve": _prices(prepared, "improve", *prepared.upstream.beside()),
+    }
     unknown = sorted({model for known in prices.values() for model, price in known.items() if price is None})
     if unknown:
         notes.append(f"no price is known for {', '.join(unknown)}: set llm.price.<model>.input and .output")
@@ -130,9 +133,10 @@ def _notes_on_width(prepared: Prepared, slots: int) -> list[str]:
     return [rounds, *filter(None, [warning(budget, width)])]
 
 
-def _prices(prepared: Prepared, role: str) -> Mapping[str, Price | None]:
-    table = prepared.upstream.prices()
-    return {model: table.get(model) for model in prepared.upstream.models_of(role)}
+def _prices(prepared: Prepared, *roles: str) -> Mapping[str, Price | None]:
+    """Of every model that may answer one of the roles."""
+    table, upstream = prepared.upstream.prices(), prepared.upstream
+    return {model: table.get(model) for role in roles for model in upstream.models_of(role)}
 
 
 def _used(past: RunReader, table: str) -> Sequence[Tokens] | None:

@@ -327,6 +327,7 @@ def _plan(prepared: Prepared, run: RunReader) -> Plan:
         improve_with_seed=prepared.config["improver"] == "seed",
         operator=prepared.operator,
         gates=prepared.gates,
+        beside=prepared.upstream.beside(),
         allowance=prepared.allowance,
         solve_s=float(rollout["solve_s"]),
         improve_s=float(rollout["improve_s"]),

@@ -31,7 +31,7 @@ from archive import (
 )
 from dgm.asking import FELL_BACK, TWO, fell_back
 from dgm.benchmarks import Task
-from dgm.choosing import model_of
+from dgm.choosing import beside_of, model_of
 from dgm.gates import Gates, form
 from dgm.jobs import EvaluateJob, EvaluateResult, Evidence, ExpandJob, ExpandResult, Job, Result
 from dgm.jobs.expand import same_as
@@ -47,7 +47,10 @@ from sandbox import Files
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What every job of a run shares. Times are seconds of wall clock for one rollout."""
+    """What every job of a run shares. Times are seconds of wall clock for one rollout.
+
+    `beside` are the roles that the run gives to models of their own, besides those that name the jobs.
+    """
 
     run_id: str
     seed: int
@@ -61,6 +64,7 @@ class Plan:
     solve_s: float
     improve_s: float
     journals: Path | None
+    beside: tuple[str, ...] = ()
 
 
 class RunPlanner:
@@ -165,6 +169,7 @@ class RunPlanner:
             allowance=plan.allowance,
             journal=self._journal(decision.seq),
             model=model_of(decision),
+            beside=beside_of(decision, plan.beside),
         )
 
     def _earlier(self, agent: AgentId, seq: int) -> list[Evaluation]:

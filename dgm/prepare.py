@@ -58,9 +58,6 @@ LEAST = {
 }
 """Dotted key -> the least value that makes sense; null stands for no limit where the schema allows it."""
 
-ROLES = ("solve", "improve")
-"""The roles that a run asks models to play."""
-
 INT64_MAX = (1 << 63) - 1
 
 ABOVE_ZERO = ("budget.rollout.solve_s", "budget.rollout.improve_s", "sandbox.cpus")
@@ -147,6 +144,11 @@ def prepare(config: Plain, share: Share | None = None) -> Prepared:
     )
 
 
+def roles_of(upstream: Upstream) -> tuple[str, ...]:
+    """The roles that a run asks models to play. Raises GatewayError or ArchiveError."""
+    return "solve", "improve", *upstream.beside()
+
+
 def choices_of(upstream: Upstream) -> Choices:
     """The roles whose models a run learns. Raises ConfigError."""
     try:
@@ -184,7 +186,7 @@ def money_of(budget: Mapping[str, Any], upstream: Upstream) -> Money:
     if cap is None:
         return Money()
     try:
-        models = [model for role in ROLES for model in upstream.models_of(role)]
+        models = [model for role in roles_of(upstream) for model in upstream.models_of(role)]
         prices = upstream.prices()
         prices.require(models)
     except (GatewayError, ArchiveError) as error:
@@ -226,10 +228,10 @@ def check_surroundings(prepared: Prepared) -> None:
     upstream = prepared.upstream
     try:
         backend = upstream.backend(os.environ)
-        for role in ROLES:
+        for role in roles_of(upstream):
             backend.model(role)
         upstream.lanes()
-        models = [model for role in ROLES for model in upstream.models_of(role)]
+        models = [model for role in roles_of(upstream) for model in upstream.models_of(role)]
         prices = upstream.prices()
         if prepared.allowance.microusd is not None:
             prices.require(models)

@@ -94,7 +94,8 @@ class RehearsalConfig:
 class OpenAIConfig:
     """Any OpenAI-compatible upstream. `key_env` names the variable that holds the key, which is never stored.
 
-    `models.<role>` is a model's name, or several with weights such as `{large: 1, small: 3}`. `limits.<model>` bounds
+    `models.<role>` is a model's name, or several with weights such as `{large: 1, small: 3}`; the roles are solve and
+    improve, and diagnose and judge where an `improve` shall have other models to ask. `limits.<model>` bounds
     what a node asks of it: `concurrency` calls at once, `per_minute` calls begun. `cache` is a directory where
     answers are kept: who asks exactly the same for the same sample, in this run or another, gets them at no cost.
 

@@ -68,6 +68,7 @@ class ExpandJob:
 
     `improver` is the parent's own tree (or the seed's, for the control without self-improvement). `manifest` and the
     `frozen` files are the seed's. `known` are the forms of every agent so far (see `dgm.gates.form`), each with one.
+    `beside` are the roles that it may ask besides `improve`, with the model that was drawn for each, if one was.
     """
 
     id: str
@@ -88,6 +89,7 @@ class ExpandJob:
     allowance: Allowance
     journal: Path | None
     model: str | None = None
+    beside: Mapping[str, str | None] = field(default_factory=dict)
 
 
 Job = EvaluateJob | ExpandJob

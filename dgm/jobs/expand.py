@@ -145,6 +145,7 @@ def _improve(job: ExpandJob, evidence: Files, services: NodeServices) -> Rollout
         allowance=job.allowance,
         journal=job.journal,
         model=job.model,
+        beside=job.beside,
     )
     return roll_out(request, services)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dgm.jobs.base import MACHINE, NodeServices
 from dgm.llm import Allowance, JournalError, RolloutRecord, RolloutSpec
+from dgm.llm.models import BESIDE
 from dgm.llm.recordings import paid
 from sandbox import Box, BoxSpec, ExecResult, Files, SubmissionRejectedError
 
@@ -18,6 +20,7 @@ INSTRUCTION = "instruction.md"
 class RolloutRequest:
     """What a rollout runs: `command` of the agent `tree` on `workspace`, told `instruction`, as model role `role`.
 
+    `beside` are other roles that it may ask, with the model that was drawn for each, if one was.
     `scripted`: the model is the smoke gate's script; the agent cannot tell.
     """
 
@@ -36,6 +39,7 @@ class RolloutRequest:
     allowance: Allowance
     journal: Path | None = None
     model: str | None = None
+    beside: Mapping[str, str | None] = field(default_factory=dict)
     scripted: bool = False
 
 
@@ -78,6 +82,7 @@ def roll_out(request: RolloutRequest, services: NodeServices) -> Rollout:
         allowance=request.allowance,
         journal=request.journal,
         model=request.model,
+        beside=request.beside,
     )
     began = time.monotonic()
     left = _Left(result=ExecResult(exit_code=None))
@@ -148,11 +153,26 @@ def _environment(request: RolloutRequest, box: Box) -> dict[str, str]:
         "DGM_INSTRUCTION": f"{box.path('task')}/{INSTRUCTION}",
         "DGM_WORKSPACE": box.path("workspace"),
         "DGM_MODEL": request.role,
+        **(
+            {model_variable(role): _alias(role, request) for role in BESIDE}
+            if request.kind == "improve"
+            else {}
+        ),
         "DGM_DEADLINE": f"{time.time() + request.seconds:.3f}",
         "OPENAI_BASE_URL": box.base_url or "",
         "OPENAI_API_KEY": "dummy",
         **({"DGM_EVIDENCE": box.path("evidence")} if request.evidence is not None else {}),
     }
+
+
+def model_variable(role: str) -> str:
+    """Where an `improve` finds the model's name for one of the roles beside its own."""
+    return f"DGM_{role.upper()}_MODEL"
+
+
+def _alias(role: str, request: RolloutRequest) -> str:
+    """A role that the run gives to no model is played by the rollout's own."""
+    return role if role in request.beside else request.role
 
 
 def _closed(request: RolloutRequest, services: NodeServices, *, left: bool) -> RolloutRecord:

@@ -9,6 +9,7 @@ from dgm.llm.apis import DIALECTS, Dialect
 from dgm.llm.budget import Hold
 from dgm.llm.journal import Answered
 from dgm.llm.values import CallRecord, Exchange, Tokens
+from dgm.llm.voices import Voice
 from dgm.llm.wire import ModelRequest, dump
 
 
@@ -23,6 +24,7 @@ class Call:
 
     n: int
     request: ModelRequest
+    voice: Voice
     started: float
     key: str = ""
     hold: Hold | None = None
@@ -83,7 +85,7 @@ class CallLog:
         return CallRecord(
             n=n,
             model=answered.model,
-            role=self._role,
+            role=answered.role or self._role,
             status=answered.status,
             tokens=answered.tokens,
             cost_microusd=answered.paid_microusd if paid_here else 0,

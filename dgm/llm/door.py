@@ -159,7 +159,7 @@ class Door:
         stream = EventStream(
             request,
             dialect,
-            self._rollout.spec.role,
+            asked.alias,
             wants_usage=asked.wants_usage,
             write_s=self._limits.write_s,
         )
@@ -184,7 +184,7 @@ class Door:
             await asyncio.sleep(self._resting_until - loop.time())
             began = time.thread_time()  # not by the clock: a busy machine's other work is no reason to rest
             try:
-                return dialect.parse(body, self._rollout.spec.role)
+                return dialect.parse(body, self._rollout.spec.aliases)
             finally:
                 self._resting_until = loop.time() + _REST * (time.thread_time() - began)
 
@@ -204,8 +204,8 @@ class Door:
             raise RequestRefusedError(message, code="request_too_slow", status=400) from error
 
     def _models(self) -> Body:
-        model = {"id": self._rollout.spec.role, "object": "model", "created": 946_684_800, "owned_by": "dgm"}
-        return {"object": "list", "data": [model]}
+        same = {"object": "model", "created": 946_684_800, "owned_by": "dgm"}
+        return {"object": "list", "data": [{"id": alias, **same} for alias in self._rollout.spec.aliases]}
 
 
 class _Entrance(asyncio.Protocol):

@@ -45,9 +45,10 @@ class MissingKeyError(GatewayConfigError):
 
 class UnknownPriceError(GatewayConfigError):
     def __init__(self, model: str) -> None:
+        example = f"llm.price={{{model}: {{input: 1.0, output: 4.0}}}}"
         super().__init__(
             f"money is capped and the price of model {model!r} is unknown; set llm.price.{model}.input and "
-            f"llm.price.{model}.output (dollars per million tokens), or set no cap on money"
+            f"llm.price.{model}.output (dollars per million tokens), as in '{example}', or set no cap on money"
         )
         self.model = model
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import secrets
 import shutil
@@ -32,8 +31,7 @@ from dgm.llm.prices import PriceTable
 from dgm.llm.retries import Retries
 from dgm.llm.rollout import OpenRollout, Surroundings
 from dgm.llm.values import RolloutRecord, RolloutSpec
-
-log = logging.getLogger(__name__)
+from dgm.llm.voices import voices
 
 SOCKET = "gateway.sock"
 
@@ -128,12 +126,7 @@ class Gateway:
         may connect. Raises `UnknownPriceError`, `UnknownRoleError`, `JournalError` or `RolloutError`.
         """
         backend = backend or self._backend
-        model = spec.model or backend.model(spec.role, spec.sample)
-        price = self._prices.get(model)
-        if price is None:
-            if spec.allowance.microusd is not None:
-                self._prices.require([model])
-            log.warning("the price of model %r is unknown: its calls are recorded as costing nothing", model)
+        heard = voices(spec, backend, self._prices)
         with self._lock:
             if spec.id in self._opened:
                 raise RolloutError(f"the rollout {spec.id} is already open")
@@ -143,7 +136,7 @@ class Gateway:
             try:
                 assert self._around is not None, "the gateway has not been started"
                 around = self._around if backend is self._backend else replace(self._around, cache=None)
-                rollout = OpenRollout(spec, backend=backend, price=price, journal=journal, around=around)
+                rollout = OpenRollout(spec, backend=backend, voices=heard, journal=journal, around=around)
                 opened = self._run(self._open(rollout, backend, socket_owner))
             except BaseException:
                 if journal is not None:

@@ -29,6 +29,7 @@ class Answered:
     """One answered call. `request` is the canonical digest; `chunks` is set if the answer was a stream.
 
     `cache`: another rollout had bought it, so that `cost_microusd` is what it is worth and not what this one paid.
+    `role` is the one that was asked; "", in journals of earlier releases, is the rollout's own.
     """
 
     n: int
@@ -42,6 +43,7 @@ class Answered:
     cost_microusd: int
     estimated: bool = False
     cache: bool = False
+    role: str = ""
 
     @property
     def paid_microusd(self) -> int:

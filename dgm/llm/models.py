@@ -13,6 +13,22 @@ from dgm.llm.errors import GatewayConfigError
 Shares = Mapping[str, float]
 """A role's models with their weights."""
 
+BESIDE = ("diagnose", "judge")
+"""Roles that an `improve` may ask besides its own, where a run gives them to models: what to change, and what to say to
+what was changed.
+"""
+
+ROLES = ("solve", "improve", *BESIDE)
+
+
+def known_roles(models: Mapping[str, object]) -> None:
+    """Raise GatewayConfigError for a role that nobody plays."""
+    for role in models:
+        if role not in ROLES:
+            raise GatewayConfigError(
+                f"llm.models.{role}: no job asks for that role, only for {', '.join(ROLES)}"
+            )
+
 
 def shares_of(role: str, given: object) -> Shares:
     """From a model's name, or a mapping of names to weights. Raises GatewayConfigError."""

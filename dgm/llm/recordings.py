@@ -31,7 +31,7 @@ def paid(journal: Path | None, rollout: str, role: str) -> RolloutRecord:
         CallRecord(
             n=n,
             model=call.model,
-            role=role,
+            role=call.role or role,
             status=call.status,
             tokens=call.tokens,
             cost_microusd=call.paid_microusd,
@@ -52,7 +52,7 @@ class RecordedCalls(Mapping[tuple[int, int], Recorded]):
 
     `real` is False only when it can be told that the stand-in gave the answers, not a model; `rounds` names the
     decisions in the order of those results, those together that no decision came between, `slots` how many jobs could
-    run at once, in ascending order if that changed.
+    run at once, in ascending order if that changed, `roles` what was asked for.
     """
 
     def __init__(self, run: RunReader) -> None:
@@ -76,6 +76,7 @@ class RecordedCalls(Mapping[tuple[int, int], Recorded]):
         self.rounds = tuple(tuple(round) for round in rounds if round)
         self.slots = tuple(sorted(slots))
         self.real = origin(run.info.config).rehearsed is not True
+        self.roles = frozenset(run.columns("calls", "role")["role"].unique().to_pylist())
         self._calls = lru_cache(maxsize=256)(self._read)
 
     def _read(self, decision: int) -> Mapping[int, Recorded]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from dgm.llm.apis import DIALECTS, Dialect
 from dgm.llm.backends.base import Backend, Place
-from dgm.llm.budget import FRAME_OVERHEAD, Hold, InputBounds, Ledger, read_usage
-from dgm.llm.cache import Cache, Keys
+from dgm.llm.budget import FRAME_OVERHEAD, Hold, Ledger, read_usage
+from dgm.llm.cache import Cache
 from dgm.llm.calls import Call, CallLog
 from dgm.llm.errors import (
     AllowanceSpentError,
@@ -24,9 +24,9 @@ from dgm.llm.errors import (
 )
 from dgm.llm.journal import Answered, Journal
 from dgm.llm.lanes import Lanes
-from dgm.llm.prices import FREE, Price
 from dgm.llm.retries import Retries
 from dgm.llm.values import RolloutRecord, RolloutSpec, Spent, Tokens
+from dgm.llm.voices import Voice
 from dgm.llm.wire import Api, Body, ModelRequest, error_body
 
 log = logging.getLogger(__name__)
@@ -58,21 +58,18 @@ class OpenRollout:
         spec: RolloutSpec,
         *,
         backend: Backend,
-        price: Price | None,
+        voices: Mapping[str, Voice],
         journal: Journal | None,
         around: Surroundings,
     ) -> None:
         self.spec = spec
         self.fault: str | None = None
         self.left = False
-        self._model = spec.model or backend.model(spec.role, spec.sample)
         self._backend = backend
-        self._price = price or FREE
+        self._voices = voices
         self._journal = journal
         self._around = around
-        self._keys = Keys(self._model, spec.sample)
         self._ledger = Ledger(spec.allowance, around.clock)
-        self._bounds = InputBounds()
         self._settled = asyncio.Event()
         self._parallel = asyncio.Semaphore(around.parallel)
         self._log = CallLog(spec.id, spec.role)
@@ -99,9 +96,9 @@ class OpenRollout:
         except AllowanceSpentError as error:
             self._spent = self._spent or error.spent
             raise
-        call = Call(self._next, request, self._around.clock())
+        call = Call(self._next, request, self._voices[request.alias], self._around.clock())
         if self._around.cache is not None:
-            call.key = self._keys.of(request)
+            call.key = call.voice.keys.of(request)
         self._asked_bytes += len(request.raw)
         self._next += 1
         return call
@@ -119,7 +116,7 @@ class OpenRollout:
             return None
         self._ledger.charge(found.tokens, found.cost_microusd)
         if self._ledger.capped and found.status == 200 and not found.estimated:
-            self._bounds.learn(call.request.forward, found.tokens.input)
+            call.voice.bounds.learn(call.request.forward, found.tokens.input)
         self._record(call, found, journal=journal)
         if not journal:
             try:
@@ -230,10 +227,12 @@ class OpenRollout:
     async def _hold(self, call: Call) -> None:
         """Put the call's maximum aside; wait for calls in flight if it fits only once they have settled."""
         request, ledger = call.request, self._ledger
-        size = self._bounds.bound(request.forward) if ledger.capped else len(request.raw) + FRAME_OVERHEAD
+        size = (
+            call.voice.bounds.bound(request.forward) if ledger.capped else len(request.raw) + FRAME_OVERHEAD
+        )
         wanted = min(request.output_limit or self._around.output_tokens, self._around.output_tokens)
         while True:
-            call.hold = ledger.hold(input_tokens=size, output_tokens=wanted, price=self._price)
+            call.hold = ledger.hold(input_tokens=size, output_tokens=wanted, price=call.voice.price)
             if call.hold is not None:
                 call.lowered = call.hold.tokens.output < wanted
                 return
@@ -251,17 +250,17 @@ class OpenRollout:
         place = Place(
             decision=spec.decision,
             rollout=spec.id,
-            role=spec.role,
+            role=call.voice.role,
             sample=spec.sample,
             n=call.n,
-            model=self._model,
+            model=call.voice.model,
         )
         queued = self._around.clock()
         try:
             async with (
                 asyncio.timeout(self._ledger.seconds_left()),
                 self._parallel,
-                self._around.lanes.turn(self._model),
+                self._around.lanes.turn(call.voice.model),
             ):
                 self._waited_s += self._around.clock() - queued
                 call.asked, call.heard = True, self._around.clock()
@@ -296,11 +295,11 @@ class OpenRollout:
     def _answered(self, call: Call, hold: Hold, body: Body, chunks: list[Body] | None) -> Answered:
         dialect = call.dialect
         tokens, believed = read_usage(body.get("usage"), hold.tokens, dialect)
-        cost = self._price.cost_microusd(tokens)
+        cost = call.voice.price.cost_microusd(tokens)
         self._settle(call, tokens, cost)
         if believed and self._ledger.capped:
-            self._bounds.learn(call.request.forward, tokens.input)
-        alias = self.spec.role
+            call.voice.bounds.learn(call.request.forward, tokens.input)
+        alias = call.voice.role
         chunks = [dialect.named(chunk, alias) for chunk in chunks] if chunks is not None else None
         told = self._told(call, 200, dialect.named(body, alias))
         return replace(
@@ -319,7 +318,8 @@ class OpenRollout:
             request=call.request.digest,
             status=status,
             body=body,
-            model=self._model,
+            model=call.voice.model,
+            role=call.voice.role,
             tokens=call.lost,
             cost_microusd=call.lost_microusd,
             estimated=call.lost_microusd > 0,

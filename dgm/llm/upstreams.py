@@ -17,7 +17,7 @@ from dgm.llm.backends.openai import INPUT_BYTES
 from dgm.llm.backends.probe import trouble_at
 from dgm.llm.errors import UnknownRoleError
 from dgm.llm.lanes import LaneLimits
-from dgm.llm.models import NOTHING_LEARNED, Learned, Shares, learned, shares_of
+from dgm.llm.models import BESIDE, NOTHING_LEARNED, Learned, Shares, known_roles, learned, shares_of
 from dgm.llm.prices import PriceTable
 from dgm.llm.recordings import recorded_calls
 
@@ -36,6 +36,9 @@ class Upstream(Protocol):
 
     def models_of(self, role: str) -> tuple[str, ...]:
         """The names under which calls of a role may be priced. Raises UnknownRoleError."""
+
+    def beside(self) -> tuple[str, ...]:
+        """The roles with models of their own that an `improve` may ask besides its own. Raises an ArchiveError."""
 
     def learned(self) -> Learned:
         """The roles whose models are learned as the run goes on. Raises GatewayConfigError."""
@@ -80,6 +83,9 @@ class Rehearsal:
     def models_of(self, role: str) -> tuple[str, ...]:
         return (RehearsalBackend.name,)
 
+    def beside(self) -> tuple[str, ...]:
+        return ()
+
     def learned(self) -> Learned:
         return NOTHING_LEARNED
 
@@ -101,12 +107,12 @@ class OpenAI:
     """A provider at `base_url`; `key_env` names the variable that holds the key.
 
     `api` is what it speaks: chat, responses or both; None is both at the official address and chat elsewhere.
-    `models` maps the roles `solve` and `improve` to the provider's model names, or to several with weights, of which
-    each rollout gets one: by the weights, or with `choice` bandit (for all roles, or per role) by what the run has
-    learned of each, success divided by cost to the power of `frugality`. `price` maps a model's name to dollars per
-    million tokens (`input`, `cached`, `output`), `limits` to what it may be asked on one node (`concurrency`,
-    `per_minute`). A request with more than `input_bytes` of text is turned down before the provider sees it. `cache` is
-    a directory of answers that runs share.
+    `models` maps the roles `solve` and `improve`, and `diagnose` and `judge` where an `improve` shall have others to
+    ask, to the provider's model names, or to several with weights, of which each rollout gets one: by the weights, or
+    with `choice` bandit (for all roles, or per role) by what the run has learned of each, success divided by cost to
+    the power of `frugality`. `price` maps a model's name to dollars per million tokens (`input`, `cached`, `output`),
+    `limits` to what it may be asked on one node (`concurrency`, `per_minute`). A request with more than `input_bytes`
+    of text is turned down before the provider sees it. `cache` is a directory of answers that runs share.
     """
 
     name: str = "openai"
@@ -129,6 +135,7 @@ class OpenAI:
             raise ValueError(
                 f"llm.cache must be an absolute path, the same on every node, got {self.cache!r}"
             )
+        known_roles(self.models)
         if self.name in (REHEARSAL, REPLAY):
             raise ValueError(
                 f"llm.name of a provider must not be {self.name}, which says that no model answers"
@@ -155,6 +162,9 @@ class OpenAI:
         if role not in self.models:
             raise UnknownRoleError(role, tuple(self.models))
         return tuple(shares_of(role, self.models[role]))
+
+    def beside(self) -> tuple[str, ...]:
+        return tuple(role for role in BESIDE if role in self.models)
 
     def learned(self) -> Learned:
         return learned(self.models, self.choice, 1.0 if self.frugality is None else self.frugality)
@@ -197,6 +207,10 @@ class Replay:
 
     def models_of(self, role: str) -> tuple[str, ...]:
         return (ReplayBackend.name,)
+
+    def beside(self) -> tuple[str, ...]:
+        asked = recorded_calls(Path(self.run)).roles
+        return tuple(role for role in BESIDE if role in asked)
 
     def learned(self) -> Learned:
         return NOTHING_LEARNED

@@ -5,7 +5,8 @@ Money is integer micro-dollars, tokens are counts, times are float seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -44,10 +45,11 @@ class RolloutSpec:
     """One rollout that is about to run.
 
     `id` is the job's, `decision` the number of the decision that asked for it, `attempt` counts from 1.
-    `role` is both what the rollout does and the only model name that the agent may use. `sample` seeds the
-    model's sampling where the backend can be seeded. `journal` is the decision's journal: the same path for
-    each of its tries, and no two rollouts at once.
-    `model` is the one that was drawn for it, None where the weights of the role's models say.
+    `role` is both what the rollout does and the model name that the agent uses; `beside` are other roles that it may
+    ask too, out of the same allowance. `sample` seeds the model's sampling where the backend can be seeded. `journal`
+    is the decision's journal: the same path for each of its tries, and no two rollouts at once.
+    `model` is the one that was drawn for `role`, and the values of `beside` those for the others; None where the
+    weights of the role's models say.
     """
 
     id: str
@@ -58,6 +60,12 @@ class RolloutSpec:
     allowance: Allowance = Allowance()
     journal: Path | None = None
     model: str | None = None
+    beside: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The model names that the agent may use, its own first."""
+        return self.role, *self.beside
 
     def __post_init__(self) -> None:
         if len(self.sample) != 16:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,9 +49,12 @@ MAX_MESSAGES = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRequest:
-    """A request that passed. `forward` holds what goes upstream, without model, limit and stream fields."""
+    """A request that passed. `forward` holds what goes upstream, without model, limit and stream fields; `alias` is
+    the role that it asks.
+    """
 
     raw: bytes
+    alias: str
     api: Api = Api.CHAT
     forward: Body
     stream: bool
@@ -71,12 +74,15 @@ class Fields:
     acts: frozenset[str]
 
 
-def read_fields(raw: bytes, fields: Fields, alias: str) -> Body:
+def read_fields(raw: bytes, fields: Fields, aliases: Collection[str]) -> Body:
     """The body without nulls, its fields allowed and the common ones looked at. Raises `RequestRefusedError`."""
     body = {key: value for key, value in _object(raw).items() if value is not None}
-    if body.get("model") != alias:
+    model = body.get("model")
+    if not isinstance(model, str) or model not in aliases:
+        known = ", ".join(map(repr, aliases))
+        here = f"the only model here is {known}" if len(aliases) == 1 else f"the models here are {known}"
         raise RequestRefusedError(
-            f"The model {body.get('model')!r} does not exist; the only model here is {alias!r}.",
+            f"The model {model!r} does not exist; {here}.",
             code="model_not_found", param="model", status=404,
         )  # fmt: skip
     for key in body:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from string import Template
 
 import loop
+import second
 from model import Model
 from tools import Toolbox
 
@@ -76,7 +78,15 @@ def opening(brief, shown, workspace):
 def main():
     brief = Path(os.environ["DGM_INSTRUCTION"]).read_text()
     shown = evidence(os.environ["DGM_EVIDENCE"])
-    improve(Model(), brief, shown, os.environ["DGM_WORKSPACE"], float(os.environ["DGM_DEADLINE"]) - 5)
+    workspace, deadline = os.environ["DGM_WORKSPACE"], float(os.environ["DGM_DEADLINE"]) - 5
+    before = files(workspace)
+    if second.present("diagnose"):
+        shown += "\n== diagnosis ==\n" + second.opinion("diagnose", brief=brief, evidence=shown, files=before)
+    improve(Model(), brief, shown, workspace, deadline)
+    if second.present("judge") and time.time() < deadline:
+        verdict = second.opinion("judge", evidence=shown, change=second.changed(before, files(workspace)))
+        if not verdict.startswith("OK"):
+            improve(Model(), brief, f"{shown}\n== what a judge says of the change so far ==\n{verdict}", workspace, deadline)
 
 
 if __name__ == "__main__":

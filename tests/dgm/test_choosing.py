@@ -24,7 +24,7 @@ from archive import (
 )
 from archive.testing import a_decision, a_regrade, an_agent, an_evaluation, an_expansion
 from dgm.bandit import Arm
-from dgm.choosing import KEEP, SAW, Choices, Chooser, improved, model_of
+from dgm.choosing import KEEP, SAW, SAW_BESIDE, Choices, Chooser, beside_of, improved, model_of
 from dgm.config import Plain
 from dgm.errors import ConfigError
 from dgm.jobs import EvaluateResult, ExpandJob, Job, Result
@@ -234,3 +234,50 @@ def test_what_is_learned_is_what_the_configuration_says() -> None:
 def test_what_is_no_choice_is_refused(override: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         prepare(of(override))
+
+
+def test_a_role_beside_has_models_that_are_learned_from_what_the_expansions_came_to() -> None:
+    weights = {"improve": {"only": 1.0, "other": 1.0}, "diagnose": {"good": 1.0, "bad": 1.0}}
+    tree, chooser = Tree(("t0", "t1")), Chooser(Choices(weights=weights))
+
+    def fold(*rows: Row) -> None:
+        for row in rows:
+            tree.observe(row)
+            chooser.observe(row)
+
+    fold(SEED)
+    for seq in range(1, 60, 2):
+        name = "good" if seq % 4 == 1 else "bad"
+        saw = {SAW: {"name": "only"}, SAW_BESIDE: {"diagnose": {"name": name}}}
+        decision = replace(a_decision(seq, agent=SEED.id, task=None), saw=saw)
+        assert beside_of(decision, ("diagnose", "judge")) == {"diagnose": name, "judge": None}
+        fold(decision)
+        assert chooser.arms("diagnose", tree)[name].in_flight == 1
+        if name == "good":
+            child = an_agent(seq + 1, parent=SEED)
+            fold(an_expansion(seq + 1, decision=seq, parent=SEED.id, child=child.id), child)
+        else:
+            outcome = ExpansionOutcome.NO_CHANGE
+            fold(an_expansion(seq + 1, decision=seq, parent=SEED.id, outcome=outcome))
+    arms = chooser.arms("diagnose", tree)
+    assert arms["good"].successes > 5 > arms["bad"].successes == 0.0
+    told = chooser.draw(DecisionKind.EXPAND, None, tree, SeedSequence(1))
+    chances = told[SAW_BESIDE]["diagnose"]["chances"]
+    assert chances["good"] > 0.8
+    alone = Chooser(Choices(weights={"improve": weights["improve"]}))
+    assert alone.draw(DecisionKind.EXPAND, None, tree, SeedSequence(1)).keys() == {SAW}
+    assert chooser.draw(DecisionKind.EVALUATE, Split.SEARCH, tree, SeedSequence(1)) == {}
+
+
+def test_a_cap_on_money_needs_the_price_of_every_role() -> None:
+    priced = ("llm.price={a: {input: 1.0, output: 1.0}}", "llm.price.b.input=1")
+    priced = (*priced, "llm.price.b.output=4", "budget.usd=5")
+    given = of("llm.models.diagnose=dear", *priced)
+    with pytest.raises(
+        ConfigError, match=r"the price of model 'dear' is unknown; set llm\.price\.dear\.input"
+    ):
+        prepare(given)
+    with pytest.raises(ConfigError, match=r"llm\.models\.critic: no job asks for that role"):
+        prepare(of("llm.models.critic=a"))
+    prepared = prepare(of("llm.models={judge: {a: 2, b: 1}}", *priced))
+    assert prepared.upstream.beside() == ("judge",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dgm.llm.wire import (
     MAX_MESSAGES,
@@ -71,9 +71,9 @@ FIELDS = Fields(
 )
 
 
-def parse(raw: bytes, alias: str) -> ModelRequest:
-    """Check a request's body. Raises `RequestRefusedError`."""
-    body = read_fields(raw, FIELDS, alias)
+def parse(raw: bytes, aliases: Collection[str]) -> ModelRequest:
+    """Check a request's body, which may ask one of the roles `aliases`. Raises `RequestRefusedError`."""
+    body = read_fields(raw, FIELDS, aliases)
     if body.get("n", 1) != 1:
         raise refused("n", "not_allowed_here", "must be 1: each call gives one answer")
     _check_messages(body.get("messages"))
@@ -81,6 +81,7 @@ def parse(raw: bytes, alias: str) -> ModelRequest:
     options = body.get("stream_options", {})
     return ModelRequest(
         raw=raw,
+        alias=str(body["model"]),
         api=Api.CHAT,
         forward={key: value for key, value in body.items() if key in FIELDS.forwarded},
         stream=body.get("stream") is True,

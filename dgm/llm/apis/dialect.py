@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,7 +34,7 @@ class Dialect:
     limit_field: str
     fields: Fields
     figures: FigureNames
-    parse: Callable[[bytes, str], ModelRequest]
+    parse: Callable[[bytes, Collection[str]], ModelRequest]
     canonical: Callable[[Mapping[str, object]], Body]
     frame: Callable[[Mapping[str, object]], list[object]]
     messages: Callable[[Mapping[str, object]], list[object]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dgm.llm.wire import (
     MAX_MESSAGES,
@@ -62,9 +62,9 @@ RESULTS = ("function_call_output", "custom_tool_call_output")
 TEXTS = ("input_text", "output_text", "refusal", "summary_text", "reasoning_text")
 
 
-def parse(raw: bytes, alias: str) -> ModelRequest:
-    """Check a request's body. Raises `RequestRefusedError`."""
-    body = read_fields(raw, FIELDS, alias)
+def parse(raw: bytes, aliases: Collection[str]) -> ModelRequest:
+    """Check a request's body, which may ask one of the roles `aliases`. Raises `RequestRefusedError`."""
+    body = read_fields(raw, FIELDS, aliases)
     _check_input(body.get("input"))
     _check_tools(body.get("tools", []))
     _check_choice(body.get("tool_choice", "auto"))
@@ -76,6 +76,7 @@ def parse(raw: bytes, alias: str) -> ModelRequest:
     forward = {key: value for key, value in body.items() if key in FIELDS.forwarded}
     return ModelRequest(
         raw=raw,
+        alias=str(body["model"]),
         api=Api.RESPONSES,
         forward={**forward, "store": False},  # which a provider takes to be true when it is not told
         stream=body.get("stream") is True,

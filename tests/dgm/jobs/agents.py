@@ -192,6 +192,9 @@ class Fixed:
     def models_of(self, role: str) -> tuple[str, ...]:
         return (self.made.model(role),)
 
+    def beside(self) -> tuple[str, ...]:
+        return ()
+
     def learned(self) -> Learned:
         return NOTHING_LEARNED
 
