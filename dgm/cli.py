@@ -13,7 +13,7 @@ from typing import Any
 
 import archive
 from archive import ArchiveError, NotLocalError, RunReader
-from dgm import comparing, keeping, showing
+from dgm import comparing, keeping, showing, usage
 from dgm.control import commands as control
 from dgm.errors import UserError
 from dgm.report import (
@@ -70,7 +70,7 @@ dgm replay RUN               every decision made again from the rows before it; 
 {keeping.USAGE}
 dgm simulate [OVERRIDE ...]  policies in made-up worlds: -m policy=huxley,darwin world=A,B seeds=200; see `--help`.
                              --from RUN fits a world to a run and says what to choose for the next one
-dgm doctor                   what this machine offers
+dgm doctor                   what this machine offers; `dgm --version` says which dgm this is
 dgm benchmark check WHAT     reference and stub of every task through sandbox and grader; katas or path=FOLDER
 dgm images build             the images of sandbox=docker, once per engine [--base-image NAME]
 
@@ -199,6 +199,7 @@ def _told(error: BaseException) -> int:
 
 def _command(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dgm", usage=USAGE, add_help=True)
+    parser.add_argument("--version", action="version", version=f"dgm {usage.installed()}")
     commands = parser.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS, prog="dgm")
     for name in (*PAGES, "show", "why", "diff", *QUESTIONS):
         command = commands.add_parser(name)
@@ -242,7 +243,8 @@ def _command(given: Sequence[str]) -> int:
     built = images.add_parser("build")
     built.add_argument("--base-image", metavar="NAME")
     built.set_defaults(call=_build_images)
-    options = parser.parse_args(given)
+    usage.describe(commands.choices, USAGE)
+    options = usage.parse(parser, commands.choices, tuple(COMPOSED), given)
     call: Callable[[argparse.Namespace], int] = options.call
     return call(options)
 

@@ -123,6 +123,7 @@ MAY_IMPORT = {
     "dgm.width": {"dgm.errors"},
     "dgm.beside": {"dgm.width"},
     "dgm.interrupts": set(),
+    "dgm.usage": {"dgm.errors"},
     "dgm.schemas": set(),
     "dgm.choices": {"dgm.policies", "dgm.schemas", "dgm.simulate"},
     "dgm.config": {"dgm.choices", "dgm.errors", "dgm.schemas"},

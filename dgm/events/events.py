@@ -85,8 +85,15 @@ class Events:
         line = json.dumps({"v": VERSION, "time": self._now().isoformat(), "run": self._run, **event})
         for secret in self._secrets:
             line = line.replace(secret, "[secret]")
+        deaf = []
         for sink in self._sinks:
-            sink(line)
+            try:
+                sink(line)
+            except BrokenPipeError:
+                deaf.append(sink)
+        if deaf:  # who read these lines has gone; the others are still told how the run ends
+            self._sinks = [sink for sink in self._sinks if sink not in deaf]
+            raise BrokenPipeError("nobody reads the lines of this run any more")
 
 
 def status_event(status: Status, results: Mapping[str, int]) -> Event:

@@ -356,3 +356,39 @@ def test_a_number_that_is_none_is_told_in_our_words(number: str, words: str) -> 
     said = dgm("why", "run", number)
     assert said.status == 2
     assert words in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("tre", "a"), ("no command 'tre'", "did you mean `dgm tree`?", "`dgm --help` lists them")),
+        (("simulat",), ("did you mean `dgm simulate`?",)),
+        (("frobnicate",), ("no command 'frobnicate'; `dgm --help` lists them",)),
+        (("tree", "a", "--jsn"), ("usage: dgm tree [-h] [--json] run", "unrecognized arguments: --jsn")),
+        (("flips", "a", "b"), ("usage: dgm flips", "unrecognized arguments: b")),
+    ],
+)
+def test_a_wrong_command_is_told_in_two_lines(arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    said = dgm(*arguments)
+    assert (said.status, said.out) == (2, "")
+    assert len(said.err.splitlines()) <= 2
+    for word in words:
+        assert word in said.err
+
+
+def test_help_of_a_command_says_what_it_does() -> None:
+    for name, told in (
+        ("why", "what came second"),
+        ("change", "workers.slots=4"),
+        ("export", "Delta Lake tables"),
+    ):
+        said = dgm(name, "--help")
+        assert (said.status, said.err) == (0, "")
+        assert told in said.out
+        assert f"usage: dgm {name}" in said.out
+
+
+def test_dgm_says_its_version() -> None:
+    said = dgm("--version")
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith("dgm ")

@@ -129,6 +129,18 @@ def test_no_secret_comes_out() -> None:
     assert json.loads(lines[0])["text"] == "upstream said: bad key [secret]"
 
 
+def test_a_reader_that_goes_away_ends_the_search_and_the_others_are_told() -> None:
+    def gone(_: str) -> None:
+        raise BrokenPipeError
+
+    kept: list[str] = []
+    events = Events("runs/a", [gone, kept.append])
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        events.tell("on the way")
+    events.event("ended", how="failed", text="nobody reads", best=None)
+    assert [checked(line)["event"] for line in kept] == ["note", "ended"]
+
+
 def test_the_log_holds_events_and_warnings_and_stays_small(tmp_path: Path) -> None:
     path, told = tmp_path / "logs" / "driver.log", list[str]()
     with DriverLog(path, "runs/a", told.append, most_bytes=4000, kept=2) as log:
