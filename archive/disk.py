@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import write_failed
+
+SYNCS = 16
+"""So many files wait for the disk side by side: it makes them durable together, in about the time of one."""
 
 
 def sync_directory(directory: Path) -> None:
@@ -105,6 +109,19 @@ class OnceWritten:
         self._directory = directory
         self._temporary = directory / "tmp"
         self._durable: set[str] = set()
+        self._waiting: ThreadPoolExecutor | None = None
+
+    def put_all(self, files: Mapping[Path, Callable[[], bytes]]) -> None:
+        """`put` for all of them, in any order."""
+        new = {path: content for path, content in files.items() if str(path) not in self._durable}
+        if len(new) < 2:
+            for path, content in new.items():
+                self.put(path, content)
+            return
+        if self._waiting is None:
+            self._waiting = ThreadPoolExecutor(SYNCS, thread_name_prefix="dgm-sync")
+        for done in [self._waiting.submit(self.put, path, content) for path, content in new.items()]:
+            done.result()
 
     def put(self, path: Path, content: Callable[[], bytes]) -> None:
         """Have `content` at `path`, unless a file is there; durable when this returns."""

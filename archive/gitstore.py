@@ -14,6 +14,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from os import devnull
 from pathlib import Path
 
@@ -94,8 +95,8 @@ class GitStore:
             self._require(parent)
         tree, objects = tree_objects(files)
         id, object = commit_object(tree, parents, message, seq)
-        for name, content in [*objects.items(), (id, object)]:
-            self._write(name, content)
+        self._write(objects)
+        self._write({id: object})
         self._files.put(self._path / "refs" / "agents" / id, lambda: f"{id}\n".encode())
         return id
 
@@ -185,9 +186,14 @@ class GitStore:
         if id not in self:
             raise UnknownAgentError(f"no agent {id!r} in {self._path}")
 
-    def _write(self, name: str, content: bytes) -> None:
-        """Write a loose object. A file under its final name was fsynced before it got it, so it is whole."""
-        self._files.put(self._path / "objects" / name[:2] / name[2:], lambda: zlib.compress(content, 1))
+    def _write(self, objects: Mapping[str, bytes]) -> None:
+        """Write loose objects. A file under its final name was fsynced before it got it, so it is whole."""
+        self._files.put_all(
+            {
+                self._path / "objects" / name[:2] / name[2:]: partial(zlib.compress, content, 1)
+                for name, content in objects.items()
+            }
+        )
 
     def _read(self, name: str, type: str) -> bytes:
         """An object, asked for once more if the process that reads has gone: a Ctrl-C at the terminal reaches it too,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from numpy.random import default_rng
@@ -43,6 +44,12 @@ from dgm.operators import Operator, drawn_by
 from dgm.results import latest
 from dgm.streams import Purpose, stream
 from sandbox import Files
+
+TREES = 64
+"""Agents whose files are remembered: most jobs are of agents that had one just before."""
+
+ANSWER, TRANSCRIPT, LOG, BRIEF, PATCH = "answer", "transcript", "log", "brief", "patch"
+"""Names of the texts of a result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +90,8 @@ class RunPlanner:
         self._unformed: list[Agent] = []
         self._past: RunReader | None = None
         self._recalled: dict[AgentId, list[Evaluation]] = {}
+        self._kept: dict[str, dict[str, str]] = {}
+        self._files = lru_cache(maxsize=TREES)(code.files)
 
     def recall(self, run: RunReader) -> None:
         """Take note of the rows of `run`; evaluations are read once there is a job about their agent."""
@@ -112,7 +121,16 @@ class RunPlanner:
         except JournalError:
             return self._plan.allowance.microusd or 0
 
+    def keep(self, results: Sequence[Result]) -> None:
+        texts = [(result.id, name, text) for result in results for name, text in _texts(result).items()]
+        digests = self._blobs.put_all([text for _, _, text in texts])
+        self._kept = {result.id: {} for result in results}
+        for (id, name, _), digest in zip(texts, digests, strict=True):
+            self._kept[id][name] = digest
+
     def rows(self, result: Result, decision: Decision, seq: int) -> tuple[Row, ...]:
+        if result.id not in self._kept:
+            self.keep([result])
         if isinstance(result, EvaluateResult):
             return self._evaluation_rows(result, decision, seq)
         return self._expansion_rows(result, decision, seq)
@@ -127,7 +145,7 @@ class RunPlanner:
             decision=decision.seq,
             attempt=attempt,
             agent=decision.agent,
-            tree=self._code.files(decision.agent),
+            tree=self._files(decision.agent),
             manifest=plan.manifest,
             task=task,
             split=decision.split,
@@ -141,7 +159,7 @@ class RunPlanner:
 
     def _expand(self, decision: Decision, attempt: int) -> ExpandJob:
         plan = self._plan
-        tree = self._code.files(decision.agent)
+        tree = self._files(decision.agent)
         asked = drawn_by(plan.operator, decision)
         agents = (decision.agent, *(decision.context_parents if asked.name == TWO else ()))
         rows = (row for one in agents for row in self._earlier(one, decision.seq))
@@ -197,7 +215,7 @@ class RunPlanner:
     def _evidence(self, row: Evaluation, blob: Callable[[str], bytes], decision: Decision) -> Evidence:
         other = row.agent if row.agent in decision.context_parents else None
         return Evidence(
-            other=None if other is None else self._code.files(other),
+            other=None if other is None else self._files(other),
             task=self._plan.tasks[row.task],
             outcome=row.outcome,
             answer={} if row.answer is None else unpacked_files(blob(row.answer)),
@@ -210,15 +228,10 @@ class RunPlanner:
     def _journal(self, seq: int) -> Path | None:
         return None if self._plan.journals is None else self._plan.journals / f"{seq:08d}.jsonl"
 
-    def _transcript(self, record: RolloutRecord | None) -> str | None:
-        return None if record is None else self._blob(packed(record.exchanges))
-
-    def _blob(self, content: bytes) -> str | None:
-        return self._blobs.put(content) if content else None
-
     def _evaluation_rows(self, result: EvaluateResult, decision: Decision, seq: int) -> tuple[Row, ...]:
         if decision.task is None or decision.split is None:
             raise ValueError(f"decision {decision.seq} evaluates no task")
+        kept = self._kept[result.id]
         evaluation = Evaluation(
             id=result.id,
             seq=seq,
@@ -232,9 +245,9 @@ class RunPlanner:
             score=None if result.outcome is Outcome.VOID else float(result.outcome is Outcome.RESOLVED),
             tests=result.tests,
             tier=result.tier,
-            answer=None if result.answer is None else self._blobs.put(packed_files(result.answer)),
-            transcript=self._transcript(result.record),
-            log=self._blob(result.log),
+            answer=kept.get(ANSWER),
+            transcript=kept.get(TRANSCRIPT),
+            log=kept.get(LOG),
             detail=result.detail,
             usage=Usage() if result.record is None else result.record.usage,
             queued_s=result.queued_s,
@@ -250,7 +263,7 @@ class RunPlanner:
         return (evaluation, *_calls(seq, result.record))
 
     def _expansion_rows(self, result: ExpandResult, decision: Decision, seq: int) -> tuple[Row, ...]:
-        parent = self._agents[decision.agent]
+        parent, kept = self._agents[decision.agent], self._kept[result.id]
         outcome, detail, child = result.outcome, result.detail, None
         if result.child is not None:
             made = result.form or form(result.child)
@@ -270,10 +283,10 @@ class RunPlanner:
             outcome=outcome,
             child=None if child is None else child.id,
             gates=result.gates,
-            brief=self._blob(result.brief),
-            transcript=self._transcript(result.record),
-            log=self._blob(result.log),
-            patch=self._blob(result.patch),
+            brief=kept.get(BRIEF),
+            transcript=kept.get(TRANSCRIPT),
+            log=kept.get(LOG),
+            patch=kept.get(PATCH),
             detail=detail,
             usage=Usage() if result.record is None else result.record.usage,
             parent_evaluations=sum(
@@ -295,7 +308,7 @@ class RunPlanner:
         self, result: ExpandResult, files: Files, made: str, decision: Decision, parent: Agent, seq: int
     ) -> Agent:
         parents = (decision.agent, *decision.context_parents)
-        before = self._code.files(decision.agent)
+        before = self._files(decision.agent)
         agent = self._code.commit(
             files,
             parents=parents,
@@ -314,6 +327,18 @@ class RunPlanner:
             patch_bytes=len(result.patch),
             patch_files=sum(before.get(path) != files.get(path) for path in {*before, *files}),
         )
+
+
+def _texts(result: Result) -> dict[str, bytes]:
+    """What a result says at length; what is empty is left out, but for an answer without files."""
+    found = {LOG: result.log}
+    if result.record is not None:
+        found[TRANSCRIPT] = packed(result.record.exchanges)
+    if isinstance(result, ExpandResult):
+        found |= {BRIEF: result.brief, PATCH: result.patch}
+    elif result.answer is not None:
+        found[ANSWER] = packed_files(result.answer)
+    return {name: text for name, text in found.items() if text}
 
 
 def _calls(seq: int, record: RolloutRecord | None) -> tuple[Call, ...]:

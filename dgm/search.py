@@ -68,6 +68,9 @@ class Planner(Protocol):
     def paid(self, decision: Decision, attempt: int) -> int:
         """Micro-dollars that this job paid in an earlier life and that stand in no row."""
 
+    def keep(self, results: Sequence[Result]) -> None:
+        """Have the texts of these results durable, together; `rows` of each comes next."""
+
     def rows(self, result: Result, decision: Decision, seq: int) -> tuple[Row, ...]:
         """Rows of a result, all with number `seq`; what they name is durable before this returns."""
 
@@ -315,6 +318,7 @@ class Search:
     def _record(self, results: Sequence[Result]) -> None:
         """Append what came back, as one entry each, then go by it. Each result is planned after the ones before it."""
         first, recorded = self._archive.next_seq, list[tuple[Result, tuple[Row, ...]]]()
+        self._planner.keep([result for result in results if result.decision in self._tree.open])
         for result in results:
             if result.decision not in self._tree.open:
                 log.warning("dropped a second result of decision %d (job %s)", result.decision, result.id)

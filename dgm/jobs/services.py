@@ -16,6 +16,10 @@ from dgm.llm.journal import LocalFile, OpenFile
 from dgm.llm.upstreams import Upstream
 from sandbox import Level, Limits, Place, Sandbox, open_sandbox
 
+LEAST_CALLS = 64
+"""So many calls of a node may be upstream at once even where it has fewer slots: theirs may grow, and agents may ask
+side by side."""
+
 RELAY_UID = 10_001
 """The user that a container's relay runs as, which alone may use the socket."""
 
@@ -59,6 +63,7 @@ class NodeDoors:
             backend,
             prices=prices,
             lanes=settings.upstream.lanes(),
+            concurrency=max(LEAST_CALLS, settings.slots),
             base=self.directory,
             journals=journals,
             cache=settings.upstream.answers(),

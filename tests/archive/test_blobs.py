@@ -54,3 +54,12 @@ def test_damage_is_named(blobs: Blobs, tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(CorruptArchiveError, match=digest):
             blobs.get(digest)
+
+
+def test_many_are_kept_together_and_named_in_their_order(blobs: Blobs) -> None:
+    contents = [b"text %d" % (n % 30) for n in range(40)]
+    digests = blobs.put_all(contents)
+    assert digests == [hashlib.sha256(content).hexdigest() for content in contents]
+    assert [blobs.get(digest) for digest in digests] == contents
+    assert list(blobs) == sorted(set(digests))
+    assert blobs.put_all([]) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,11 +49,13 @@ class Disk:
 @contextmanager
 def watched() -> Iterator[Disk]:
     disk = Disk()
+    threading.setprofile(disk.watch)
     sys.setprofile(disk.watch)
     try:
         yield disk
     finally:
         sys.setprofile(None)
+        threading.setprofile(None)
 
 
 def files(top: Path) -> set[Path]:
@@ -69,7 +72,7 @@ def test_everything_in_a_new_run_is_durable(tmp_path: Path) -> None:
 
 def write(run: Run, number: int) -> None:
     """A blob, an agent, then the entry that would name them."""
-    run.blobs.put(b"blob %d" % number)
+    run.blobs.put_all([b"blob %d" % number, b"another %d" % number])
     run.code.commit({"a/b/c.txt": b"%d" % number, "same.txt": b"same"}, message="agent", seq=number)
     run.append(*a_search(20)[number])
 
