@@ -31,16 +31,17 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What is promised: `value` is at most `bound`."""
+    """What is promised: `value` is at most `bound`, or `at_least` that."""
 
     name: str
     unit: str
     value: float
     bound: float
+    at_least: bool = False
 
     @property
     def holds(self) -> bool:
-        return self.value <= self.bound
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,5 +100,6 @@ def as_text(report: Report) -> str:
     for target in report.targets:
         verdict = "holds" if target.holds else "DOES NOT HOLD"
         bound = f"{target.bound:g} {target.unit}".strip()
-        lines.append(f"{target.name}: {target.value:.3f}, at most {bound}: {verdict}")
+        most = "at least" if target.at_least else "at most"
+        lines.append(f"{target.name}: {target.value:.3f}, {most} {bound}: {verdict}")
     return "\n".join(lines)

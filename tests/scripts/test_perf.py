@@ -113,6 +113,30 @@ def test_pedigree_is_measured_with_what_observing_costs() -> None:
     ]
 
 
+def test_scaling_is_measured_by_a_run_whose_rollouts_wait() -> None:
+    few = ("--slots", "1", "--latency", "0.01", "--parts", "0", "--workers", "local", "--sandbox", "process")
+    done = perf("scaling", *few, "--json")
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    assert figures[" 1 slots: evaluations per second"]["median"] > 0
+    assert figures[" 1 slots: one rollout"]["median"] > 10 * 0.01
+    assert figures[" 1 slots: CPU per evaluation, boxes"]["median"] > 0
+    assert [(one["name"], one["bound"]) for one in report["targets"]] == [(" 1 slots: of ideal", 0.85)]
+
+
+def test_the_driver_is_measured_on_an_archive_that_is_there() -> None:
+    few = ("--evaluations", "100", "--policies", "huxley", "--results", "20", "--slots", "8", "--rate", "50")
+    done = perf("driver", *few, "--json")
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    figures = {one["name"]: one for one in report["figures"]}
+    assert figures["huxley, 100 evaluations: saturation: CPU per result"]["median"] > 0
+    assert 0 < figures["huxley, 100 evaluations: 50/s: results per second"]["median"] < 75
+    assert figures["huxley, 100 evaluations: 50/s: delay"]["n"] == 20
+    assert [one["name"] for one in report["targets"]] == ["huxley, 100 evaluations: saturation"]
+
+
 def test_without_an_engine_it_says_so() -> None:
     done = perf("sandbox", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert (done.returncode, done.stdout) == (2, "")

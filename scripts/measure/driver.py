@@ -1,0 +1,168 @@
+"""The driver's own work per result: a real search on a real archive, its jobs made up.
+
+The search, its policy, planning, rows, git, blobs and the log with its waits for the disk are those of `dgm run`; only
+the pool is not: it hands out results in the sizes of a small task as soon as they are asked for, or at `--rate`. The
+archive holds so many evaluations when the driver begins, an agent for every forty.
+
+The *delay* is from a result's being there to the submission of the job that takes its place: both are on disk then.
+At *saturation* as many results as there are slots are always there, so that delays say little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import archive
+from archive import Agent, Blobs, Run, RunInfo, Split, create_run, resume_run, tree_hash
+from dgm.benchmarks.polyglot import katas
+from dgm.deciding import Decider
+from dgm.events import DriverLog, Events
+from dgm.gates import Gates
+from dgm.jobs.manifest import MANIFEST, parse_manifest
+from dgm.llm import Allowance
+from dgm.operators import SingleFailure
+from dgm.planning import Plan, RunPlanner
+from dgm.policies import Huxley, Pedigree, Policy
+from dgm.search import Search, Settings, StoppedError
+from dgm.seeds import read_agent
+from dgm.tree import Tree
+from scripts.measure.large_run import RUN, TASKS, make
+from scripts.measure.report import Figure, Report, Target, machine
+from scripts.measure.simulated_jobs import Paced, Simulated
+from scripts.measure.stats import figure
+
+RATE = 1000.0
+EACH = 40
+POLICIES: dict[str, Policy[Any]] = {"huxley": Huxley(), "pedigree": Pedigree()}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    sizes = [0, 10_000, 100_000]
+    parser.add_argument(
+        "--evaluations", type=int, nargs="*", default=sizes, help="in the archive (0 10000 100000)"
+    )
+    parser.add_argument("--policies", choices=list(POLICIES), nargs="*", default=list(POLICIES))
+    parser.add_argument("--results", type=int, default=3000, help="results that are measured (3000)")
+    parser.add_argument(
+        "--rate", type=float, default=RATE, help="results per second of the paced search (1000)"
+    )
+    parser.add_argument("--slots", type=int, default=256, help="jobs in flight (256)")
+    parser.add_argument("--directory", type=Path, default=None, help="where the runs lie (a temporary one)")
+
+
+def measure(options: argparse.Namespace) -> Report:
+    before = os.getloadavg()
+    figures: list[Figure] = []
+    targets: list[Target] = []
+    for evaluations in options.evaluations:
+        for name in options.policies:
+            label = f"{name}, {evaluations} evaluations"
+            fast = _searched(options, name, evaluations, rate=None)
+            figures += _told(f"{label}: saturation", fast, delays=False)
+            rate = fast.results / fast.wall
+            targets.append(
+                Target(name=f"{label}: saturation", unit="/s", value=rate, bound=RATE, at_least=True)
+            )
+            figures += _told(
+                f"{label}: {options.rate:g}/s", _searched(options, name, evaluations, rate=options.rate)
+            )
+    settings = {"results": options.results, "slots": options.slots, "rate": options.rate}
+    return Report(
+        subject="driver", machine=machine(), settings=settings, load_before=before, load_after=os.getloadavg(),
+        figures=tuple(figures), targets=tuple(targets),
+    )  # fmt: skip
+
+
+def _told(label: str, seen: Paced, *, delays: bool = True) -> list[Figure]:
+    found = [
+        figure(f"{label}: results per second", "/s", [seen.results / seen.wall]),
+        figure(f"{label}: CPU per result", "ms", [1000 * seen.processor / seen.results]),
+    ]
+    if delays and len(seen.delays):
+        late = 1000 * np.asarray(seen.delays)
+        note = f"99 % within {float(np.quantile(late, 0.99)):.1f}"
+        found.append(figure(f"{label}: delay", "ms", late.tolist(), note=note))
+    return found
+
+
+def _searched(options: argparse.Namespace, name: str, evaluations: int, *, rate: float | None) -> Paced:
+    """One search of so many results on a new archive with so many evaluations."""
+    with tempfile.TemporaryDirectory(dir=options.directory, prefix="dgm-perf-") as folder:
+        path = Path(folder) / "run"
+        _made(path, evaluations)
+        pool = Simulated(options.slots, rate=rate, warm=2 * options.slots, count=options.results)
+        with (
+            resume_run(path) as run,
+            archive.open(path) as past,
+            DriverLog(path / "driver.log", "run", print) as log,
+        ):
+            more = 2 * options.results + 8 * options.slots
+            settings = Settings(
+                seed=0, evaluations=run_evaluations(past) + more, confirm=0, test_repeats=0,
+                expansions=max(len(past.lineage), 2 * int((evaluations + more) ** 0.6)),
+            )  # fmt: skip
+            search = Search(
+                archive=run,
+                decider=Decider(
+                    policy=POLICIES[name], tree=Tree(TASKS), tests=(), operator=SingleFailure().name
+                ),
+                pool=pool,
+                planner=RunPlanner(_plan(path), run.code, Blobs(path / "blobs")),
+                settings=settings,
+                display=Events("run", [log]),
+                clock=time.monotonic,
+                past=past,
+                stops=lambda: 0 if pool.seen is None else 2,
+            )
+            with suppress(StoppedError):
+                search.run()
+    assert pool.seen is not None, "the budget ended before the results"
+    return pool.seen
+
+
+def run_evaluations(past: archive.RunReader) -> int:
+    tree = Tree(TASKS)
+    tree.fold(past)
+    return tree.evaluations_started
+
+
+def _made(path: Path, evaluations: int) -> None:
+    if evaluations:
+        make(path, agents=max(2, evaluations // EACH), evaluations=evaluations)
+        return
+    with create_run(path, RunInfo(id=RUN, seed=0, splits={Split.SEARCH: TASKS})) as run:
+        _plant(run)
+
+
+def _plant(run: Run) -> None:
+    files = read_agent("seed")
+    seed = run.code.commit(files, parents=(), message="Seed agent", seq=0)
+    run.append(Agent(id=seed, seq=0, parent=None, depth=0, tree=tree_hash(files)))
+
+
+def _plan(path: Path) -> Plan:
+    task = katas().tasks()[0]
+    seed = read_agent("seed")
+    return Plan(
+        run_id=RUN,
+        seed=0,
+        tasks={name: replace(task, id=name) for name in TASKS},
+        manifest=parse_manifest(seed[MANIFEST]),
+        seed_tree=seed,
+        improve_with_seed=False,
+        operator=SingleFailure(),
+        gates=Gates(),
+        allowance=Allowance(),
+        solve_s=120.0,
+        improve_s=300.0,
+        journals=path / "journal",
+    )
