@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from archive import Lineage
 from dgm.errors import LookUpError
-from dgm.report.finals import best_data, best_text
+from dgm.report.finals import best_data
 from dgm.report.page.tables import OUTCOMES
 from dgm.report.views import RunView
 
@@ -51,8 +51,7 @@ def _winner(view: RunView) -> Mapping[str, object]:
         "confirmed": bool(view.finalists()),
         "best_belief": tree.index(tree.best()),
         "line": [tree.index(agent) for agent in reversed(line)],
-        "finals": {key: data[key] for key in ("search", "confirm", "test", "gain", "seed_attempts")},
-        "verdict": best_text(view),
+        "finals": {key: data[key] for key in ("test", "gain")},
     }
 
 

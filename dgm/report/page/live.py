@@ -12,7 +12,7 @@ from threading import Lock
 from aiohttp import web
 
 import archive
-from archive import Evaluation, Expansion, RunReader
+from archive import ArchiveError, Evaluation, Expansion, RunReader
 from dgm.report.page import tables
 from dgm.report.page.details import Details
 from dgm.report.page.document import as_json, block, document
@@ -22,10 +22,12 @@ from dgm.report.views import RunView, view_of
 
 HERE = "127.0.0.1"
 REST = 4.0
-"""A run is read again at the earliest after so many times as long as reading it took."""
+"""A run is read again at the earliest after so many times as long as reading it and telling of it took."""
 
 GROWING = {"jobs": tables.jobs_table, "decisions": tables.decisions_table}
 """Tables of which only what is new needs to be told."""
+
+REFUSED = "Not this address: open the one that dgm view printed, whole, with the token in it.\n"
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -44,6 +46,7 @@ class Live:
         self._clock = clock
         self._lock = Lock()
         self._run: RunReader | None = None
+        self._told: dict[str, bytes] = {}
         self._rests_until = float("-inf")
 
     def __enter__(self) -> Live:
@@ -54,18 +57,34 @@ class Live:
         if self._run is not None:
             self._run.close()
 
-    def answer(self, path: str, since: int) -> object:
-        """What the page asks for by `path`; None if there is no such thing."""
+    def answer(self, path: str, since: int = 0) -> bytes | None:
+        """What the page asks for by `path`, as JSON with the `seq` up to which it tells; None if there is no such
+        thing. Whoever else asks for a whole table of the same state gets the same bytes."""
         with self._lock:
-            if path in ("new", "head"):
+            began = self._clock()
+            if path in ("new", "head") and began >= self._rests_until:
                 self._refresh()
-            return self._answer(path, since)
+            found = self._told.get(path) if since == 0 else None
+            if found is None:
+                found = self._encoded(path, since)
+            ended = self._clock()
+            self._rests_until = max(ended, self._rests_until) + REST * (ended - began)
+            return found
+
+    def _encoded(self, path: str, since: int) -> bytes | None:
+        value = self._answer(path, since)
+        if value is None:
+            return None
+        found = b'{"seq":%d,"value":%b}' % (self._view.run.next_seq, as_json(value))
+        if since == 0 and path.startswith(("head", "table/")):
+            self._told[path] = found
+        return found
 
     def _answer(self, path: str, since: int) -> object:
         view = self._view
         what, _, key = path.partition("/")
         if what == "new":
-            return {"seq": view.run.next_seq}
+            return True
         if what == "head":
             return self.head()
         if what == "table" and view.agents:
@@ -101,19 +120,14 @@ class Live:
                 return None
 
     def _refresh(self) -> None:
-        """Read the run again if it has grown, but not all the time."""
-        began = self._clock()
-        if began < self._rests_until:
-            return
+        """Read the run again if it has grown."""
         found = archive.open(self._path)
         if self._run is None or found.next_seq != self._run.next_seq:
             self.__exit__()
             self._run = found
+            self._told.clear()
             self._view = view_of(found)
             self._details = Details(self._view)
-            if self._view.agents:
-                self._view.tree()
-        self._rests_until = self._clock() + REST * (self._clock() - began)
 
 
 async def serve(live: Live, ready: Callable[[str], None], port: int = 0, token: str | None = None) -> None:
@@ -122,24 +136,29 @@ async def serve(live: Live, ready: Callable[[str], None], port: int = 0, token: 
     places: set[str] = set()
 
     async def handle(request: web.Request) -> web.Response:
-        known = secrets.compare_digest(request.match_info["token"].encode(), token.encode())
+        said, slash, path = request.match_info["path"].partition("/")
+        known = secrets.compare_digest(said.encode("utf-8", "replace"), token.encode()) and slash
         if not known or request.host not in places:  # another name for this machine is another site's page
-            raise web.HTTPNotFound(headers=HEADERS)
-        path = request.match_info["path"]
+            raise web.HTTPForbidden(text=REFUSED, headers=HEADERS)
         since = request.query.get("since", "0")
         if not path:
             return _page(live)
         if not (since.isascii() and since.isdecimal() and len(since) < 16):
             raise web.HTTPBadRequest(headers=HEADERS)
-        found = await asyncio.to_thread(live.answer, path, int(since))
+        try:
+            found = await asyncio.to_thread(live.answer, path, int(since))
+        except (ArchiveError, OSError) as error:  # its directory has gone, or cannot be read now
+            raise web.HTTPServiceUnavailable(
+                text=f"the run cannot be read: {error}", headers=HEADERS
+            ) from error
         if found is None:
             raise web.HTTPNotFound(headers=HEADERS)
-        response = web.Response(body=as_json(found), content_type="application/json", headers=HEADERS)
+        response = web.Response(body=found, content_type="application/json", headers=HEADERS)
         response.enable_compression()
         return response
 
     application = web.Application()
-    application.router.add_get("/{token}/{path:.*}", handle)
+    application.router.add_get("/{path:.*}", handle)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:

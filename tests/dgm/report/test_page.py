@@ -26,6 +26,7 @@ from archive.testing import a_decision, an_evaluation
 from dgm.llm import packed
 from dgm.llm.values import Exchange
 from dgm.report import view_of
+from dgm.report.page.document import script_text
 from dgm.report.page.live import Live, serve
 from dgm.report.page.report import report
 from scripts.measure.browser import PROGRAMS, Browser, browser, program
@@ -100,6 +101,12 @@ def test_the_file_is_one_document_that_may_ask_nobody_for_anything(page: Path) -
     assert block(page, "tasks")["name"][1] == ODD_TASK
 
 
+def test_no_script_has_a_way_to_make_text_into_html_or_code() -> None:
+    ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\.srcdoc|createContextualFragment|parseFromString"
+    runs = r"\beval\b|new Function|javascript:|setTimeout\(\s*[\"'`]|\.html\("
+    assert not re.findall(f"{ways}|{runs}", script_text())
+
+
 def test_what_does_not_fit_is_left_out_and_told(run: Path) -> None:
     with archive.open(run) as reader:
         found = report(view_of(reader), "run", limit=1)
@@ -139,8 +146,8 @@ def test_every_view_is_reached_by_clicks_without_an_error_or_a_request(shown: Br
     shown.wait("location.hash === '#costs' && document.querySelector('h1').textContent === 'Costs'")
 
     shown.click('#tabs a[href="#tree"]')
-    shown.click('g.agent[data-agent="1"] .node')  # the child: it is chosen, and the seed is not of its clade
-    shown.wait("document.querySelectorAll('g.agent.dim').length === 1")
+    shown.click('g.agent[data-agent="1"] .node')
+    shown.wait("document.querySelector('g.agent.chosen').dataset.agent === '1'")
     shown.click(".chosen h2 a")
     shown.wait("document.querySelector('.diff tr.plus')")
     shown.click(".crumbs a")
@@ -218,11 +225,15 @@ def test_a_live_run_is_followed_by_those_who_know_its_address(
     shown.online()
     shown.open(address)
     shown.wait("document.querySelectorAll('g.agent').length === 2")
+    shown.click('g.agent[data-agent="1"] .node')
+    shown.wait("document.querySelector('g.agent.chosen').dataset.agent === '1'")
     with archive.open(path) as reader:
         seed = reader.lineage.agent(reader.lineage.seeds[0])
     with archive.resume_run(path) as again:
         another_child(again, seed)
     shown.wait("document.querySelectorAll('g.agent').length === 3")
+    assert shown.run("document.querySelector('g.agent.chosen').dataset.agent") == "1"
+    assert shown.run("document.querySelectorAll('g.agent.dim').length") == 1
     shown.click('#tabs a[href="#decisions"]')
     shown.wait("document.querySelector('.explained h2') && document.body.innerText.includes('9 decisions')")
     assert shown.complaints[complained:] == []
@@ -231,6 +242,7 @@ def test_a_live_run_is_followed_by_those_who_know_its_address(
         request = Request(wrong, headers={"Host": host} if host else {})
         with pytest.raises(HTTPError) as refused:
             urlopen(request, timeout=60)
-        assert refused.value.code == 404
+        assert refused.value.code == 403
+        assert b"the one that dgm view printed" in refused.value.read()
         refused.value.close()
     assert address.startswith("http://127.0.0.1:")

@@ -7,7 +7,7 @@ function readColours() {
   const of = (name) => style.getPropertyValue(name).trim();
   colours.ramp = [0, 1, 2, 3, 4].map((i) => rgb(of(`--ramp-${i}`)));
   colours.hues = [0, 1, 2, 3, 4, 5].map((i) => of(`--hue-${i}`));
-  for (const name of ["ink", "soft", "line", "panel", "accent", "edge", "failed", "gained", "lost", "bad"]) colours[name] = of("--" + name);
+  for (const name of ["bg", "ink", "soft", "line", "panel", "accent", "edge", "failed", "gained", "lost", "bad", "focus"]) colours[name] = of("--" + name);
 }
 
 const rgb = (text) => [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16));

@@ -59,9 +59,12 @@ function tabled(heads, rows, kind = "") {
     "table" + (kind && "." + kind),
     {},
     made("thead", {}, made("tr", {}, heads.map((head, i) => made("th" + (right[i] ? ".right" : ""), { scope: "col" }, head.replace(">", ""))))),
-    made("tbody", {}, rows.map((row) => made("tr", {}, row.map((cell, i) => made("td" + (right[i] ? ".right" : ""), {}, cell))))),
+    made("tbody", {}, rows.map((row) => made("tr", {}, row.map((cell, i) => made("td" + (right[i] ? ".right" : isShort(cell) ? ".whole" : ""), {}, cell))))),
   );
 }
+
+// A word that a narrow column must not break.
+const isShort = (cell) => typeof cell === "string" && cell.length <= 12;
 
 const facts = (pairs) =>
   made("dl.facts", {}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false)

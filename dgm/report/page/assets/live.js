@@ -6,50 +6,83 @@ const GROWS = new Set(["jobs", "decisions"]);
 async function asked(path) {
   const answer = await fetch(path, { cache: "no-store" });
   if (answer.status === 404) return null;
-  if (!answer.ok) throw new Error(`the server of dgm view says ${answer.status}`);
-  return answer.json();
+  if (!answer.ok) throw new Error(await answer.text());
+  const { seq, value } = await answer.json();
+  if (seq > store.head.seq && path !== "head" && path !== "table/agents") await refreshed(); // it may tell of agents that are new
+  return value;
 }
 
 // A run that has just begun has no agent yet.
 async function firstAgent() {
   for (;;) {
     const head = await asked("head");
-    if (head.agents) return follow();
+    if (head.agents) break;
     replace(byId("content"), made("p.wait", {}, `${head.name} has no agent yet …`));
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    await waited();
+  }
+  await refreshed();
+}
+
+const waited = () => new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+
+async function follow() {
+  let drawn = store.head.seq;
+  for (;;) {
+    await waited();
+    try {
+      await asked("new"); // refreshes what is known if there is more
+      tellLost("");
+      if (store.head.seq > drawn && nobodyIsBusy()) {
+        drawn = store.head.seq;
+        await drawAgain();
+      }
+    } catch (error) {
+      tellLost(error instanceof TypeError ? "dgm view has ended" : error.message);
+    }
   }
 }
 
-async function follow() {
-  await refreshed();
-  const again = async () => {
-    try {
-      const { seq } = await asked(`new?since=${store.head.seq}`);
-      byId("live").classList.remove("lost");
-      if (seq > store.head.seq) { await refreshed(); drawAgain(); }
-    } catch {
-      byId("live").classList.add("lost");
-    }
-    setTimeout(again, EVERY_MS);
-  };
-  setTimeout(again, EVERY_MS);
+function tellLost(why) {
+  byId("live").classList.toggle("lost", why !== "");
+  replace(byId("live"), why || "live");
 }
 
-// The head and the agents anew; of tables that are known, what is new.
-async function refreshed() {
-  const since = store.head.seq;
-  const [head, agents] = await Promise.all([asked("head"), asked("table/agents")]);
+let refreshing = null;
+
+// One at a time, whoever asks.
+const refreshed = () => (refreshing ??= refresh().finally(() => { refreshing = null; }));
+
+// The head, then the agents that it speaks of, anew; of tables that are known, what is new.
+async function refresh() {
+  const head = await asked("head");
+  if (store.head.id && head.id !== store.head.id) return location.reload(); // another run in its place
+  const agents = await asked("table/agents");
   for (const [name, known] of [...store.tables]) {
-    if (GROWS.has(name)) store.tables.set(name, Promise.all([known, asked(`table/${name}?since=${since}`)]).then(([before, added]) => longer(before, added)));
+    if (GROWS.has(name)) store.tables.set(name, known.then(longer(name)));
     else store.tables.delete(name);
   }
   [store.head, store.agents] = [head, agents];
 }
 
-const longer = (before, added) => Object.fromEntries(Object.entries(before).map(([name, values]) => [name, values.concat(added[name])]));
+const longer = (name) => async (before) => {
+  const since = before.seq.length ? before.seq[before.seq.length - 1] + 1 : 0;
+  const added = await asked(`table/${name}?since=${since}`);
+  return Object.fromEntries(Object.entries(before).map(([column, values]) => [column, values.concat(added[column])]));
+};
 
-// Nobody is interrupted: what one is reading stays until one turns to something else, but the tree and the charts move on.
-function drawAgain() {
-  const [name] = place();
-  if (["", "tree", "progress", "costs", "time", "matrix"].includes(name)) show();
+// Not while a mouse button is held down or text is selected in what is shown.
+const nobodyIsBusy = () => !byId("content").matches(":active") && getSelection().isCollapsed;
+
+// Nobody is interrupted: what one is reading stays until one turns to something else, but the tree and the charts move
+// on, scrolled as they were and with the focus where it was.
+async function drawAgain() {
+  if (!["", "tree", "progress", "costs", "time", "matrix"].includes(place()[0])) return;
+  const all = (selector) => [...byId("content").querySelectorAll(selector)];
+  const scrolled = [byId("content"), ...all(".side, .grid")].map((one) => [one.scrollLeft, one.scrollTop]);
+  const focused = all("button, [tabindex]").indexOf(document.activeElement);
+  const address = location.hash;
+  await show();
+  if (address !== location.hash) return;
+  [byId("content"), ...all(".side, .grid")].forEach((one, n) => one.scrollTo(...scrolled[n]));
+  all("button, [tabindex]")[focused]?.focus({ preventScroll: true });
 }

@@ -8,6 +8,7 @@ async function begin() {
   drawFrame();
   addEventListener("hashchange", show);
   await show();
+  if (store.head.live) follow();
 }
 
 begin().catch((error) => {

@@ -1,6 +1,6 @@
 // Agents down, tasks across: who resolved what. Only what is in sight is drawn.
 
-const matrixState = { order: "age" };
+const matrixState = { order: "age", at: null }; // `at`: the cell that the arrow keys have reached
 const GRID = { cell: 16, names: 150, splits: 20, heads: 152 };
 const ORDERS = {
   age: ["Age", (a) => a.id.map((_, i) => i)],
@@ -10,7 +10,7 @@ const ORDERS = {
 
 VIEWS.set("matrix", async () => {
   const [tasks, matrix] = await Promise.all([table("tasks"), table("matrix")]);
-  const grid = { tasks, cells: new Map(matrix.agent.map((agent, n) => [agent * tasks.name.length + matrix.task[n], n])), matrix, at: null };
+  const grid = { tasks, cells: new Map(matrix.agent.map((agent, n) => [agent * tasks.name.length + matrix.task[n], n])), matrix };
   GRID.heads = GRID.splits + 16 + 6.2 * Math.max(...tasks.name.map((name) => shortTask(name).length), 1);
   grid.columns = tasks.name.map((_, i) => i);
   const canvas = made("canvas", { role: "img", "aria-label": "Agents by tasks; arrow keys move over the cells, Enter opens the agent" });
@@ -60,6 +60,7 @@ function paintGrid(element, room, canvas, grid) {
       if (n !== undefined) paintCell(pen, names + x * cell - left, heads + y * cell - top, grid.matrix.resolved[n] / grid.matrix.evaluations[n], grid.matrix.flip[n]);
     }
   }
+  if (matrixState.at) paintReached(pen, names + matrixState.at.column * cell - left, heads + matrixState.at.row * cell - top, cell);
   pen.restore();
   paintNames(pen, grid, first, last, left, top, width, height);
 }
@@ -76,6 +77,12 @@ function paintCell(pen, x, y, share, flip, size = GRID.cell) {
   pen.strokeStyle = flip === 2 ? colours.accent : colours.bad;
   pen.lineWidth = 2;
   pen.stroke();
+}
+
+function paintReached(pen, x, y, cell) {
+  pen.strokeStyle = colours.focus;
+  pen.lineWidth = 2;
+  pen.strokeRect(x, y, cell, cell);
 }
 
 function paintNames(pen, grid, first, last, left, top, width, height) {
@@ -161,34 +168,38 @@ function watchGrid(element, grid, draw) {
   });
   element.addEventListener("keydown", (event) => {
     const step = { ArrowDown: [0, 1], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] }[event.key];
-    if (event.key === "Enter" && grid.at) return go(`agent/${nameOf(grid.rows[grid.at.row])}`);
+    if (event.key === "Enter" && matrixState.at) return go(`agent/${nameOf(grid.rows[matrixState.at.row])}`);
     if (!step) return;
     event.preventDefault();
-    grid.at ??= { column: -1, row: -1 };
+    const from = matrixState.at ?? { column: -1, row: -1 };
     const within = (value, count) => Math.max(0, Math.min(count - 1, value));
-    grid.at = { column: within(grid.at.column + step[0], grid.columns.length), row: within(grid.at.row + step[1], grid.rows.length) };
-    const { lines } = told(grid.at);
+    matrixState.at = { column: within(from.column + step[0], grid.columns.length), row: within(from.row + step[1], grid.rows.length) };
+    const { lines } = told(matrixState.at);
     say(lines.filter(Boolean).map((line) => line.textContent).join("; "));
     const box = element.getBoundingClientRect();
-    element.scrollTop = Math.min(element.scrollTop, grid.at.row * GRID.cell);
-    element.scrollTop = Math.max(element.scrollTop, heads + (grid.at.row + 2) * GRID.cell - element.clientHeight);
+    element.scrollTop = Math.min(element.scrollTop, matrixState.at.row * GRID.cell);
+    element.scrollTop = Math.max(element.scrollTop, heads + (matrixState.at.row + 2) * GRID.cell - element.clientHeight);
     draw();
-    hover({ clientX: box.left + names + (grid.at.column + 1) * GRID.cell - element.scrollLeft, clientY: box.top + heads + (grid.at.row + 1) * GRID.cell - element.scrollTop }, ...lines);
+    hover({ clientX: box.left + names + (matrixState.at.column + 1) * GRID.cell - element.scrollLeft, clientY: box.top + heads + (matrixState.at.row + 1) * GRID.cell - element.scrollTop }, ...lines);
   });
 }
+
+const TASK_ROWS = 500;
 
 // One task: who met it, and how that went.
 VIEWS.set("task", async (key) => {
   const [tasks, matrix, jobs] = await Promise.all([table("tasks"), table("matrix"), table("jobs")]);
   const task = Number(key);
   if (tasks.name[task] === undefined) return missing(`This run has no task number ${key}.`);
-  const rows = matrix.task.map((_, n) => n).filter((n) => matrix.task[n] === task).slice(0, 500);
+  const all = matrix.task.map((_, n) => n).filter((n) => matrix.task[n] === task);
+  const rows = all.slice(0, TASK_ROWS);
   const met = new Map();
   jobs.seq.forEach((_, n) => { if (jobs.task[n] === task) met.set(jobs.agent[n], [...(met.get(jobs.agent[n]) || []), n]); });
   return {
     title: tasks.name[task], tab: "matrix",
     element: made("div.page", {}, made("h1", {}, tasks.name[task], made("span.tag", {}, tasks.split[task])),
-      made("p", {}, `${tasks.resolved[task]} of ${plural(tasks.evaluations[task], "evaluation")} resolved it.`),
+      made("p", {}, `${tasks.resolved[task]} of ${plural(tasks.evaluations[task], "evaluation")} resolved it.`,
+        all.length > rows.length && made("span.soft", {}, ` Of the ${grouped(all.length)} agents that met it, the ${TASK_ROWS} oldest stand here.`)),
       rows.length ? tabled(["agent", ">own", ">mean", ">resolved here", "against its parent", "rollouts"], rows.map((n) => {
         const agent = matrix.agent[n];
         const [text, kind] = matrix.flip[n] < 0 ? ["", ""] : FLIP_TEXT[matrix.flip[n]];

@@ -10,15 +10,17 @@ function searchBox() {
   });
   let chosen = 0;
   const close = () => { list.hidden = true; input.setAttribute("aria-expanded", "false"); };
-  const mark = () => [...list.children].forEach((item, i) => item.setAttribute("aria-selected", String(i === chosen)));
+  const mark = () => [...list.querySelectorAll("[data-to]")].forEach((item, i) => item.setAttribute("aria-selected", String(i === chosen)));
   const open = (to) => { close(); input.blur(); input.value = ""; go(to); };
   input.addEventListener("input", async () => {
-    const found = await matches(input.value.trim());
+    const text = input.value.trim();
+    const found = await matches(text);
+    if (text !== input.value.trim()) return; // somebody typed on meanwhile
     chosen = 0;
     replace(list, found.length ? found.map(([to, text, about]) =>
       made("li", { role: "option", "data-to": to, onmousedown: (event) => { event.preventDefault(); open(to); } }, text, made("span.soft", {}, about)))
-      : made("li.soft", {}, "nothing found"));
-    list.hidden = !input.value.trim();
+      : made("li.soft", {}, "No agent begins with this, and no task contains it."));
+    list.hidden = !text;
     input.setAttribute("aria-expanded", String(!list.hidden));
     mark();
   });
@@ -47,7 +49,7 @@ async function matches(text) {
   if ("winner".startsWith(text)) found.unshift([`tree/${nameOf(head.winner)}`, "winner", nameOf(head.winner)]);
   const tasks = await table("tasks");
   for (let i = 0; i < tasks.name.length && found.length < FOUND; i++) {
-    if (tasks.name[i].includes(text)) found.push([`task/${i}`, tasks.name[i], `${tasks.resolved[i]}/${tasks.evaluations[i]}`]);
+    if (tasks.name[i].toLowerCase().includes(text.toLowerCase())) found.push([`task/${i}`, tasks.name[i], `${tasks.resolved[i]}/${tasks.evaluations[i]}`]);
   }
   return found;
 }

@@ -64,8 +64,9 @@ function childrenOf() {
   return store.children.lists;
 }
 
-function cladeOf(agent) {
-  const clade = new Set([agent]);
-  for (const one of clade) childrenOf()[one].forEach((child) => clade.add(child));
-  return clade;
+// The clade of an agent and the line that leads to it.
+function kinOf(agent) {
+  const kin = new Set([agent]);
+  for (const one of kin) childrenOf()[one].forEach((child) => kin.add(child));
+  return new Set([...lineOf(agent), ...kin]);
 }

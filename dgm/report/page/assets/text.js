@@ -28,9 +28,11 @@ function seconds(value) {
   if (value < 0.1) return `${Math.round(1000 * value)} ms`;
   if (value < 60) return `${value.toFixed(value < 10 ? 1 : 0)} s`;
   const minutes = Math.floor(value / 60);
-  if (minutes < 60) return `${minutes} min ${String(Math.round(value % 60)).padStart(2, "0")} s`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+  if (minutes < 60) return `${minutes} min` + rest(Math.floor(value % 60), "s");
+  return `${Math.floor(minutes / 60)} h` + rest(minutes % 60, "min");
 }
+
+const rest = (value, unit) => (value ? ` ${String(value).padStart(2, "0")} ${unit}` : "");
 
 function bytes(value) {
   if (value < 1024) return `${value} B`;

@@ -1,11 +1,13 @@
 // When each job ran: a row per slot, a bar per try.
 
+const timeState = { seen: null }; // from when to when somebody wanted to see; null is all of it
+
 VIEWS.set("time", async () => {
   const [time, jobs, tasks] = await Promise.all([table("time"), table("jobs"), table("tasks")]);
   if (!time.seq.length) return missing("No job has ended yet.");
   const end = time.began.reduce((most, began, n) => Math.max(most, began + time.took[n]), 0);
   const lanes = largest(time.lane) + 1;
-  const chart = { time, jobs, tasks, end, lanes, from: 0, to: end, jobOf: new Map(jobs.seq.map((seq, n) => [seq, n])) };
+  const chart = { time, jobs, tasks, end, lanes, ...(timeState.seen ?? { from: 0, to: end }), jobOf: new Map(jobs.seq.map((seq, n) => [seq, n])) };
   const canvas = made("canvas", { role: "img", "aria-label": `Time line of ${time.seq.length} jobs in ${lanes} lanes` });
   const element = made("div.timeline", { tabindex: 0 }, canvas);
   const draw = () => paintTime(canvas, element, chart);
@@ -43,7 +45,7 @@ function paintTime(canvas, element, chart) {
     pen.fillStyle = colours.line;
     pen.fillRect(at(1000 * tick), TIME.top - 6, 1, element.clientHeight);
     pen.fillStyle = colours.soft;
-    pen.fillText(tick === 0 ? "0" : seconds(tick), at(1000 * tick) + 3, 13);
+    if (at(1000 * tick) < element.clientWidth - 60) pen.fillText(tick === 0 ? "0" : seconds(tick), at(1000 * tick) + 3, 13);
   }
   for (let n = 0; n < time.seq.length; n++) {
     const [begin, end] = [time.began[n], time.began[n] + time.took[n]];
@@ -73,6 +75,7 @@ function watchTime(element, chart, draw) {
     const width = Math.max(chart.end / 1e5, Math.min(chart.end, to - from));
     chart.from = Math.max(0, Math.min(chart.end - width, from));
     chart.to = chart.from + width;
+    timeState.seen = width < chart.end ? { from: chart.from, to: chart.to } : null;
     draw();
   };
   const nearer = (factor, x) => { const fixed = timeAt(x); bounded(fixed - (fixed - chart.from) * factor, fixed + (chart.to - fixed) * factor); };

@@ -7,14 +7,15 @@ const SHADES = {
   operator: { text: "Operator", of: (a, i) => a.operator[i], about: "what its parent was asked for" },
   cost: { text: "Cost", of: (a, i) => a.cost[i], say: dollars, about: "making it and evaluating it" },
 };
-const treeState = { shade: "score", camera: null };
+// `camera` is null until somebody moves it: then the whole tree is shown. `held` is where its chosen agent stood last.
+const treeState = { shade: "score", camera: null, held: null };
 
 VIEWS.set("tree", async (prefix) => {
   const agents = store.agents;
   const at = agentCalled(prefix);
   const tree = {
-    agents, chosen: at >= 0 ? at : store.head.winner, clade: at >= 0 ? cladeOf(at) : null,
-    line: new Set(store.head.line), colour: null, width: 0, height: 0, camera: treeState.camera,
+    agents, chosen: at >= 0 ? at : store.head.winner, bright: at >= 0 ? kinOf(at) : null,
+    line: new Set(store.head.line), colour: null, width: 0, height: 0, camera: null,
   };
   const stage = made("div.stage", { tabindex: 0, role: "application", "aria-label": "Tree of agents; arrow keys move, Enter opens" });
   const side = made("aside.side", { "aria-label": "The chosen agent" });
@@ -24,15 +25,15 @@ VIEWS.set("tree", async (prefix) => {
 
   tree.choose = (agent, { byKey = false } = {}) => {
     tree.chosen = agent;
-    tree.clade = cladeOf(agent);
+    tree.bright = kinOf(agent);
     (byKey ? note : noteStep)(`tree/${nameOf(agent)}`);
     replace(side, sideOf(agent));
-    if (byKey) bringIntoSight(tree);
-    painter.draw();
+    if (byKey) tree.look(withInSight(tree, agent));
+    else painter.draw();
     say(`${nameOf(agent)}, ${agents.resolved[agent]} of ${agents.evaluations[agent]} resolved, mean ${two(agents.mean[agent])}`);
   };
   tree.open = (agent) => go(`agent/${nameOf(agent)}`);
-  tree.draw = () => { treeState.camera = tree.camera; painter.draw(); };
+  tree.look = (camera) => { treeState.camera = camera; tree.camera = camera ?? wholeTree(tree); painter.draw(); };
   replace(side, sideOf(tree.chosen));
   const bar = made("div.bar", {},
     choice("Colour", Object.entries(SHADES).map(([name, { text }]) => [name, text]), treeState.shade, (name) => { treeState.shade = name; paint(); }),
@@ -44,8 +45,8 @@ VIEWS.set("tree", async (prefix) => {
   return {
     title: "Tree",
     element: made("div.split", {}, made("section.main", {}, bar, stage), side),
-    shown() { fit(); performance.mark("tree"); watchStage(stage, tree); resized.observe(stage); addEventListener("recolour", paint); addEventListener("keydown", keys); },
-    leave() { resized.disconnect(); removeEventListener("recolour", paint); removeEventListener("keydown", keys); },
+    shown() { fit(); returnTo(tree); paint(); performance.mark("tree"); watchStage(stage, tree); resized.observe(stage); addEventListener("recolour", paint); addEventListener("keydown", keys); },
+    leave() { treeState.held = [tree.chosen, ...pointOf(tree, tree.chosen)]; resized.disconnect(); removeEventListener("recolour", paint); removeEventListener("keydown", keys); },
   };
 });
 
@@ -84,18 +85,28 @@ function swatch(colour) {
 function measure(stage, tree) {
   tree.width = stage.clientWidth;
   tree.height = stage.clientHeight;
-  tree.camera ??= wholeTree(tree);
+  tree.camera = treeState.camera ?? wholeTree(tree);
 }
 
-const EDGE = { side: 46, top: 40, bottom: 56 };
+// The camera where it was left. If the tree has grown since, the agent that was chosen keeps its place on the screen.
+function returnTo(tree) {
+  if (!treeState.camera) return;
+  const [agent, x, y] = treeState.held;
+  const [nowX, nowY] = pointOf(tree, agent);
+  tree.camera = { ...tree.camera, left: tree.camera.left + x - nowX, top: tree.camera.top + y - nowY };
+  tree.camera = treeState.camera = agent === tree.chosen ? tree.camera : withInSight(tree, tree.chosen);
+}
+
+const EDGE = { left: 52, right: 84, top: 40, bottom: 56 }; // room for names on the right
 
 function wholeTree(tree) {
   const { x, level } = tree.agents;
   const widest = largest(x);
   const deepest = largest(level);
-  const across = widest ? Math.min(110, (tree.width - 2 * EDGE.side) / widest) : 0;
+  const room = tree.width - EDGE.left - EDGE.right;
+  const across = widest ? Math.min(110, room / widest) : 0;
   const down = deepest ? Math.min(120, (tree.height - EDGE.top - EDGE.bottom) / deepest) : 0;
-  return { across: across || 60, down: down || 60, left: (tree.width - widest * across) / 2, top: EDGE.top };
+  return { across: across || 60, down: down || 60, left: EDGE.left + (room - widest * across) / 2, top: EDGE.top };
 }
 
 const largest = (values) => values.reduce((most, value) => Math.max(most, value), 0);
@@ -107,7 +118,9 @@ function radiusOf(tree, i) {
   return Math.max(room * (0.45 + 0.55 * evidence), tree.line.has(i) ? 3.5 : 1.2);
 }
 
-const dimmed = (tree, i) => tree.clade !== null && !tree.clade.has(i);
+const dimmed = (tree, i) => tree.bright !== null && !tree.bright.has(i);
+const ROOMY = 54; // pixels from one agent to the next at which every name has room beside its agent
+const isNamed = (tree, i) => tree.camera.across >= ROOMY || i === tree.chosen || titlesOf(i).length > 0;
 const failuresOf = (agents, i) => Object.values(agents.failed[i]).reduce((sum, count) => sum + count, 0);
 
 function zoom(tree, factor, x, y) {
@@ -116,17 +129,18 @@ function zoom(tree, factor, x, y) {
   const wanted = Math.max(Math.min(0.5 * whole.across, whole.across), Math.min(160, camera.across * factor));
   const real = wanted / camera.across;
   const down = Math.max(0.5 * whole.down, Math.min(160, camera.down * (real > 1 ? Math.sqrt(real) : real)));
-  tree.camera = {
+  tree.look({
     across: wanted, down,
     left: x - (x - camera.left) * real, top: y - (y - camera.top) * (down / camera.down),
-  };
-  tree.draw();
+  });
 }
 
-function bringIntoSight(tree) {
-  const [x, y] = pointOf(tree, tree.chosen);
+// A camera that has an agent in sight: the one that somebody set, moved as little as needed; null if nobody set any.
+function withInSight(tree, agent) {
+  if (!treeState.camera) return null;
+  const [x, y] = pointOf(tree, agent);
   const move = (value, size) => (value < 40 ? 40 - value : value > size - 40 ? size - 40 - value : 0);
-  tree.camera = { ...tree.camera, left: tree.camera.left + move(x, tree.width), top: tree.camera.top + move(y, tree.height) };
+  return { ...tree.camera, left: tree.camera.left + move(x, tree.width), top: tree.camera.top + move(y, tree.height) };
 }
 
 function hoverAgent(event, i) {

@@ -60,14 +60,25 @@ function paintAgent(pen, tree, i, [x, y]) {
   if (radius > 2.5 || colour === null) pen.stroke();
   paintTicks(pen, failuresOf(tree.agents, i), radius, x, y);
   if (i === tree.chosen) paintRing(pen, x, y, radius);
-  if (titlesOf(i).length || i === tree.chosen || tree.camera.across >= 54) {
-    pen.fillStyle = colours.ink;
+  if (isNamed(tree, i)) {
+    pen.textAlign = x > tree.width - 130 ? "right" : "left";
+    const at = pen.textAlign === "left" ? x + radius + 6 : x - radius - 6;
     pen.font = "600 11px ui-monospace, monospace";
-    pen.fillText(tree.agents.id[i].slice(0, 6), x + radius + 6, y - 2);
+    paintText(pen, tree.agents.id[i].slice(0, 6), at, y - 2, colours.ink);
     pen.font = "11px system-ui, sans-serif";
-    pen.fillText(besideName(tree.agents, i), x + radius + 6, y + 11);
+    paintText(pen, besideName(tree.agents, i), at, y + 11, tree.line.has(i) ? colours.accent : colours.soft);
   }
   pen.globalAlpha = 1;
+}
+
+// A text that stays readable above edges and other agents.
+function paintText(pen, text, x, y, colour) {
+  pen.strokeStyle = colours.bg;
+  pen.lineWidth = 3;
+  pen.lineJoin = "round";
+  pen.strokeText(text, x, y);
+  pen.fillStyle = colour;
+  pen.fillText(text, x, y);
 }
 
 function paintRing(pen, x, y, radius) {

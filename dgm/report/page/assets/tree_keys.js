@@ -18,8 +18,7 @@ function watchStage(stage, tree) {
     drag.moved ||= Math.abs(dx) + Math.abs(dy) > 4;
     if (!drag.moved) return;
     hideHover();
-    tree.camera = { ...drag.camera, left: drag.camera.left + dx, top: drag.camera.top + dy };
-    tree.draw();
+    tree.look({ ...drag.camera, left: drag.camera.left + dx, top: drag.camera.top + dy });
   });
   stage.addEventListener("pointerup", (event) => {
     const clicked = drag && !drag.moved && nearest(tree, ...where(event));
@@ -70,7 +69,7 @@ function moveByKey(tree, key) {
     case "ArrowRight": return to(beside(tree, 1));
     case "Enter": tree.open(tree.chosen); return true;
     case "w": return to(store.head.winner);
-    case "0": tree.camera = wholeTree(tree); tree.draw(); return true;
+    case "0": tree.look(null); return true;
     case "+": case "=": zoom(tree, 1.4, tree.width / 2, tree.height / 2); return true;
     case "-": case "−": zoom(tree, 1 / 1.4, tree.width / 2, tree.height / 2); return true;
     default: return false;

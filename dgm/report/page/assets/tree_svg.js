@@ -37,8 +37,7 @@ function placeAgent(tree, i, { group, ring, circle, ticks, label, about }) {
   const [x, y] = pointOf(tree, i);
   const radius = radiusOf(tree, i);
   const colour = tree.colour.at(i);
-  const marked = titlesOf(i).length > 0;
-  const roomy = tree.camera.across >= 54;
+  const roomy = tree.camera.across >= ROOMY;
   group.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
   group.classList.toggle("dim", dimmed(tree, i));
   group.classList.toggle("line", tree.line.has(i));
@@ -48,7 +47,7 @@ function placeAgent(tree, i, { group, ring, circle, ticks, label, about }) {
   circle.classList.toggle("none", colour === null);
   ring.setAttribute("r", (radius + 4).toFixed(1));
   ticks.setAttribute("d", tickPath(failuresOf(tree.agents, i), radius));
-  label.setAttribute("display", roomy || marked || i === tree.chosen ? "inline" : "none");
+  label.setAttribute("display", isNamed(tree, i) ? "inline" : "none");
   about.setAttribute("display", label.getAttribute("display"));
   const beside = roomy || radius < 5; // where agents stand close together, a name goes below its own
   for (const [text, line] of [[label, 0], [about, 13]]) {
