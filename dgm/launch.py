@@ -47,7 +47,16 @@ from dgm.observing import events_of, observe, told_how_it_ends
 from dgm.operators import mix_of
 from dgm.planning import Plan, RunPlanner
 from dgm.policies import Attempts
-from dgm.prepare import Prepared, check_surroundings, choose_level, learn_tasks, prepare, runtime_of, slots_of
+from dgm.prepare import (
+    Prepared,
+    check_surroundings,
+    choose_level,
+    follows_cluster,
+    learn_tasks,
+    prepare,
+    runtime_of,
+    slots_of,
+)
 from dgm.report import best_data, best_text, tree_text, view_of
 from dgm.report.progress import Progress
 from dgm.resume import carried_on, note_changes, refuse_another
@@ -55,7 +64,7 @@ from dgm.search import Search
 from dgm.steering import Control, Uncontrolled
 from dgm.tree import Tree
 from dgm.watching import Display, Several, Status
-from dgm.width import Share, warning, width_of
+from dgm.width import Share, most_of, warning, width_of
 from dgm.workers import Figure, Pool, RecordedOrder
 from sandbox import Level
 
@@ -116,7 +125,7 @@ def launch(
                         made = create_run(prepared.path, run_info(prepared), segment_lines=segment_lines)
                         run = stack.enter_context(made)
                     _plant(prepared, run)
-                    _warn(prepared, say)
+                    _warn(prepared, pool.slots, say)
                     note_changes(run, prepared.config)
                     stops.count()
                     screen = None if lines is not None else _screen(prepared)
@@ -233,6 +242,9 @@ class _NoPool:
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
+
+    def lack(self) -> str:
+        return ""
 
     def resize(self, slots: int) -> None:
         return None
@@ -353,18 +365,28 @@ def _started(prepared: Prepared, node: NodeSettings) -> Iterator[tuple[Pool, Pre
     except (GatewayError, ValueError, RuntimeError) as error:
         raise ConfigError(f"workers: {error}") from error
     try:
-        width = width_of(prepared.width, pool.slots, prepared.settings.evaluations)
+        width = _most(prepared, pool.slots)
         searched = replace(prepared, settings=replace(prepared.settings, width=width))
         if isinstance(prepared.upstream, Replay):
-            pool = _as_recorded(prepared.upstream, pool, width)
+            pool = _as_recorded(prepared.upstream, pool, width or pool.slots)
         yield pool, searched
     finally:
         pool.close()
 
 
-def _warn(prepared: Prepared, say: Say) -> None:
+def _most(prepared: Prepared, slots: int) -> int | None:
+    """How many jobs may be in flight at most, None where that is for the cluster to say."""
+    evaluations = prepared.settings.evaluations
+    if prepared.share is not None:
+        return width_of(prepared.width, prepared.share.slots, evaluations)
+    if follows_cluster(prepared.config):
+        return most_of(prepared.width, evaluations)
+    return width_of(prepared.width, slots, evaluations)
+
+
+def _warn(prepared: Prepared, slots: int, say: Say) -> None:
     """Say what a large width costs where something is searched."""
-    told = warning(prepared.settings.evaluations, prepared.settings.width or 1)
+    told = warning(prepared.settings.evaluations, min(prepared.settings.width or slots, slots) or 1)
     if told and not isinstance(prepared.policy, Attempts):
         say(told)
 

@@ -9,11 +9,11 @@ from typing import Any
 from dgm.config import differences, with_value
 from dgm.errors import ConfigError
 from dgm.llm.upstreams import Replay
-from dgm.prepare import Prepared, check_values, money_of, settings
+from dgm.prepare import Prepared, check_values, follows_cluster, money_of, settings
 from dgm.resume import NOTED, refuse_shrinkage
 from dgm.search import Settings
 from dgm.steering import Changed
-from dgm.width import ALL, asked_width, width_of
+from dgm.width import ALL, asked_width, most_of, width_of
 
 LIVE = (
     "budget.evaluations",
@@ -29,11 +29,15 @@ LIVE = (
 
 
 class LiveConfig:
-    """The configuration of a running driver, whose pool has so many `slots`; see `dgm.steering.Changes`."""
+    """The configuration of a running driver, whose pool has so many `slots`; see `dgm.steering.Changes`.
+
+    On a cluster whose slots come and go the pool is told only the most, as `workers.slots` says it.
+    """
 
     def __init__(self, prepared: Prepared, slots: int) -> None:
         self._prepared = prepared
         self._slots = slots
+        self._follows = prepared.share is None and follows_cluster(prepared.config)
         self._noted: dict[str, Mapping[str, Any]] = {key: prepared.config[key] for key in NOTED}
 
     def changed(self, values: Mapping[str, str]) -> Changed[Settings]:
@@ -46,9 +50,14 @@ class LiveConfig:
         money = money_of(config["budget"], self._prepared.upstream)
         kinds = {key: (self._noted[key], config[key]) for key in NOTED if self._noted[key] != config[key]}
         share = self._prepared.share  # beside other searches its slots are not for it to change
-        slots = share.slots if share else int(config["workers"]["slots"]) or self._slots
         bounds = settings(config, config["budget"])
-        width = width_of(asked_width(config["workers"].get("width", ALL)), slots, bounds.evaluations)
+        asked, slots = asked_width(config["workers"].get("width", ALL)), int(config["workers"]["slots"])
+        width: int | None
+        if self._follows:
+            width = most_of(asked, bounds.evaluations)
+        else:
+            slots = share.slots if share else slots or self._slots
+            width = width_of(asked, slots, bounds.evaluations)
         return Changed(
             settings=replace(bounds, money=money, width=width),
             slots=slots,
@@ -72,5 +81,5 @@ class LiveConfig:
             raise ConfigError(f"{key}: a search that is done again goes by what was recorded")
         if key == "workers.slots" and self._prepared.share:
             raise ConfigError("workers.slots: this search goes on beside others, which have the rest of them")
-        if key == "workers.slots" and text.strip() == "0":
+        if key == "workers.slots" and text.strip() == "0" and not self._follows:
             raise ConfigError("workers.slots must be at least 1 to change while a search goes on, got 0")

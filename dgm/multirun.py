@@ -29,7 +29,9 @@ def run_together(configs: Sequence[Plain], say: Tell, complain: Tell) -> int | N
         if slots is None:
             from dgm.workers import ray_cluster  # here, since only a cluster needs Ray
 
-            slots = ray_cluster.slots_at(str(address))
+            slots = ray_cluster.slots_at(str(address), workers.get("labels"))
+            if not slots:
+                return None  # each waits by itself
         widths = [_width(config, slots) for config in configs]
         if sum(sorted(widths)[:2]) > slots:
             return None

@@ -164,6 +164,11 @@ def slots_of(config: Plain) -> int | None:
     return int(workers["slots"]) or (None if workers.get("address") else os.cpu_count() or 1)
 
 
+def follows_cluster(config: Plain) -> bool:
+    """Whether a search has the slots that a cluster has, as they come and go."""
+    return config["workers"].get("address") is not None
+
+
 def _width(config: Plain) -> Asked:
     """What is asked for, refused where the slots are known and too few."""
     asked, slots = asked_width(config["workers"].get("width", ALL)), slots_of(config)

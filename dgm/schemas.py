@@ -167,10 +167,15 @@ class WorkersConfig:
 
 @dataclass
 class RayConfig(WorkersConfig):
-    """A Ray cluster; without `address` a local one is started and ended with the run."""
+    """A Ray cluster; without `address` a local one is started and ended with the run.
+
+    On the cluster at an address `slots` is the most, 0 as many as its nodes declare, and a search follows
+    them as they come and go. `labels` are those that a node must have to get its jobs, such as `{dgm-arch: x86_64}`.
+    """
 
     _target_: str = "dgm.workers.ray_pool.start"
     address: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

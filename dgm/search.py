@@ -43,9 +43,9 @@ class StoppedError(DriverError):
 class Settings(Bounds):
     """The bounds of a search and the driver's own times.
 
-    `width` is how many of its jobs may be in flight, None for as many as the pool has slots. `retry_s` is the first
-    pause in seconds before a void job is tried again (doubled at the second), `grace_s` how long a stopping driver
-    waits for what is running. `money` is what the run may spend.
+    `width` is how many of its jobs may be in flight at most, None for as many as the pool has slots. `retry_s` is
+    the first pause in seconds before a void job is tried again (doubled at the second), `grace_s` how long a stopping
+    driver waits for what is running. `money` is what the run may spend.
     """
 
     width: int | None = None
@@ -117,6 +117,7 @@ class Search:
         self._health = Health()
         self._retries: list[tuple[float, int]] = []
         self._left_at: float | None = None
+        self._lack = ""
         self._steering = Steering(
             control or Uncontrolled(), changes, archive, self._note, self._change, display.tell
         )
@@ -140,15 +141,17 @@ class Search:
             if self._left_at is None and not self._steering.paused:
                 self._submit_retries()
                 self._decide()
+            self._heed_lack()
             self._display.show(self._status())
-            waits = self._breaker.paused or self._steering.paused
+            waits = self._breaker.paused or self._steering.paused or self._lack
             if not waits and (not self._tree.open or self._ends_for_money()):
                 return self._tree
             self._record(self._finished())
 
     @property
     def _width(self) -> int:
-        return self._settings.width or self._pool.slots
+        slots = self._pool.slots
+        return min(self._settings.width or slots, slots)
 
     @property
     def ended_by_money(self) -> str:
@@ -170,6 +173,8 @@ class Search:
             state, why = State.PAUSED, self._steering.why
         elif self._breaker.paused:
             state, why = State.OUTAGE, self._breaker.why
+        elif self._lack:
+            state, why = State.WAITING, self._lack
         return Status(
             tree=self._tree,
             ending=self._decider.ending,
@@ -224,6 +229,21 @@ class Search:
             self._left_at = self._clock() + self._settings.grace_s
         if stops > 1 or self._pool.running == 0 or self._clock() >= self._left_at:
             raise StoppedError(len(self._tree.open))
+
+    def _heed_lack(self) -> None:
+        """Tell when there is something to do and nothing to do it on, and when there is again."""
+        lack = (
+            "" if self._left_at is not None or self._steering.paused or self._pool.slots else self._lacking()
+        )
+        if bool(lack) != bool(self._lack):
+            self._display.tell(lack or f"jobs can run: {self._pool.slots} slots")
+        self._lack = lack
+
+    def _lacking(self) -> str:
+        nothing = not self._tree.open and not self._decider.decide(
+            self._archive.next_seq, self._settings, 1, self._closed
+        )
+        return "" if nothing else self._pool.lack()
 
     def _patience(self) -> float:
         now = self._clock()

@@ -20,6 +20,7 @@ class State(StrEnum):
     SEARCHING = "searching"
     PAUSED = "paused"
     OUTAGE = "outage"
+    WAITING = "waiting"
     STOPPING = "stopping"
 
 

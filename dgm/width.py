@@ -65,6 +65,13 @@ def width_of(asked: Asked, slots: int, evaluations: int) -> int:
     return width
 
 
+def most_of(asked: Asked, evaluations: int) -> int | None:
+    """How many jobs of a search may be in flight on a cluster whose slots come and go, None for as many as it has."""
+    if asked == ALL:
+        return None
+    return ceil(evaluations / ROUNDS) if asked == AUTO else int(asked)
+
+
 def told_rounds(evaluations: int, width: int) -> str:
     """How often a search can go by what it has seen: its rounds, and what they come from."""
     return f"{evaluations / width:.3g} = {evaluations} / {width}"

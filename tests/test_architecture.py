@@ -154,7 +154,7 @@ TOP = {
 """Rooms that may import any other."""
 
 ONE_FILE = {
-    "ray": {f"dgm/workers/ray_{part}.py" for part in ("cluster", "nodes", "pool")},
+    "ray": {f"dgm/workers/ray_{part}.py" for part in ("cluster", "nodes", "parts", "pool")},
     "docker": {"sandbox/docker/engine.py"},
     "hydra": {"dgm/config.py"},
     "omegaconf": {"dgm/config.py"},

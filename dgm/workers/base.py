@@ -28,14 +28,21 @@ class Pool(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many jobs may run at once. More may be submitted; they wait."""
+        """How many jobs may run at once now; none on a cluster without nodes that take any. More may be submitted; they
+        wait."""
 
     @property
     def running(self) -> int:
         """Jobs submitted whose results were not handed out yet."""
 
+    def lack(self) -> str:
+        """Why no job can run and what to do, nothing if one can. Asked by who has a job: it may see to a slot."""
+
     def resize(self, slots: int) -> None:
-        """Let so many jobs run at once from now on, at least 1. Those that run beyond that end as they would have."""
+        """Let so many jobs run at once from now on, at least 1. Those that run beyond that end as they would have.
+
+        On a cluster whose nodes come and go that is the most, and 0 is as many as it has.
+        """
 
     def submit(self, job: Job) -> None: ...
 

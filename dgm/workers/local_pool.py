@@ -53,6 +53,9 @@ class LocalPool:
     def running(self) -> int:
         return self._running
 
+    def lack(self) -> str:
+        return ""
+
     def resize(self, slots: int) -> None:
         for n in range(self._slots, slots):
             Thread(target=self._serve, name=f"dgm-slot-{n}", daemon=True).start()

@@ -5,11 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
+from dgm.workers.placing import SLOTS, Node, Places, places
 from sandbox import Place
+
+LOOK_S = 1.0
+"""Seconds between two looks at what nodes a cluster has: a millisecond each."""
 
 OBJECT_STORE_BYTES = 128 << 20
 """Shared memory of a local cluster: a job is a few hundred kilobytes, and few are in flight."""
@@ -28,11 +35,11 @@ def join(address: str) -> None:
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
 
 
-def slots_at(address: str) -> int:
-    """How many jobs the cluster at `address` may run at once: one per core."""
+def slots_at(address: str, labels: Mapping[str, str] | None = None) -> int:
+    """How many jobs the cluster at `address` takes at once, on nodes with these labels."""
     try:
         join(address)
-        return offered()
+        return places(alive(), labels or {}, docker=False).total
     finally:
         ray.shutdown()
 
@@ -60,8 +67,70 @@ def start_cluster(slots: int) -> None:
     )
 
 
-def offered() -> int:
-    return int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+def alive() -> list[Node]:
+    """The nodes of the cluster that this process has joined."""
+    return [
+        Node(id=node["NodeID"], resources=node["Resources"], labels=node["Labels"])
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    ]
+
+
+class Watched:
+    """A cluster whose nodes come and go. `labels` are those that the nodes of our jobs must have."""
+
+    def __init__(
+        self, labels: Mapping[str, str], *, docker: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._labels = labels
+        self._docker = docker
+        self._clock = clock
+        self._at = clock()
+        self.places = places(alive(), labels, docker=docker)
+
+    def look(self) -> Places:
+        """What it is now, as far as can be seen; a cluster that does not answer is as it was."""
+        if self._clock() - self._at >= LOOK_S:
+            self._at = self._clock()
+            with contextlib.suppress(RayError):
+                self.places = places(alive(), self._labels, docker=self._docker, before=self.places)
+        return self.places
+
+    def options(self) -> dict[str, Any]:
+        """What a task asks of its node that takes one slot."""
+        places, options = self.places, dict[str, Any]()
+        if places.unit == SLOTS:
+            options |= {"num_cpus": 0, "resources": {SLOTS: 1}}
+        else:
+            options["num_cpus"] = 1
+        return options | ({"label_selector": dict(places.labels)} if places.labels else {})
+
+
+class Demand:
+    """Tasks that do nothing and wait for a slot: an autoscaler counts what waits, and starts nodes for it.
+
+    They end with their driver, unlike a request for nodes. One that gets a slot after all gives it back at once.
+    """
+
+    def __init__(self) -> None:
+        self._task: Any = ray.remote(_nothing)
+        self._waiting: list[Any] = []
+        self._options: dict[str, Any] = {}
+
+    def want(self, slots: int, options: dict[str, Any]) -> None:
+        """Let so many wait, which ask of a node what `options` say."""
+        if self._waiting:
+            self._waiting = ray.wait(self._waiting, num_returns=len(self._waiting), timeout=0)[1]
+        keep = slots if options == self._options else 0
+        for reference in self._waiting[keep:]:
+            ray.cancel(reference)
+        task, self._options = self._task.options(max_retries=0, **options), options
+        missing = range(slots - len(self._waiting[:keep]))
+        self._waiting = self._waiting[:keep] + [task.remote() for _ in missing]
+
+
+def _nothing() -> None:
+    pass
 
 
 def leave() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dgm.jobs.services import NodeDoors, NodeSettings
 from dgm.llm import RolloutError, RolloutRecord, RolloutSpec
 from dgm.llm.journal import LocalFile
+from dgm.workers.placing import taken_by
+from dgm.workers.ray_cluster import alive
 from sandbox import open_reaper
 
 CLOSING_S = 5.0
@@ -117,31 +121,56 @@ class NodeGateway:
 
 
 class Hub:
-    """Owns the gateways, one per node, and makes them when a node's first job asks."""
+    """Owns the gateways, one per node, and makes them when a node's first job asks.
 
-    def __init__(self, settings: NodeSettings, journals: Any) -> None:
+    With `declared` a node has the slots that it declares, else those of the settings.
+    """
+
+    def __init__(self, settings: NodeSettings, journals: Any, declared: bool) -> None:
         self._settings = settings
         self._journals = journals
-        self._gateways: dict[str, Any] = {}
+        self._declared = declared
+        self._gateways: dict[str, tuple[Any, NodeSettings]] = {}
+        self._jobs: dict[str, tuple[str, float]] = {}
 
-    def gateway(self, node: str) -> Any:
+    def gateway(self, node: str, job: str) -> tuple[Any, NodeSettings]:
+        """The gateway of the node on which this job begins, and how the node serves jobs."""
+        self._jobs[job] = node, time.monotonic()
         if node not in self._gateways:
+            settings = self._settings_of(node)
             here = NodeAffinitySchedulingStrategy(node, soft=False)
-            self._gateways[node] = (
+            actor = (
                 ray.remote(NodeGateway)
                 .options(
                     num_cpus=0,
-                    max_concurrency=4 * self._settings.slots + 4,
+                    max_concurrency=4 * settings.slots + 4,
                     max_restarts=-1,
                     scheduling_strategy=here,
                 )
-                .remote(self._settings, self._journals)
+                .remote(settings, self._journals)
             )
+            self._gateways[node] = actor, settings
         return self._gateways[node]
+
+    def rest(self, running: set[str], idle_s: float) -> None:
+        """Stop the gateways of nodes without any of these jobs, that begun none for so long: an autoscaler takes a node
+        away only when nothing runs there."""
+        recent = time.monotonic() - idle_s
+        self._jobs = {
+            job: (node, at) for job, (node, at) in self._jobs.items() if job in running or at > recent
+        }
+        busy = {node for node, _ in self._jobs.values()}
+        for node in [node for node in self._gateways if node not in busy]:
+            gateway, _ = self._gateways.pop(node)
+            gateway.stop.remote()
+
+    def _settings_of(self, node: str) -> NodeSettings:
+        slots = [taken_by(one) for one in alive() if one.id == node] if self._declared else []
+        return replace(self._settings, slots=max(1, *slots)) if slots else self._settings
 
     def abandon(self, rollout: str) -> RolloutRecord | None:
         """Close a lost rollout wherever it is open: its journal is then free, its record tells what it paid."""
-        for gateway in self._gateways.values():
+        for gateway, _ in self._gateways.values():
             with contextlib.suppress(RayError):
                 record: RolloutRecord | None = ray.get(gateway.abandon.remote(rollout))
                 if record is not None:
@@ -149,7 +178,7 @@ class Hub:
         return None
 
     def stop(self) -> None:
-        stopping = [gateway.stop.remote() for gateway in self._gateways.values()]
+        stopping = [gateway.stop.remote() for gateway, _ in self._gateways.values()]
         if stopping:
             ray.wait(stopping, num_returns=len(stopping), timeout=CLOSING_S)
 

@@ -12,10 +12,11 @@ import atexit
 import contextlib
 import logging
 import os
+import platform
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,14 +31,21 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dgm.jobs import Job, NodeServices, Result, rollouts, voided
 from dgm.jobs.services import NodeSettings, open_box_maker, work
 from dgm.workers.base import Figure
-from dgm.workers.ray_cluster import join, leave, offered, start_cluster
+from dgm.workers.ray_cluster import LOOK_S, Demand, Watched, join, leave, start_cluster
 from dgm.workers.ray_nodes import CLOSING_S, Hub, Journals, RemoteDoors, told
+from dgm.workers.ray_parts import Parts
 from sandbox import Level, Sandbox
 
 log = logging.getLogger(__name__)
 
 LOCAL_CORES = 0.01
 """What a job takes of a local cluster, which has no other work: its slots alone say how many run, and may grow."""
+
+AT_ONCE = 8
+"""More slots than these, or than twice those that there are, an autoscaler is not asked for at once."""
+
+IDLE_S = 60.0
+"""Seconds without a job after which a node is let go of."""
 
 JOURNALS_AT_ONCE = 32
 """Journals that are written side by side: each waits for its disk."""
@@ -51,52 +59,80 @@ def _box_maker(pool: str, level: Level, slots: int, runtime: str | None, reap_s:
     return sandbox
 
 
-def _do(job: Job, hub: Any, pool: str, settings: NodeSettings) -> Result:
+def _do(job: Job, hub: Any, pool: str, names: Sequence[str], *parts: Any) -> Result:
     try:
-        gateway = ray.get(hub.gateway.remote(ray.get_runtime_context().get_node_id()))
+        job = replace(job, **dict(zip(names, parts, strict=True)))
+        node = ray.get_runtime_context().get_node_id()
+        gateway, settings = ray.get(hub.gateway.remote(node, job.id))
         # This process may be killed at any moment: its temporary files lie where the node's gateway sees to them.
         tempfile.tempdir = str(told(gateway.directory.remote()))
         sandbox = _box_maker(pool, settings.level, settings.slots, settings.runtime, settings.reap_s)
-        return work(job, NodeServices(sandbox, RemoteDoors(gateway), settings.limits))
+        result = work(job, NodeServices(sandbox, RemoteDoors(gateway), settings.limits))
     except Exception as error:  # noqa: BLE001 - the worker boundary: anything becomes a recorded outcome
-        return voided(job, error)
+        result = voided(job, error)
+    here = {"host": platform.node(), "machine": platform.machine()}
+    return replace(result, digests={**result.digests, **here})
 
 
 class RayPool:
-    """See `dgm.workers.base.Pool`. `release` ends what the pool started, `cores` is what a job takes of a node.
+    """See `dgm.workers.base.Pool`. `release` ends what the pool started.
 
-    It hands Ray no more jobs than there are slots, so that their number may change; the others wait here.
+    It hands Ray no more jobs than there are slots, so that their number may change; the others wait here. With
+    `watched` that is what the cluster has, at most `slots` if that is not 0; without, it is `slots`.
     """
 
     def __init__(
-        self, settings: NodeSettings, slots: int, release: Callable[[], None], cores: float = 1.0
+        self,
+        settings: NodeSettings,
+        slots: int,
+        release: Callable[[], None],
+        watched: Watched | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._slots = slots
+        self._asked = slots
         self._release = release
+        self._watched = watched
+        self._clock = clock
         beside_us = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         journals: Any = (
             ray.remote(Journals)
             .options(num_cpus=0, max_concurrency=JOURNALS_AT_ONCE, scheduling_strategy=beside_us)
             .remote()
         )
-        self._hub: Any = ray.remote(Hub).options(num_cpus=0).remote(settings, journals)
-        self._common = (self._hub, uuid4().hex[:12], ray.put(settings))
-        self._task = ray.remote(_do).options(num_cpus=cores, max_retries=0)
+        self._hub: Any = (
+            ray.remote(Hub)
+            .options(num_cpus=0, scheduling_strategy=beside_us)
+            .remote(settings, journals, watched is not None)
+        )
+        self._id = uuid4().hex[:12]
+        self._task: Any = ray.remote(_do)
+        self._parts = Parts()
         self._waiting: deque[tuple[Job, datetime]] = deque()
         self._running: dict[Any, tuple[Job, datetime]] = {}
+        self._demand = Demand()
+        self._rested_at = clock()
         self._gauges: dict[str, Gauge] = {}
         self._closed = False
 
     @property
     def slots(self) -> int:
-        return self._slots
+        if self._watched is None:
+            return self._asked
+        there = self._watched.places.total
+        return min(self._asked, there) if self._asked else there
 
     @property
     def running(self) -> int:
         return len(self._running) + len(self._waiting)
 
+    def lack(self) -> str:
+        if self.slots or self._watched is None:
+            return ""
+        self._demand.want(1, self._watched.options())
+        return self._watched.places.lack()
+
     def resize(self, slots: int) -> None:
-        self._slots = slots
+        self._asked = slots
         self._begin()
 
     def submit(self, job: Job) -> None:
@@ -104,20 +140,19 @@ class RayPool:
         self._begin()
 
     def next_finished(self, timeout_s: float | None = None) -> Result | None:
-        if not self._running:
+        if not self.running:
+            self._look()
             time.sleep(timeout_s or 0.0)
             return None
-        done, _ = ray.wait(list(self._running), num_returns=1, timeout=timeout_s)
-        if not done:
-            return None
-        job, submitted = self._running.pop(done[0])
-        self._begin()
-        try:
-            result: Result = ray.get(done[0])
-        except RayError as error:
-            return self._lost(job, error)
-        queued_s = max(0.0, (result.started - submitted).total_seconds())
-        return replace(result, queued_s=result.queued_s + queued_s)
+        until = None if timeout_s is None else self._clock() + timeout_s
+        while True:
+            self._look()
+            left = None if until is None else max(0.0, until - self._clock())
+            done = self._done(left)
+            if done is not None:
+                return self._result(done)
+            if until is not None and self._clock() >= until:
+                return None
 
     def publish(self, run: str, figures: Sequence[Figure]) -> None:
         """As gauges of Ray, which each node's agent offers to Prometheus where `ray[default]` is installed."""
@@ -132,6 +167,7 @@ class RayPool:
             return
         self._closed = True
         self._waiting.clear()
+        self._demand.want(0, {})
         running, self._running = list(self._running), {}
         for reference in running:
             ray.cancel(reference, force=True)
@@ -141,11 +177,51 @@ class RayPool:
             ray.get(self._hub.stop.remote(), timeout=2 * CLOSING_S)
         self._release()
 
+    def _look(self) -> None:
+        """Follow the cluster: hand over what has a slot now, ask for nodes, let go of those without work."""
+        if self._watched is None:
+            return
+        before, places = self._watched.places, self._watched.look()
+        if places is before:
+            return
+        self._begin()
+        full = self.running >= self.slots > 0
+        self._demand.want(
+            min(self._asked - self.slots, max(AT_ONCE, self.slots)) if full else 0, self._watched.options()
+        )
+        if self._clock() - self._rested_at >= IDLE_S:
+            self._rested_at = self._clock()
+            self._hub.rest.remote({job.id for job, _ in self._running.values()}, IDLE_S)
+
     def _begin(self) -> None:
         """Hand over what waits and has a slot."""
-        while self._waiting and len(self._running) < self._slots:
+        while self._waiting and len(self._running) < self.slots:
             job, submitted = self._waiting.popleft()
-            self._running[self._task.remote(job, *self._common)] = (job, submitted)
+            takes = {"num_cpus": LOCAL_CORES} if self._watched is None else self._watched.options()
+            bare, names, parts = self._parts.taken_out(job)
+            task = self._task.options(max_retries=0, **takes)
+            self._running[task.remote(bare, self._hub, self._id, names, *parts)] = (job, submitted)
+
+    def _done(self, timeout_s: float | None) -> Any:
+        """A task that ended, None if none did in that time; a watched cluster is looked at again before long."""
+        if self._watched is not None:
+            timeout_s = LOOK_S if timeout_s is None else min(timeout_s, LOOK_S)
+        if not self._running:
+            time.sleep(timeout_s or 0.0)
+            return None
+        done, _ = ray.wait(list(self._running), num_returns=1, timeout=timeout_s)
+        return done[0] if done else None
+
+    def _result(self, done: Any) -> Result:
+        job, submitted = self._running.pop(done)
+        self._begin()
+        try:
+            result: Result = ray.get(done)
+        except RayError as error:
+            self._parts.forget(job)
+            return self._lost(job, error)
+        queued_s = max(0.0, (result.started - submitted).total_seconds())
+        return replace(result, queued_s=result.queued_s + queued_s)
 
     def _lost(self, job: Job, error: RayError) -> Result:
         """A job whose worker died: close what it left open, and keep what it had paid."""
@@ -158,15 +234,26 @@ class RayPool:
         return voided(job, error, record)
 
 
-def start(settings: NodeSettings, *, slots: int, address: str | None = None) -> RayPool:
+def start(
+    settings: NodeSettings,
+    *,
+    slots: int,
+    address: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> RayPool:
     """A pool on the cluster at `address`, or on a local one that lives as long as the pool; 0 slots: one per core.
 
-    Without an `address` a cluster that the environment names (`RAY_ADDRESS`) is left alone.
+    On the cluster at an address there are as many slots as it has, at most `slots` if that is not 0, on nodes that have
+    these `labels`. Without an `address` a cluster that the environment names (`RAY_ADDRESS`) is left alone. Raises
+    ValueError if the cluster has nodes that take jobs and none of them can serve.
     """
     if address is None:
         count = slots or os.cpu_count() or 1
         start_cluster(count)
-    else:
-        join(address)
-        count = slots or offered()
-    return RayPool(settings, count, leave, LOCAL_CORES if address is None else 1.0)
+        return RayPool(settings, count, leave)
+    join(address)
+    watched = Watched(labels or {}, docker=settings.level is Level.DOCKER)
+    if watched.places.unfit and not watched.places.total:
+        leave()
+        raise ValueError(watched.places.lack())
+    return RayPool(settings, slots, leave, watched)

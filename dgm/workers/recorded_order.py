@@ -34,6 +34,9 @@ class RecordedOrder:
     def running(self) -> int:
         return len(self._submitted)
 
+    def lack(self) -> str:
+        return self._pool.lack()
+
     def resize(self, slots: int) -> None:
         self._pool.resize(slots)
 

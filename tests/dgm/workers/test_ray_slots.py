@@ -1,0 +1,112 @@
+"""A cluster whose nodes come and go while a pool works on it: it follows them."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+import ray
+from ray.autoscaler.v2.sdk import get_cluster_status
+from ray.cluster_utils import Cluster
+
+from archive import Outcome
+from dgm.workers import Pool
+from dgm.workers.ray_parts import KEPT, Parts
+from dgm.workers.ray_pool import start
+from tests.dgm.jobs.agents import agent, evaluate_job
+from tests.dgm.workers.contract import SETTINGS, WRITE, finish, job, napping, scratch_directory
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A head without room for jobs."""
+    with pytest.MonkeyPatch.context() as environment, scratch_directory() as scratch:
+        environment.setenv("TMPDIR", scratch)
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def until(pool: Pool, holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not holds():
+        assert pool.next_finished(timeout_s=0.1) is None
+        assert time.monotonic() < end
+
+
+def demand(cluster: Cluster) -> int:
+    """How many slots wait, as an autoscaler sees it."""
+    waiting = get_cluster_status(cluster.address).resource_demands.ray_task_actor_demand
+    return sum(one.count for each in waiting for one in each.bundles_by_count)
+
+
+@pytest.mark.timeout(600)
+def test_a_pool_follows_its_cluster(cluster: Cluster) -> None:
+    pool = start(SETTINGS, slots=5, address=cluster.address)
+    try:
+        assert pool.slots == 0
+        assert "ray start --address=HOST:PORT" in pool.lack()
+        until(pool, lambda: demand(cluster) == 1)
+
+        cluster.add_node(num_cpus=1, resources={"dgm_slots": 2})
+        until(pool, lambda: pool.slots == 2)
+        assert pool.lack() == ""
+        for n in range(2):
+            pool.submit(job(n, napping(600), seconds=600.0))
+        until(pool, lambda: demand(cluster) == 3)
+
+        second = cluster.add_node(num_cpus=1, resources={"dgm_slots": 8})
+        until(pool, lambda: pool.slots == 5)
+        until(pool, lambda: demand(cluster) == 0)
+        for n in range(2, 5):
+            pool.submit(job(n))
+        done = finish(pool, 3)
+        assert {result.decision for result in done} == {2, 3, 4}
+        assert all(result.outcome is Outcome.RESOLVED for result in done), [one.detail for one in done]
+        assert all(result.digests["host"] and result.digests["machine"] for result in done)
+
+        cluster.remove_node(second)
+        until(pool, lambda: pool.slots == 2)
+        assert pool.running == 2
+    finally:
+        pool.close()
+
+
+def test_a_cluster_on_which_no_node_can_serve_is_refused(cluster: Cluster) -> None:
+    cluster.add_node(num_cpus=1, resources={"dgm_slots": 1}, labels={"dgm-arch": "aarch64"})
+    with pytest.raises(ValueError, match=r"needs dgm-arch=riscv.*dgm-arch=aarch64"):
+        start(SETTINGS, slots=0, address=cluster.address, labels={"dgm-arch": "riscv"})
+    pool = start(SETTINGS, slots=0, address=cluster.address, labels={"dgm-arch": "aarch64"})
+    try:
+        until(pool, lambda: pool.slots == 1)
+        tree = agent(WRITE, **{"big": "x" * 300_000})
+        for n in range(2):
+            pool.submit(evaluate_job(tree, id=f"{n:032x}", decision=n))
+        assert [result.outcome for result in finish(pool, 2)] == [Outcome.RESOLVED] * 2
+    finally:
+        pool.close()
+
+
+def test_an_agents_tree_travels_once_and_not_with_each_job(cluster: Cluster) -> None:
+    ray.init(address=cluster.address, log_to_driver=False)
+    try:
+        parts, whole = Parts(), job(1)
+        bare, names, first = parts.taken_out(whole)
+        assert names == ("tree", "task")
+        assert [ray.get(part) for part in first] == [whole.tree, whole.task]
+        assert len(pickle.dumps(bare)) < 1500 < len(pickle.dumps(whole))
+        assert parts.taken_out(replace(whole, decision=2))[2] == first
+        other = replace(whole, tree={**whole.tree, "more": b"x"})
+        assert parts.taken_out(other)[2][0] != first[0]
+        for n in range(KEPT):
+            parts.taken_out(replace(whole, agent=f"{n:040x}"))
+        assert parts.taken_out(whole)[2][0] != first[0]
+        parts.forget(whole)
+        assert ray.get(parts.taken_out(whole)[2][1]) == whole.task
+    finally:
+        ray.shutdown()
