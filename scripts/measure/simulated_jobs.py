@@ -88,6 +88,9 @@ class Simulated:
             delays=self._delays,
         )
 
+    def lack(self) -> str:
+        return ""
+
     def resize(self, slots: int) -> None:
         self.slots = slots
 
