@@ -185,6 +185,7 @@ class Fixed:
     made: Backend
     name: str = "scripted"
     real: bool = False
+    kept: Path | None = None
 
     def backend(self, environ: Mapping[str, str]) -> Backend:
         return self.made
@@ -199,7 +200,7 @@ class Fixed:
         return NOTHING_LEARNED
 
     def answers(self) -> Path | None:
-        return None
+        return self.kept
 
     def lanes(self) -> Mapping[str, LaneLimits]:
         return {}
@@ -212,9 +213,12 @@ class Fixed:
 
 
 @contextmanager
-def serving(sandbox: Sandbox, backend: Backend, limits: Limits = LIMITS) -> Iterator[NodeServices]:
-    """A node's services with a real gateway before `backend`."""
-    settings = NodeSettings(level=sandbox.level, limits=limits, upstream=Fixed(backend), slots=2)
+def serving(
+    sandbox: Sandbox, backend: Backend, limits: Limits = LIMITS, cache: Path | None = None
+) -> Iterator[NodeServices]:
+    """A node's services with a real gateway before `backend`, whose answers are kept in `cache`."""
+    upstream = Fixed(backend, kept=cache)
+    settings = NodeSettings(level=sandbox.level, limits=limits, upstream=upstream, slots=2)
     doors = NodeDoors(settings, {})
     try:
         yield NodeServices(sandbox, doors, limits)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from archive import Agent, Decision, DecisionKind, OpenError, Outcome, RunInfo, Split, create_run
+import archive
+from archive import Agent, Call, Decision, DecisionKind, OpenError, Outcome, RunInfo, Split, create_run
 from dgm.gates import Gates
 from dgm.jobs import EvaluateJob, EvaluateResult, NodeServices
 from dgm.jobs.evaluate import evaluate
@@ -70,6 +71,12 @@ def sandbox() -> Iterator[Sandbox]:
 def recorded(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EvaluateJob]:
     """A run with one evaluation that a model answered with `wisdom`, and the job of that evaluation."""
     path = tmp_path_factory.mktemp("runs") / "run"
+    with serving(sandbox, Chatty("wisdom")) as services:
+        return path, record(path, services)
+
+
+def record(path: Path, services: NodeServices, journals: Path | None = None) -> EvaluateJob:
+    """Write a run with one evaluation; gives its job."""
     info = RunInfo(id="1" * 32, seed=5, config={"llm": {"name": "openai"}}, splits={Split.SEARCH: (TASK.id,)})
     with create_run(path, info) as run:
         plan = Plan(
@@ -84,7 +91,7 @@ def recorded(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tupl
             allowance=Allowance(calls=10),
             solve_s=30.0,
             improve_s=30.0,
-            journals=None,
+            journals=journals,
         )
         planner = RunPlanner(plan, run.code, run.blobs)
         seed = run.code.commit(SEED, parents=(), message="Seed agent", seq=0)
@@ -101,11 +108,10 @@ def recorded(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tupl
         run.append(decision)
         job = planner.job(decision, 1)
         assert isinstance(job, EvaluateJob)
-        with serving(sandbox, Chatty("wisdom")) as services:
-            result = evaluate(job, services)
+        result = evaluate(job, services)
         assert result.outcome is Outcome.RESOLVED
         run.append(*planner.rows(result, decision, run.next_seq))
-    return path, job
+    return job
 
 
 class TestReplay:
@@ -136,6 +142,21 @@ class TestReplay:
         calls = recorded_calls(recorded[0])
         assert sorted(calls) == [(1, 0), (1, 1)]
         assert len(calls) == 2
+
+    def test_a_run_that_was_answered_from_a_cache(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        """Whole by its own checks, and played back like one that was bought; the second run paid for nothing."""
+        bought, given = tmp_path / "bought", tmp_path / "given"
+        model = Chatty("wisdom")
+        with serving(sandbox, model, cache=tmp_path / "cache") as services:
+            record(bought, services, tmp_path / "j1")
+            job = record(given, services, tmp_path / "j2")
+        assert model.asked == 2
+        assert archive.verify(given).problems == ()
+        with archive.open(given) as run:
+            calls = [row for entry in run.entries() for row in entry.rows if isinstance(row, Call)]
+        assert [(call.cache, call.cost_microusd) for call in calls] == [(True, 0)] * 2
+        result = self.replay(sandbox, given, replace(job, journal=None))
+        assert result.outcome is Outcome.RESOLVED, result.detail
 
     def test_a_run_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(OpenError):
