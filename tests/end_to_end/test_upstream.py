@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
+import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -80,6 +83,11 @@ def test_every_call_at_the_provider_is_a_row_and_the_key_is_nowhere(
         asked = upstream.requests()
     assert said.status == 0, said.err
     pages = [dgm(page, str(run), "--json").out for page in ("tree", "best", "tasks", "costs")]
+    page = tmp_path / "page.html"
+    assert dgm("report", str(run), "-o", str(page)).status == 0
+    blocks = re.findall(r'type="application/x-dgm"[^>]*>([^<]+)<', page.read_text())
+    shown = [zlib.decompress(base64.b64decode(block)) for block in blocks]
+    assert len(shown) > 2
     with archive.open(run) as reader:
         rows = repr(list(reader.entries()))
     blobs = [path.read_bytes() for path in (run / "blobs").rglob("*") if path.is_file()]
@@ -89,7 +97,7 @@ def test_every_call_at_the_provider_is_a_row_and_the_key_is_nowhere(
     assert any(b"fake_upstream" in line for line in lines)
     for text in (said.out, said.err, caplog.text, rows, *pages):
         assert KEY not in text
-    for data in (*kept, *files, *(line for line in lines if b"fake_upstream" not in line)):
+    for data in (*kept, *files, *shown, *(line for line in lines if b"fake_upstream" not in line)):
         assert KEY.encode() not in data
     assert "rehearsal" not in said.out
     assert f"sandbox: bubblewrap, weaker than docker; {WEAKNESSES}" in said.out
