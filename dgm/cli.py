@@ -115,8 +115,8 @@ def _run(arguments: Sequence[str]) -> int:
     from dgm.config import compose_and_run
     from dgm.multirun import run_together
 
-    def together(configs: Sequence[Mapping[str, Any]]) -> int | None:
-        return run_together(configs, _named(_say), _named(_complain))
+    def together(configs: Sequence[Mapping[str, Any]], at_once: int | None) -> int | None:
+        return run_together(configs, _named(_say), _named(_complain), at_once)
 
     if "--json" in arguments:  # one search after the other: lines of several are not to be mixed
         words = [word for word in arguments if word != "--json"]

@@ -58,6 +58,8 @@ _FULL_ERROR = "HYDRA_FULL_ERROR"
 _SCHEMA_SUFFIX = "_schema"
 _NOISE = ("To append to your config", "full_key:", "object_type", "reference_type", "See https://hydra.cc")
 
+_LAUNCHER, _JOBS = "hydra/launcher", "hydra.launcher.n_jobs"
+
 Plain = Mapping[str, Any]
 """A resolved configuration as plain JSON values."""
 
@@ -182,11 +184,12 @@ def compose_and_run(
     task: Callable[[Plain], int],
     command: str = "run",
     name: str = "config",
-    together: Callable[[Sequence[Plain]], int | None] = lambda configs: None,
+    together: Callable[[Sequence[Plain], int | None], int | None] = lambda configs, at_once: None,
 ) -> int:
     """Let Hydra compose the configuration `name` from `arguments` and call `task` with it, once per job of a multirun.
 
-    `together` gets all of them first, and gives the status if it ran them, None to leave them to `task`. Gives the
+    `together` gets all of them first, with how many are to go at once if that was said (-1: all), and gives the status
+    if it ran them, None to leave them to `task`. Gives the
     largest status that a task gave; a task that gives `STOPPED` ends the multirun. Hydra's own flags (`--cfg job`,
     `-m`, `--config-dir`, ...) work. Raises ConfigError for what cannot be composed.
     """
@@ -199,6 +202,7 @@ def compose_and_run(
         except ConfigError as error:
             refused.append(error)
 
+    arguments, at_once = _launched(arguments)
     register()
     with _hydra_arguments(command, arguments):
         try:
@@ -210,12 +214,43 @@ def compose_and_run(
             YAMLError,
         ) as error:
             raise ConfigError(_clear(error)) from error
-    status = together(configs)
+    status = together(configs, at_once)
     if status is None:
         status = _one_after_another(configs, task)
     if refused:
         raise refused[0]
     return status
+
+
+def _launched(arguments: Sequence[str]) -> tuple[list[str], int | None]:
+    """The arguments without those that choose a launcher, and how many searches that lets go at once, None if nobody
+    says. Raises ConfigError.
+
+    Searches are begun by us, who know their slots. Hydra's own plugins compose each in a process or on a machine of its
+    own, from which nothing comes back.
+    """
+    given, left = dict[str, str](), list[str]()
+    for word in arguments:
+        key, _, value = word.partition("=")
+        if key == _LAUNCHER or key.startswith("hydra.launcher."):
+            given[key] = value
+        else:
+            left.append(word)
+    name, jobs = given.pop(_LAUNCHER, "basic"), given.pop(_JOBS, None)
+    if name not in ("basic", "joblib"):
+        raise ConfigError(
+            f"{_LAUNCHER} must be basic or joblib, got {name!r}: `dgm run -m` begins its searches itself, each in a"
+            " process of its own; for a cluster give workers.address"
+        )
+    if given or (jobs is not None and name == "basic"):
+        raise ConfigError(f"of hydra.launcher there is n_jobs with {_LAUNCHER}=joblib, and nothing else")
+    try:
+        at_once = int(jobs or -1)
+    except ValueError:
+        at_once = 0
+    if at_once == 0 or at_once < -1:
+        raise ConfigError(f"{_JOBS} must be at least 1, or -1 for all searches, got {jobs}")
+    return left, at_once if name == "joblib" else None
 
 
 def _one_after_another(configs: Sequence[Plain], task: Callable[[Plain], int]) -> int:

@@ -15,9 +15,14 @@ from dgm.width import ALL, Share, asked_width, width_of
 RAY = "dgm.workers.ray_pool.start"
 
 
-def run_together(configs: Sequence[Plain], say: Tell, complain: Tell) -> int | None:
+def run_together(
+    configs: Sequence[Plain], say: Tell, complain: Tell, at_once: int | None = None
+) -> int | None:
     """Run these searches side by side. None if they are to be run one after another: no two fit the slots together, two
-    are one run, or they do not name the same workers."""
+    are one run, or they do not name the same workers.
+
+    `at_once` says how many go side by side, each with an even part of the slots; -1: all of them.
+    """
     if len({(config["runs_dir"], config["name"]) for config in configs}) < max(2, len(configs)):
         return None
     if any(_place(config) != _place(configs[0]) for config in configs):
@@ -32,8 +37,8 @@ def run_together(configs: Sequence[Plain], say: Tell, complain: Tell) -> int | N
             slots = ray_cluster.slots_at(str(address), workers.get("labels"))
             if not slots:
                 return None  # each waits by itself
-        widths = [_width(config, slots) for config in configs]
-        if sum(sorted(widths)[:2]) > slots:
+        shares = shares_of(configs, slots, at_once)
+        if sum(sorted(shares)[:2]) > slots:
             return None
         stops = stack.enter_context(Stops())
         if workers.get("_target_") == RAY and address is None:
@@ -45,9 +50,9 @@ def run_together(configs: Sequence[Plain], say: Tell, complain: Tell) -> int | N
             Planned(
                 name=str(config["name"]),
                 config={**config, "display": "plain"},
-                share=Share(slots=width, address=address),
+                share=Share(slots=share, address=address),
             )
-            for config, width in zip(configs, widths, strict=True)
+            for config, share in zip(configs, shares, strict=True)
         ]
         return side_by_side(planned, slots, say=say, complain=complain, stops=stops)
 
@@ -55,6 +60,19 @@ def run_together(configs: Sequence[Plain], say: Tell, complain: Tell) -> int | N
 def _place(config: Plain) -> Plain:
     """Where a configuration wants its jobs to run."""
     return {key: value for key, value in config["workers"].items() if key != "width"}
+
+
+def shares_of(configs: Sequence[Plain], slots: int, at_once: int | None = None) -> list[int]:
+    """How many of the slots each search gets: its width, or with `at_once` (-1: all of them) an even part of them."""
+    if at_once is None:
+        return [_width(config, slots) for config in configs]
+    searches = len(configs) if at_once == -1 else at_once
+    part = slots // min(searches, len(configs), slots)
+    asked = [config["workers"].get("width", ALL) for config in configs]
+    return [
+        max(part, _width(config, slots)) if isinstance(width, int) else part
+        for config, width in zip(configs, asked, strict=True)
+    ]
 
 
 def _width(config: Plain, slots: int) -> int:

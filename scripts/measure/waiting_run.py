@@ -97,7 +97,10 @@ class WaitingRun:
     def _results(self) -> Iterator[Mapping[str, Any]]:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            event = json.loads(line)
+            try:
+                event = json.loads(line)
+            except ValueError as error:
+                raise CannotMeasureError(f"the run said something else than events: {line!r}") from error
             if event["event"] != "result":
                 continue
             if event["outcome"] == "void":

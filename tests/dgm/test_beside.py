@@ -9,7 +9,7 @@ from threading import Lock
 import pytest
 
 from dgm.beside import Planned, side_by_side
-from dgm.multirun import run_together
+from dgm.multirun import run_together, shares_of
 from dgm.width import Share
 from tests.dgm.commands import composed
 
@@ -170,6 +170,25 @@ def test_a_search_is_led_by_an_input_that_nothing_else_sees() -> None:
 def test_what_cannot_go_side_by_side_is_left_to_go_one_after_another(overrides: list[list[str]]) -> None:
     configs = [composed("workers=local", "workers.slots=3", *words) for words in overrides]
     assert run_together(configs, _never, _never) is None
+
+
+@pytest.mark.parametrize(
+    ("widths", "at_once", "shares"),
+    [
+        (["all", "all", "all", "all"], None, [8, 8, 8, 8]),
+        (["all", "all", "all", "all"], -1, [2, 2, 2, 2]),
+        (["all", "all", "all", "all"], 2, [4, 4, 4, 4]),
+        (["auto", "1", "6", "all"], 2, [4, 4, 6, 4]),
+        (["all", "all"], 99, [4, 4]),
+        (["all"] * 9, -1, [1] * 9),
+        (["1", "2"], None, [1, 2]),
+    ],
+)
+def test_slots_are_shared_evenly_by_as_many_as_are_to_go_at_once(
+    widths: list[str], at_once: int | None, shares: list[int]
+) -> None:
+    configs = [composed("workers=local", "workers.slots=8", f"workers.width={width}") for width in widths]
+    assert shares_of(configs, 8, at_once) == shares
 
 
 def _never(name: str, line: str) -> None:

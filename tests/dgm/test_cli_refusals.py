@@ -78,6 +78,8 @@ def refused(here: Path, *arguments: str, words: tuple[str, ...]) -> None:
         ("sandbox.level=chroot", ("chroot", "bubblewrap")),
         ("gate.max_files=-1", ("gate.max_files",)),
         ("llm.latency_s=-1", ("llm.latency_s",)),
+        ("hydra/launcher=submitit_slurm", ("hydra/launcher", "basic or joblib", "submitit_slurm")),
+        ("hydra.launcher.n_jobs=2", ("n_jobs", "hydra/launcher=joblib")),
         ("improver=foo", ("improver", "parent or seed", "foo")),
         ("display=loud", ("display", "plain", "loud")),
         ("foo", ("foo", "EQUAL")),
