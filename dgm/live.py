@@ -80,6 +80,10 @@ class LiveConfig:
         if key.startswith("workers.") and isinstance(self._prepared.upstream, Replay):
             raise ConfigError(f"{key}: a search that is done again goes by what was recorded")
         if key == "workers.slots" and self._prepared.share:
-            raise ConfigError("workers.slots: this search goes on beside others, which have the rest of them")
+            own = self._prepared.share.slots
+            raise ConfigError(
+                f"workers.slots: this search goes on beside others and has {own} of the slots; workers.width"
+                f" can change, at most to {own}"
+            )
         if key == "workers.slots" and text.strip() == "0" and not self._follows:
             raise ConfigError("workers.slots must be at least 1 to change while a search goes on, got 0")

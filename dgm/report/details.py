@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -17,18 +17,18 @@ def show_data(view: RunView, what: str) -> dict[str, object]:
     """A decision or another entry by its number, or an agent, evaluation or expansion by the beginning of its id."""
     if what.isascii() and what.isdecimal() and len(what) < 10:
         number = int(what)
-        rows = [row for row in _rows(view, [number, *_answers(view, number)]) if _is_about(row, number)]
+        rows = [row for row in view.rows_at([number, *_answers(view, number)]) if _is_about(row, number)]
         if not rows:
             raise LookUpError(f"this run has no entry {what}")
         return view.headed(entry=number, rows=[row_data(row) for row in rows])
     jobs = [seq for seq, id in _results(view, "id") if what and str(id).startswith(what)]
     if len(jobs) == 1:
-        (job,) = (row for row in _rows(view, jobs) if isinstance(row, Expansion | Evaluation))
+        (job,) = (row for row in view.rows_at(jobs) if isinstance(row, Expansion | Evaluation))
         return view.headed(**row_data(job), **_grades(view, job))
     if len(jobs) > 1 and not any(agent.id.startswith(what) for agent in view.agents):
         raise LookUpError(f"{len(jobs)} results of this run begin with {what!r}; give more of the id")
     agent = view.agent(what)
-    made = next((row for row in _rows(view, [agent.seq]) if isinstance(row, Expansion)), None)
+    made = next((row for row in view.rows_at([agent.seq]) if isinstance(row, Expansion)), None)
     return view.headed(
         **row_data(agent),
         made_by=None if made is None else row_data(made),
@@ -47,13 +47,6 @@ def show_data(view: RunView, what: str) -> dict[str, object]:
             for row in latest(view.run.evaluations_of(agent.id))
         ],
     )
-
-
-def _rows(view: RunView, numbers: Iterable[int]) -> Iterator[Row]:
-    """The rows of these entries, of which only the parts that hold them are read."""
-    for number in sorted(set(numbers)):
-        if number < view.run.next_seq:
-            yield from next(view.run.entries(number)).rows
 
 
 def _is_about(row: Row, number: int) -> bool:
@@ -76,7 +69,7 @@ def _grades(view: RunView, row: Expansion | Evaluation) -> dict[str, object]:
     """Every grade of an answer that was graded more than once, in their order; the last counts."""
     if isinstance(row, Expansion):
         return {}
-    entries = _rows(view, _answers(view, row.decision))
+    entries = view.rows_at(_answers(view, row.decision))
     results = [other for other in entries if isinstance(other, Evaluation)]
     if not any(other.replaces for other in results):
         return {}

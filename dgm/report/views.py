@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -65,6 +65,16 @@ class RunView:
     @cached_property
     def rows(self) -> Sequence[Row]:
         return [row for entry in self.run.entries() for row in entry.rows]
+
+    def rows_at(self, numbers: Iterable[int]) -> Iterator[Row]:
+        """The rows of these entries, of which only the parts that hold them are read."""
+        for number in sorted(set(numbers)):
+            if number < self.run.next_seq:
+                yield from next(self.run.entries(number)).rows
+
+    def decided(self) -> list[int]:
+        """The numbers of all decisions."""
+        return [seq for piece in self.run.pieces("decisions", "seq") for seq in piece["seq"].to_pylist()]
 
     @property
     def agents(self) -> list[Agent]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 
-from archive import AgentId, Decision, DecisionKind, Json, Split, TaskId
+from archive import AgentId, Decision, DecisionKind, Evaluation, Expansion, Json, Split, TaskId
 from dgm.errors import LookUpError
 from dgm.report.safe import safe_line
 from dgm.report.views import RunView
@@ -222,15 +221,20 @@ REASONS: Mapping[str, Callable[[Decision, Option], str]] = {
 
 def explained(view: RunView, seq: int | None) -> list[Why]:
     """Every decision of a run, or the one with this number; a result stands for the decision that it came of."""
-    if seq is None:
-        return [why(row) for row in view.rows if isinstance(row, Decision)]
-    rows = [row for row in view.rows if row.seq == seq]
-    numbers = {row.seq if isinstance(row, Decision) else getattr(row, "decision", None) for row in rows}
-    found = islice((row for row in view.rows if isinstance(row, Decision) and row.seq in numbers), 1)
-    one = [why(row) for row in found]
-    if not one:
+    numbers = view.decided() if seq is None else _decisions_of(view, seq)
+    if seq is not None and not numbers:
         raise LookUpError(f"entry {seq} of this run is no decision and no result of one")
-    return one
+    return [why(decision) for decision in view.run.decisions_at(numbers)]
+
+
+def _decisions_of(view: RunView, seq: int) -> list[int]:
+    """The decision that is this entry, or that it is a result of."""
+    for row in view.rows_at([seq]):
+        if isinstance(row, Decision):
+            return [row.seq]
+        if isinstance(row, Evaluation | Expansion):
+            return [row.decision]
+    return []
 
 
 def why_data(view: RunView, seq: int | None = None) -> dict[str, object]:
