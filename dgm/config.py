@@ -202,7 +202,7 @@ def compose_and_run(
         except ConfigError as error:
             refused.append(error)
 
-    arguments, at_once = _launched(arguments)
+    arguments, at_once = launched(arguments)
     register()
     with _hydra_arguments(command, arguments):
         try:
@@ -222,7 +222,7 @@ def compose_and_run(
     return status
 
 
-def _launched(arguments: Sequence[str]) -> tuple[list[str], int | None]:
+def launched(arguments: Sequence[str]) -> tuple[list[str], int | None]:
     """The arguments without those that choose a launcher, and how many searches that lets go at once, None if nobody
     says. Raises ConfigError.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dgm.cli import COMPOSED, USAGE
+from dgm.config import launched
 from tests.dgm.commands import composed
 
 ROOT = Path(__file__).parents[1]
@@ -81,4 +82,4 @@ def test_commands_are_there(page: Path) -> None:
         assert words[0] in {*COMPOSED, *re.findall(r"^dgm (\S+)", USAGE, re.MULTILINE)}, words
         if words[0] == "run" and "--config-dir" not in words:
             overrides = [word for word in words[1:] if "=" in word and "," not in word]
-            assert composed(*overrides)["name"]
+            assert composed(*launched(overrides)[0])["name"]
