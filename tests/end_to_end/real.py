@@ -41,6 +41,7 @@ def small(folder: Path, **values: object) -> tuple[str, ...]:
         "sandbox": "process",
         "display": "plain",
         "budget.evaluations": 4,
+        "budget.expansions": 2,
         "budget.confirm": 0,
         "budget.test_repeats": 1,
         **values,

@@ -26,7 +26,7 @@ from tests.fake_upstream import FakeUpstream
 
 SLOTS = 2
 SEGMENT_LINES = 2
-LONGEST_LIFE_S = 5.0
+LONGEST_LIFE_S = 4.0
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_driver_killed_at_random_moments_loses_nothing_and_pays_nothing_twice(
     kept: list[object] = []
     with FakeUpstream(rehearsal=True) as upstream, drivers(tmp_path / "errors.txt") as drive:
         real = {"llm": "openai", "llm.base_url": upstream.base_url, "sandbox": "bubblewrap"}
-        values = {**real, "sandbox.accept_weaker": "true", "workers.slots": SLOTS, "budget.test_repeats": 1}
+        values = {**real, "sandbox.accept_weaker": "true", "workers.slots": SLOTS, "budget.expansions": 5}
         killed = 0
         while killed < kills:
             life = moments.uniform(0.1, LONGEST_LIFE_S)

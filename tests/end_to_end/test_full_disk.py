@@ -11,7 +11,8 @@ from tests.end_to_end.real import assert_whole, small
 def test_a_disk_that_fills_up_loses_nothing(tmp_path: Path) -> None:
     """The run stops with a message, and goes on when there is room."""
     with small_disk(tmp_path / "disk", kilobytes=200) as disk:
-        arguments = small(tmp_path, runs_dir=disk, **{"budget.evaluations": 1, "budget.test_repeats": 0})
+        least = {"budget.evaluations": 1, "budget.expansions": 1, "budget.test_repeats": 0}
+        arguments = small(tmp_path, runs_dir=disk, **least)
         said = dgm("run", *arguments)
         assert said.status in (1, 2)
         assert "No space left" in said.err

@@ -13,7 +13,7 @@ PATIENT = ("--wait", "150")
 
 def test_pause_change_resume_stop_and_go_on(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "a"
-    values = {"llm.latency_s": 0.6, "budget.evaluations": 7, "budget.test_repeats": 0, "grace_s": 300.0}
+    values = {"llm.latency_s": 0.3, "budget.evaluations": 7, "budget.test_repeats": 0, "grace_s": 300.0}
     arguments = small(tmp_path, **values)
     driver = Driver(arguments)
     driver.wait_until(lambda: len(open_decisions(run)) > 0)

@@ -186,7 +186,7 @@ def test_a_run_prints_nothing_but_events_and_logs_the_same(
     few_katas(tmp_path / "tasks", ("apricot-rows", "candle-clock", "dune-fences", "jam-share-out"))
     command = (
         *("run", "--json", "name=a", "benchmark=polyglot", f"benchmark.path={tmp_path / 'tasks'}", *SMALL),
-        *("budget.evaluations=2", "budget.confirm=0", "budget.test_repeats=1"),
+        *("budget.evaluations=2", "budget.expansions=1", "budget.confirm=0", "budget.test_repeats=1"),
     )
     said = dgm(*command)
     assert said.status == 0, said.err
