@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,12 +27,42 @@ MACHINE = ("hostile/", "sandbox/", "scripts/", "dgm/jobs/")
 """Rooms whose tests look at what the machine has once: all boxes of its engine, its cgroups, its memory."""
 
 
+LONG = ("end_to_end/", "dgm/workers/", "dgm/llm/rehearsal/")
+"""Rooms with few tests that take long: begun early, so that no worker is left alone with one of them."""
+
+MEMORY, ROOM = Path("/dev/shm"), 2 << 30
+"""Where temporary files lie in memory, and how many free bytes all tests need there."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what tests write in memory where that has room: waiting for a disk is a third of what they would take."""
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = (MACHINE, LONG)
+
+    def place(item: pytest.Item) -> int:
+        found = (n for n, rooms in enumerate(order) if in_rooms(item.nodeid, rooms))
+        return next(found, len(order))
+
+    items.sort(key=place)
+
+
+def in_rooms(nodeid: str, rooms: tuple[str, ...]) -> bool:
+    return nodeid.removeprefix("tests/").startswith(rooms)
+
+
 class Rooms(LoadScopeScheduling):
-    """Tests side by side by files, but those of the machine one after the other."""
+    """Tests side by side by files in the order of collection, but those of the machine one after the other."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "machine" if file.removeprefix("tests/").startswith(MACHINE) else file
+        return "machine" if in_rooms(nodeid, MACHINE) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Rooms:
