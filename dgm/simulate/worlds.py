@@ -11,6 +11,7 @@ discrimination_sd^2). What becomes of an expansion is common to all worlds: see 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -82,7 +83,7 @@ class World(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Children:
+class Children(ABC):
     """What becomes of an expansion in every world of ours; `changed` is each one's own.
 
     It comes to nothing with probability `no_child`. A child is broken with probability `broken` (it leaves no answer to
@@ -126,9 +127,9 @@ class Children:
             return replace(parent, broken=True)
         return parent if fate < broken + self.no_op else changed
 
+    @abstractmethod
     def changed(self, parent: Made, generator: Generator) -> Made:
         """A sound child of `parent` that differs from it."""
-        raise NotImplementedError
 
     def held_back(self, parent: Made) -> float:
         """How much worse changes of this parent are than those of the seed with all its results."""
