@@ -116,7 +116,7 @@ def _uses(axis: Axes, view: RunView) -> None:
     axis.set_ylim(len(uses) - 0.5, -0.5)
     axis.margins(x=0.2)
     axis.tick_params(axis="y", length=0)
-    axis.set_title(_paid("Where the money went, $", view), loc="left")
+    axis.set_title(_paid("Money by use, $", view), loc="left")
 
 
 def spent(run: RunReader) -> dict[str, int]:
