@@ -1,4 +1,4 @@
-"""The page of a large run: how long making it takes, how large it is, when a real browser has drawn the first tree.
+"""The page of a large run: time and memory to make it, how large it is, when a real browser has drawn the first tree.
 
 The browser reads the file from disk with its network off. Times count from the beginning of the navigation and hold
 reading the document up to the script.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,6 +49,7 @@ def measure(options: argparse.Namespace) -> Report:
             found = report(view_of(run), "large")
         file.write_text(found.html, encoding="utf-8")
         took, worked = time.perf_counter() - began, time.process_time() - cpu
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         with browser(installed, Path(place) / "profile") as page:
             drawn = [_drawn(page, file) for _ in range(options.times)]
         size = file.stat().st_size / MIB
@@ -55,7 +57,13 @@ def measure(options: argparse.Namespace) -> Report:
     figures = (
         figure("making the file", "s", [took], note=told),
         figure("making the file: CPU", "s", [worked]),
-        figure("file", "MiB", [size]),
+        figure(
+            "making the file: memory of the process at its most",
+            "MiB",
+            [memory],
+            note="making the run counts too",
+        ),
+        figure("file", "MiB", [size], note="; ".join(found.told())),
         figure("first tree drawn", "s", drawn),
     )
     targets = (

@@ -159,7 +159,7 @@ async def serve(live: Live, ready: Callable[[str], None], port: int = 0, token: 
 
     application = web.Application()
     application.router.add_get("/{path:.*}", handle)
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, HERE, port).start()
