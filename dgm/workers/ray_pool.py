@@ -109,6 +109,7 @@ class RayPool:
         self._parts = Parts()
         self._waiting: deque[tuple[Job, datetime]] = deque()
         self._running: dict[Any, tuple[Job, datetime]] = {}
+        self._ended: deque[Any] = deque()
         self._demand = Demand()
         self._rested_at = clock()
         self._gauges: dict[str, Gauge] = {}
@@ -169,6 +170,7 @@ class RayPool:
         self._waiting.clear()
         self._demand.want(0, {})
         running, self._running = list(self._running), {}
+        self._ended.clear()
         for reference in running:
             ray.cancel(reference, force=True)
         with contextlib.suppress(RayError):
@@ -209,8 +211,13 @@ class RayPool:
         if not self._running:
             time.sleep(timeout_s or 0.0)
             return None
-        done, _ = ray.wait(list(self._running), num_returns=1, timeout=timeout_s)
-        return done[0] if done else None
+        if not self._ended:
+            self._ended.extend(self._wait(1, timeout_s) and self._wait(len(self._running), 0))
+        return self._ended.popleft() if self._ended else None
+
+    def _wait(self, count: int, timeout_s: float | None) -> list[Any]:
+        """Tasks that ended. Each wait looks at all that run, so those that have ended are asked for together."""
+        return ray.wait(list(self._running), num_returns=count, timeout=timeout_s)[0]
 
     def _result(self, done: Any) -> Result:
         job, submitted = self._running.pop(done)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
 import time
 from contextlib import suppress
@@ -64,17 +65,19 @@ def measure(options: argparse.Namespace) -> Report:
     figures: list[Figure] = []
     targets: list[Target] = []
     for evaluations in options.evaluations:
-        for name in options.policies:
-            label = f"{name}, {evaluations} evaluations"
-            fast = _searched(options, name, evaluations, rate=None)
-            figures += _told(f"{label}: saturation", fast, delays=False)
-            rate = fast.results / fast.wall
-            targets.append(
-                Target(name=f"{label}: saturation", unit="/s", value=rate, bound=RATE, at_least=True)
-            )
-            figures += _told(
-                f"{label}: {options.rate:g}/s", _searched(options, name, evaluations, rate=options.rate)
-            )
+        with tempfile.TemporaryDirectory(dir=options.directory, prefix="dgm-perf-") as folder:
+            made = Path(folder) / "made"
+            _made(made, evaluations)
+            for name in options.policies:
+                label = f"{name}, {evaluations} evaluations"
+                fast = _searched(options, name, made, rate=None)
+                figures += _told(f"{label}: saturation", fast, delays=False)
+                reached = fast.results / fast.wall
+                targets.append(
+                    Target(name=f"{label}: saturation", unit="/s", value=reached, bound=RATE, at_least=True)
+                )
+                paced = _searched(options, name, made, rate=options.rate)
+                figures += _told(f"{label}: {options.rate:g}/s", paced)
     settings = {"results": options.results, "slots": options.slots, "rate": options.rate}
     return Report(
         subject="driver", machine=machine(), settings=settings, load_before=before, load_after=os.getloadavg(),
@@ -94,11 +97,11 @@ def _told(label: str, seen: Paced, *, delays: bool = True) -> list[Figure]:
     return found
 
 
-def _searched(options: argparse.Namespace, name: str, evaluations: int, *, rate: float | None) -> Paced:
-    """One search of so many results on a new archive with so many evaluations."""
-    with tempfile.TemporaryDirectory(dir=options.directory, prefix="dgm-perf-") as folder:
+def _searched(options: argparse.Namespace, name: str, made: Path, *, rate: float | None) -> Paced:
+    """One search of so many results, going on with a copy of the run that was made."""
+    with tempfile.TemporaryDirectory(dir=made.parent) as folder:
         path = Path(folder) / "run"
-        _made(path, evaluations)
+        shutil.copytree(made, path)
         pool = Simulated(options.slots, rate=rate, warm=2 * options.slots, count=options.results)
         with (
             resume_run(path) as run,
@@ -106,9 +109,10 @@ def _searched(options: argparse.Namespace, name: str, evaluations: int, *, rate:
             DriverLog(path / "driver.log", "run", print) as log,
         ):
             more = 2 * options.results + 8 * options.slots
+            there = _evaluations(past)
             settings = Settings(
-                seed=0, evaluations=run_evaluations(past) + more, confirm=0, test_repeats=0,
-                expansions=max(len(past.lineage), 2 * int((evaluations + more) ** 0.6)),
+                seed=0, evaluations=there + more, confirm=0, test_repeats=0,
+                expansions=max(len(past.lineage), 2 * int((there + more) ** 0.6)),
             )  # fmt: skip
             search = Search(
                 archive=run,
@@ -129,7 +133,7 @@ def _searched(options: argparse.Namespace, name: str, evaluations: int, *, rate:
     return pool.seen
 
 
-def run_evaluations(past: archive.RunReader) -> int:
+def _evaluations(past: archive.RunReader) -> int:
     tree = Tree(TASKS)
     tree.fold(past)
     return tree.evaluations_started
