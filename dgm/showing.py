@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 USAGE = """dgm report RUN -o FILE       the whole run in one HTML file that opens anywhere; [--mib N] at most
-dgm view RUN                 the same page of a run that goes on, served on this machine; [--port N]"""
+dgm view RUN                 the same page of a run that goes on, served on this machine; [--port N]; [--bind ADDRESS]
+                             where a container publishes the same port on this machine"""
 
 
 def add_commands(
@@ -34,6 +35,7 @@ def add_commands(
     viewed = commands.add_parser("view")
     viewed.add_argument("run", type=directory)
     viewed.add_argument("--port", type=int, default=0, metavar="N")
+    viewed.add_argument("--bind", default=None, metavar="ADDRESS")
     viewed.set_defaults(call=partial(_view, say))
 
 
@@ -57,11 +59,11 @@ def _view(say: Say, options: argparse.Namespace) -> int:
     # here, because a server takes a while to import
     import asyncio
 
-    from dgm.report.page.live import Live, serve
+    from dgm.report.page.live import HERE, Live, serve
 
     def ready(address: str) -> None:
         say(f"{address}\nwhoever has this address can read the run; Ctrl-C ends it")
 
     with Live(options.run) as live, suppress(KeyboardInterrupt):
-        asyncio.run(serve(live, ready, options.port))
+        asyncio.run(serve(live, ready, options.port, bind=options.bind or HERE))
     return 0

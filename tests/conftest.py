@@ -23,8 +23,8 @@ settings.register_profile("explore", parent=settings.get_profile("same"), derand
 settings.load_profile("same")
 """The same examples on every machine, however slow; `--hypothesis-profile explore` looks for others."""
 
-MACHINE = ("hostile/", "sandbox/", "scripts/", "dgm/jobs/")
-"""Rooms whose tests look at what the machine has once: all boxes of its engine, its cgroups, its memory."""
+MACHINE = ("hostile/", "sandbox/", "scripts/", "dgm/jobs/", "end_to_end/test_compose.py")
+"""Where tests look at what the machine has once: all boxes of its engine, its cgroups, its memory."""
 
 
 LONG = ("end_to_end/", "dgm/workers/", "dgm/llm/rehearsal/")

@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from archive import Evaluation, Split
-from sandbox.docker.engine import Engine, EngineError
+from sandbox.docker.engine import Engine
 from tests.dgm.commands import dgm
 from tests.end_to_end.real import assert_whole, results_of, rows_of
-
-KINDS = ("solve", "improve", "evidence", "smoke", "check", "grade")
-
-
-class Watch:
-    """Looks at every container of ours that appears, until it is told to stop."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.seen: dict[str, Mapping[str, Any]] = {}
-        self._engine = engine
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.02):
-            for kind in KINDS:
-                for identity, _ in self._engine.containers({"dgm.kind": kind}):
-                    if identity not in self.seen:
-                        try:
-                            self.seen[identity] = self._engine.inspect(identity)
-                        except EngineError:
-                            continue  # gone between the two questions
+from tests.end_to_end.watch import KINDS, Watch
 
 
 @pytest.mark.docker

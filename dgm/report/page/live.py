@@ -130,8 +130,14 @@ class Live:
             self._details = Details(self._view)
 
 
-async def serve(live: Live, ready: Callable[[str], None], port: int = 0, token: str | None = None) -> None:
-    """Serve until this is cancelled; `ready` is told the address of the page."""
+async def serve(
+    live: Live, ready: Callable[[str], None], port: int = 0, token: str | None = None, bind: str = HERE
+) -> None:
+    """Serve until this is cancelled; `ready` is told the address of the page.
+
+    It is asked for by a name of this machine only, also where it listens at another address, as in a container whose
+    port is published under the same number.
+    """
     token = token or secrets.token_urlsafe(24)
     places: set[str] = set()
 
@@ -162,7 +168,7 @@ async def serve(live: Live, ready: Callable[[str], None], port: int = 0, token: 
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HERE, port).start()
+        await web.TCPSite(runner, bind, port).start()
         bound = runner.addresses[0][1]
         places.update({f"{HERE}:{bound}", f"localhost:{bound}"})
         ready(f"http://{HERE}:{bound}/{token}/")
