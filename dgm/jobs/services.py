@@ -11,10 +11,12 @@ from dgm.gates.smoke import SmokeBackend
 from dgm.jobs.base import ExpandJob, Job, NodeServices, Result
 from dgm.jobs.evaluate import evaluate
 from dgm.jobs.expand import expand
+from dgm.jobs.outcomes import voided
 from dgm.llm import Gateway, RolloutRecord, RolloutSpec
 from dgm.llm.journal import LocalFile, OpenFile
 from dgm.llm.upstreams import Upstream
-from sandbox import Level, Limits, Place, Sandbox, open_sandbox
+from dgm.stillness import Stillness
+from sandbox import Level, Limits, Place, Sandbox, SandboxUnavailableError, open_sandbox
 
 LEAST_CALLS = 64
 """So many calls of a node may be upstream at once even where it has fewer slots: theirs may grow, and agents may ask
@@ -29,7 +31,8 @@ class NodeSettings:
     """How a node serves jobs. `slots` bounds how many run on it at once.
 
     `runtime` is the engine's OCI runtime for containers, None its default. Every `reap_s` seconds a node looks for what
-    killed processes left on it.
+    killed processes left on it. Where jobs have processes of their own, one that stands still for `stalled_s` seconds
+    is ended.
     """
 
     level: Level
@@ -38,6 +41,7 @@ class NodeSettings:
     slots: int
     runtime: str | None = None
     reap_s: float = 60.0
+    stalled_s: float = 60.0
 
 
 class NodeDoors:
@@ -98,5 +102,9 @@ def open_box_maker(level: Level, slots: int, runtime: str | None, reap_s: float)
 
 
 def work(job: Job, services: NodeServices) -> Result:
-    """Do one job with this node's services."""
-    return expand(job, services) if isinstance(job, ExpandJob) else evaluate(job, services)
+    """Do one job with this node's services. Nothing is learnt from it if this process stood still meanwhile."""
+    with Stillness() as still:
+        result = expand(job, services) if isinstance(job, ExpandJob) else evaluate(job, services)
+    if still.found is None or not result.outcome.counted:
+        return result
+    return voided(job, SandboxUnavailableError(still.found), result.record)

@@ -32,6 +32,7 @@ from dgm.llm.retries import Retries
 from dgm.llm.rollout import OpenRollout, Surroundings
 from dgm.llm.values import RolloutRecord, RolloutSpec
 from dgm.llm.voices import voices
+from dgm.stillness import Stillness
 
 SOCKET = "gateway.sock"
 
@@ -95,6 +96,7 @@ class Gateway:
         self._lock = threading.Lock()
         self._opened: dict[str, _Opened | None] = {}
         self._backends: list[Backend] = []
+        self._stillness = Stillness(self.blame)
 
     def start(self) -> None:
         """Start serving. Raises `GatewayConfigError` if the base directory's path is too long."""
@@ -115,6 +117,7 @@ class Gateway:
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._thread.start()
         self._run(self._start())
+        self._stillness.start()
 
     def open(
         self, spec: RolloutSpec, *, backend: Backend | None = None, socket_owner: int | None = None
@@ -164,10 +167,18 @@ class Gateway:
         shutil.rmtree(opened.directory, ignore_errors=True)
         return record
 
+    def blame(self, why: str) -> None:
+        """Make every rollout that is open now void: this gateway failed it."""
+        with self._lock:
+            opened = [one for one in self._opened.values() if one is not None]
+        for one in opened:
+            one.rollout.blame(f"the gateway failed: {why}")
+
     def stop(self) -> None:
         """Close what is open and stop serving. Idempotent."""
         if self._thread is None or self._loop is None:
             return
+        self._stillness.stop()
         for rollout_id in list(self._opened):
             with contextlib.suppress(RolloutError):
                 self.close(rollout_id)

@@ -122,7 +122,7 @@ class OpenRollout:
             try:
                 await self._write_down(found)
             except JournalError as error:
-                self._blame(f"{type(error).__name__}: {error}")
+                self.blame(f"{type(error).__name__}: {error}")
                 raise
         return found
 
@@ -143,25 +143,25 @@ class OpenRollout:
             await self._write_down(call.answered)
         except AllowanceSpentError as error:
             if error.spent is Spent.SECONDS and call.failing is not None:
-                self._blame(f"the provider was failing when the time was up: {call.failing}", outage=True)
+                self.blame(f"the provider was failing when the time was up: {call.failing}", outage=True)
             self._spent = self._spent or error.spent
             self._write_off(call, 403)
             raise
         except (UpstreamFailedError, JournalError) as error:
-            self._blame(f"{type(error).__name__}: {error}", outage=isinstance(error, _OUTAGES))
+            self.blame(f"{type(error).__name__}: {error}", outage=isinstance(error, _OUTAGES))
             self._write_off(call, 502)
             raise
         except asyncio.CancelledError:
             silent_s = self._around.clock() - call.heard
             if call.failing is not None:
-                self._blame(f"the provider was failing when the rollout ended: {call.failing}", outage=True)
+                self.blame(f"the provider was failing when the rollout ended: {call.failing}", outage=True)
             elif call.asked and not self.left and silent_s >= self._around.retries.stalled_s:
                 why = f"the provider had not answered for {silent_s:.0f} s when the rollout ended"
-                self._blame(why, outage=True)
+                self.blame(why, outage=True)
             self._write_off(call, GONE)
             raise
         except BaseException as error:
-            self._blame(f"the gateway failed: {type(error).__name__}: {error}")
+            self.blame(f"the gateway failed: {type(error).__name__}: {error}")
             log.exception("rollout %s call %d: a mistake of the gateway or its backend", self.spec.id, call.n)
             self._write_off(call, 500)
             raise
@@ -349,7 +349,8 @@ class OpenRollout:
         elif call.lost.total:
             self._record(call, replace(self._told(call, status, {}), estimated=True), journal=False)
 
-    def _blame(self, why: str, *, outage: bool = False) -> None:
+    def blame(self, why: str, *, outage: bool = False) -> None:
+        """The machine failed this rollout: its result is void. The first reason counts."""
         why = printable(why)
         if self.fault is None:
             self.fault, self._outage = why, outage

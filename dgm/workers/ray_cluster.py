@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -17,6 +18,9 @@ from sandbox import Place
 
 LOOK_S = 1.0
 """Seconds between two looks at what nodes a cluster has: a millisecond each."""
+
+GONE_S = 20.0
+"""Seconds without a head after which a run ends; Ray would end the whole process after a minute."""
 
 OBJECT_STORE_BYTES = 128 << 20
 """Shared memory of a local cluster: a job is a few hundred kilobytes, and few are in flight."""
@@ -74,6 +78,34 @@ def alive() -> list[Node]:
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]
     ]
+
+
+class Head:
+    """The head of the cluster that this process has joined: whether it is `there`. One that is slow is."""
+
+    def __init__(self) -> None:
+        self.there = True
+        self._address = str(ray.get_runtime_context().gcs_address)
+        self._looked = self._answered = time.monotonic()
+
+    def look(self) -> None:
+        """Look now and then. Raises ConnectionError when it has been gone for a while."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_S:
+            return
+        self._looked = now
+        host, _, port = self._address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=LOOK_S).close()
+        except OSError as error:
+            self.there = False
+            if now - self._answered > GONE_S:
+                raise ConnectionError(
+                    f"workers: the head of the Ray cluster at {self._address} is gone ({error}). Nothing is lost: start"
+                    " it again and run the same command to go on"
+                ) from error
+        else:
+            self.there, self._answered = True, now
 
 
 class Watched:

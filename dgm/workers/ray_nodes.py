@@ -13,18 +13,25 @@ from typing import Any
 from uuid import uuid4
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import ActorUnavailableError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dgm.jobs.services import NodeDoors, NodeSettings
 from dgm.llm import RolloutError, RolloutRecord, RolloutSpec
 from dgm.llm.journal import LocalFile
 from dgm.workers.placing import taken_by
+from dgm.workers.pulse import Pulse
 from dgm.workers.ray_cluster import alive
-from sandbox import open_reaper
+from sandbox import Place, open_reaper
 
 CLOSING_S = 5.0
 """Seconds that gateways get to stop."""
+
+RESTART_S, RESTART_PAUSE_S = 60.0, 0.5
+"""Seconds that a job waits for a gateway that was lost, and between two looks."""
+
+ABANDONED_S = 2.0
+"""Seconds that gateways get to say what they know of a lost rollout."""
 
 
 class Journals:
@@ -98,6 +105,8 @@ class NodeGateway:
 
     def __init__(self, settings: NodeSettings, journals: Any) -> None:
         self._doors = NodeDoors(settings, os.environ, partial(_RemoteFile, journals))
+        self._pulse = pulse(settings.stalled_s)
+        self._pulse.start()
         self._reaper = open_reaper(settings.level, period=settings.reap_s)
 
     def directory(self) -> Path:
@@ -117,11 +126,18 @@ class NodeGateway:
 
     def stop(self) -> None:
         self._reaper.stop()
+        self._pulse.stop()
         self._doors.stop()
 
 
+def pulse(stalled_s: float) -> Pulse:
+    """That of this process, among all those of its node."""
+    node = ray.get_runtime_context().get_node_id()
+    return Pulse(Place().root.parent / f"dgm-pulse-{node[:16]}", stalled_s)
+
+
 class Hub:
-    """Owns the gateways, one per node, and makes them when a node's first job asks.
+    """Owns the gateways, one per node, and makes them when a node's first job asks. Serves several callers at once.
 
     With `declared` a node has the slots that it declares, else those of the settings.
     """
@@ -132,47 +148,64 @@ class Hub:
         self._declared = declared
         self._gateways: dict[str, tuple[Any, NodeSettings]] = {}
         self._jobs: dict[str, tuple[str, float]] = {}
+        self._lock = threading.Lock()
 
     def gateway(self, node: str, job: str) -> tuple[Any, NodeSettings]:
         """The gateway of the node on which this job begins, and how the node serves jobs."""
-        self._jobs[job] = node, time.monotonic()
-        if node not in self._gateways:
-            settings = self._settings_of(node)
-            here = NodeAffinitySchedulingStrategy(node, soft=False)
-            actor = (
-                ray.remote(NodeGateway)
-                .options(
-                    num_cpus=0,
-                    max_concurrency=4 * settings.slots + 4,
-                    max_restarts=-1,
-                    scheduling_strategy=here,
+        with self._lock:
+            self._jobs[job] = node, time.monotonic()
+            if node not in self._gateways:
+                settings = self._settings_of(node)
+                here = NodeAffinitySchedulingStrategy(node, soft=False)
+                actor = (
+                    ray.remote(NodeGateway)
+                    .options(
+                        num_cpus=0,
+                        max_concurrency=4 * settings.slots + 4,
+                        max_restarts=-1,
+                        scheduling_strategy=here,
+                    )
+                    .remote(settings, self._journals)
                 )
-                .remote(settings, self._journals)
-            )
-            self._gateways[node] = actor, settings
-        return self._gateways[node]
+                self._gateways[node] = actor, settings
+            return self._gateways[node]
+
+    def bury(self, nodes: set[str]) -> tuple[set[str], set[str]]:
+        """The jobs that began on these nodes, which are dead, and on others. Nobody waits for those gateways now."""
+        with self._lock:
+            for node in nodes:
+                self._gateways.pop(node, None)
+            there = {job for job, (node, _) in self._jobs.items() if node in nodes}
+            return there, self._jobs.keys() - there
 
     def rest(self, running: set[str], idle_s: float) -> None:
         """Stop the gateways of nodes without any of these jobs, that begun none for so long: an autoscaler takes a node
         away only when nothing runs there."""
-        recent = time.monotonic() - idle_s
-        self._jobs = {
-            job: (node, at) for job, (node, at) in self._jobs.items() if job in running or at > recent
-        }
-        busy = {node for node, _ in self._jobs.values()}
-        for node in [node for node in self._gateways if node not in busy]:
-            gateway, _ = self._gateways.pop(node)
-            gateway.stop.remote()
+        with self._lock:
+            recent = time.monotonic() - idle_s
+            self._jobs = {
+                job: (node, at) for job, (node, at) in self._jobs.items() if job in running or at > recent
+            }
+            busy = {node for node, _ in self._jobs.values()}
+            for node in [node for node in self._gateways if node not in busy]:
+                gateway, _ = self._gateways.pop(node)
+                gateway.stop.remote()
 
     def _settings_of(self, node: str) -> NodeSettings:
         slots = [taken_by(one) for one in alive() if one.id == node] if self._declared else []
         return replace(self._settings, slots=max(1, *slots)) if slots else self._settings
 
     def abandon(self, rollout: str) -> RolloutRecord | None:
-        """Close a lost rollout wherever it is open: its journal is then free, its record tells what it paid."""
-        for gateway, _ in self._gateways.values():
+        """Close a lost rollout wherever it is open: its journal is then free, its record tells what it paid.
+
+        A gateway that stands still or was lost too is not waited for; the journal tells the same.
+        """
+        with self._lock:
+            asked = [gateway.abandon.remote(rollout) for gateway, _ in self._gateways.values()]
+        answered, _ = ray.wait(asked, num_returns=len(asked), timeout=ABANDONED_S) if asked else ([], [])
+        for answer in answered:
             with contextlib.suppress(RayError):
-                record: RolloutRecord | None = ray.get(gateway.abandon.remote(rollout))
+                record: RolloutRecord | None = ray.get(answer)
                 if record is not None:
                     return record
         return None
@@ -196,6 +229,19 @@ class RemoteDoors:
     def close(self, rollout: str, *, left: bool = False) -> RolloutRecord:
         record: RolloutRecord = told(self._actor.close.remote(rollout, left))
         return record
+
+
+def directory_of(gateway: Any) -> Path:
+    """Where a gateway keeps its files. One that was lost is started again, which is waited for: nothing has run yet."""
+    deadline = time.monotonic() + RESTART_S
+    while True:
+        try:
+            found: Path = ray.get(gateway.directory.remote())
+            return found
+        except ActorUnavailableError as error:
+            if time.monotonic() >= deadline:
+                raise RolloutError(f"no gateway for {RESTART_S:g} s: {error}") from error
+            time.sleep(RESTART_PAUSE_S)
 
 
 def told(reference: Any) -> Any:

@@ -31,8 +31,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dgm.jobs import Job, NodeServices, Result, rollouts, voided
 from dgm.jobs.services import NodeSettings, open_box_maker, work
 from dgm.workers.base import Figure
-from dgm.workers.ray_cluster import LOOK_S, Demand, Watched, join, leave, start_cluster
-from dgm.workers.ray_nodes import CLOSING_S, Hub, Journals, RemoteDoors, told
+from dgm.workers.ray_cluster import LOOK_S, Demand, Head, Watched, join, leave, start_cluster
+from dgm.workers.ray_nodes import CLOSING_S, Hub, Journals, RemoteDoors, directory_of, pulse
 from dgm.workers.ray_parts import Parts
 from sandbox import Level, Sandbox
 
@@ -46,6 +46,9 @@ AT_ONCE = 8
 
 IDLE_S = 60.0
 """Seconds without a job after which a node is let go of."""
+
+CALLERS_AT_ONCE = 8
+"""Jobs that the hub answers side by side: it may wait for a gateway that does not answer."""
 
 JOURNALS_AT_ONCE = 32
 """Journals that are written side by side: each waits for its disk."""
@@ -64,10 +67,11 @@ def _do(job: Job, hub: Any, pool: str, names: Sequence[str], *parts: Any) -> Res
         job = replace(job, **dict(zip(names, parts, strict=True)))
         node = ray.get_runtime_context().get_node_id()
         gateway, settings = ray.get(hub.gateway.remote(node, job.id))
-        # This process may be killed at any moment: its temporary files lie where the node's gateway sees to them.
-        tempfile.tempdir = str(told(gateway.directory.remote()))
-        sandbox = _box_maker(pool, settings.level, settings.slots, settings.runtime, settings.reap_s)
-        result = work(job, NodeServices(sandbox, RemoteDoors(gateway), settings.limits))
+        with pulse(settings.stalled_s):
+            # This process may be killed at any moment: its temporary files lie where the node's gateway sees to them.
+            tempfile.tempdir = str(directory_of(gateway))
+            sandbox = _box_maker(pool, settings.level, settings.slots, settings.runtime, settings.reap_s)
+            result = work(job, NodeServices(sandbox, RemoteDoors(gateway), settings.limits))
     except Exception as error:  # noqa: BLE001 - the worker boundary: anything becomes a recorded outcome
         result = voided(job, error)
     here = {"host": platform.node(), "machine": platform.machine()}
@@ -93,6 +97,7 @@ class RayPool:
         self._release = release
         self._watched = watched
         self._clock = clock
+        self._head = Head()
         beside_us = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         journals: Any = (
             ray.remote(Journals)
@@ -101,7 +106,7 @@ class RayPool:
         )
         self._hub: Any = (
             ray.remote(Hub)
-            .options(num_cpus=0, scheduling_strategy=beside_us)
+            .options(num_cpus=0, max_concurrency=CALLERS_AT_ONCE, scheduling_strategy=beside_us)
             .remote(settings, journals, watched is not None)
         )
         self._id = uuid4().hex[:12]
@@ -110,6 +115,8 @@ class RayPool:
         self._waiting: deque[tuple[Job, datetime]] = deque()
         self._running: dict[Any, tuple[Job, datetime]] = {}
         self._ended: deque[Any] = deque()
+        self._given_up: deque[Result] = deque()
+        self._buried = 0
         self._demand = Demand()
         self._rested_at = clock()
         self._gauges: dict[str, Gauge] = {}
@@ -124,7 +131,7 @@ class RayPool:
 
     @property
     def running(self) -> int:
-        return len(self._running) + len(self._waiting)
+        return len(self._running) + len(self._waiting) + len(self._given_up)
 
     def lack(self) -> str:
         if self.slots or self._watched is None:
@@ -148,6 +155,8 @@ class RayPool:
         until = None if timeout_s is None else self._clock() + timeout_s
         while True:
             self._look()
+            if self._given_up:
+                return self._given_up.popleft()
             left = None if until is None else max(0.0, until - self._clock())
             done = self._done(left)
             if done is not None:
@@ -181,11 +190,14 @@ class RayPool:
 
     def _look(self) -> None:
         """Follow the cluster: hand over what has a slot now, ask for nodes, let go of those without work."""
-        if self._watched is None:
+        self._head.look()
+        if self._watched is None or not self._head.there:
             return
         before, places = self._watched.places, self._watched.look()
         if places is before:
             return
+        if gone := before.slots.keys() - places.slots.keys():
+            self._bury(set(gone))
         self._begin()
         full = self.running >= self.slots > 0
         self._demand.want(
@@ -195,11 +207,39 @@ class RayPool:
             self._rested_at = self._clock()
             self._hub.rest.remote({job.id for job, _ in self._running.values()}, IDLE_S)
 
+    def _bury(self, nodes: set[str]) -> None:
+        """Give up the jobs of nodes that are gone: of one that stands still, or is cut off, Ray would wait for them.
+
+        What was on its way to such a node and had not begun is handed over again, which costs no try.
+        """
+        self._buried += len(nodes)
+        try:
+            there, elsewhere = ray.get(self._hub.bury.remote(nodes), timeout=CLOSING_S)
+        except RayError as error:
+            log.warning(
+                "nothing can be learnt about the jobs of %d nodes that are gone: %s", len(nodes), error
+            )
+            return
+        for reference, (job, submitted) in list(self._running.items()):
+            if job.id in elsewhere or ray.wait([reference], timeout=0)[0]:
+                continue
+            del self._running[reference]
+            ray.cancel(reference, force=True)
+            self._parts.forget(job)
+            if job.id in there:
+                self._given_up.append(voided(job, RayError("its node is gone")))
+            else:
+                self._waiting.appendleft((job, submitted))
+
     def _begin(self) -> None:
         """Hand over what waits and has a slot."""
         while self._waiting and len(self._running) < self.slots:
             job, submitted = self._waiting.popleft()
             takes = {"num_cpus": LOCAL_CORES} if self._watched is None else self._watched.options()
+            if self._buried:
+                # Ray asks for one worker at a time for tasks that ask for the same, and goes on asking a node that
+                # stands still: so what comes after its end asks for something else, by bytes.
+                takes["memory"] = self._buried
             bare, names, parts = self._parts.taken_out(job)
             task = self._task.options(max_retries=0, **takes)
             self._running[task.remote(bare, self._hub, self._id, names, *parts)] = (job, submitted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 from sandbox.base import BoxSpec, Level
 from sandbox.docker import config, guard, images, sockets
 from sandbox.docker.box import DockerBox, open_door
-from sandbox.docker.engine import Engine
+from sandbox.docker.engine import Engine, EngineError
 from sandbox.docker.reaper import reap, remove_all
 from sandbox.docker.removals import Removals
 from sandbox.docker.room import PATIENCE, Floors, Room
@@ -22,6 +23,13 @@ from sandbox.errors import InvalidSpecError, SandboxUnavailableError
 from sandbox.place import Place, Slot
 from sandbox.reaper import PERIOD, Reaper
 from sandbox.spec import checked
+
+log = logging.getLogger(__name__)
+
+AWAY = 120.0
+"""Seconds that a box waits for an engine that does not answer."""
+
+_AWAY_PAUSE = 1.0  # seconds between two looks
 
 SHARED_DOOR = (
     "the driver is not root, so every user of this machine who knew a socket's random name could use it"
@@ -32,7 +40,8 @@ class DockerSandbox:
     """Removes what killed processes of the same `place` left: when it starts, and every `period` seconds.
 
     `running` containers at most run at once, those of other processes of the place counted (by default two per core);
-    `runtime` is the OCI runtime of the engine that runs them, by default the engine's own default.
+    `runtime` is the OCI runtime of the engine that runs them, by default the engine's own default. A box waits
+    `patience` seconds for room, and `away` seconds for an engine that does not answer.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class DockerSandbox:
         place: Place | None = None,
         floors: Floors | None = None,
         patience: float = PATIENCE,
+        away: float = AWAY,
         period: float = PERIOD,
     ) -> None:
         self._engine = Engine(url)
@@ -59,6 +69,7 @@ class DockerSandbox:
             self._engine.close()
             raise
         self._runtime = runtime
+        self._away = away
         self._digests = {
             "agent_image": self._images.agent,
             "grader_image": self._images.grader,
@@ -115,7 +126,7 @@ class DockerSandbox:
         asked = time.monotonic()
         slot = self._room.enter()
         try:
-            box = self._started(spec, slot, asked)
+            box = self._patiently(spec, slot, asked)
         except BaseException:
             slot.release()
             raise
@@ -141,6 +152,21 @@ class DockerSandbox:
             remove_all(self._engine, self.instance)
         self._engine.close()
         self._holding.release()
+
+    def _patiently(self, spec: BoxSpec, slot: Slot, asked: float) -> DockerBox:
+        """An engine that does not answer, because it is started again perhaps, is waited for: nothing has run yet."""
+        deadline = time.monotonic() + self._away
+        while True:
+            try:
+                return self._started(spec, slot, asked)
+            except EngineError as error:
+                if error.status or time.monotonic() >= deadline:
+                    raise
+                log.warning("the engine does not answer, waiting up to %g s for it: %s", self._away, error)
+                while not self._engine.answers():
+                    if time.monotonic() >= deadline or self._closed:
+                        raise
+                    time.sleep(_AWAY_PAUSE)
 
     def _started(self, spec: BoxSpec, slot: Slot, asked: float) -> DockerBox:
         container = ""
@@ -171,8 +197,7 @@ class DockerSandbox:
             box.fill()
         except BaseException:
             if container:
-                with suppress(SandboxUnavailableError):
-                    self._engine.remove(container)
+                self._removals.now(container, lambda: None)
             raise
         return box
 

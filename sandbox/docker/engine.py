@@ -24,6 +24,7 @@ import requests
 from sandbox.errors import SandboxUnavailableError
 
 TIMEOUT = 60.0  # seconds for one answer of the engine
+ANSWER_TIMEOUT = 5.0
 BUILD_TIMEOUT = 1800.0
 _CHUNK = 1 << 16
 
@@ -56,6 +57,7 @@ class Engine:
         address = url or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         self.local = address.startswith("unix://")
         """Whether the engine is on this machine, as far as its address tells."""
+        self._address = address
         _knock(address)
         with _translated("connecting"):
             if url is None:
@@ -67,6 +69,18 @@ class Engine:
 
     def close(self) -> None:
         self._client.close()
+
+    def answers(self) -> bool:
+        """Whether it is there and answers soon."""
+        try:
+            _knock(self._address)
+            with _translated("asking whether it is there"):
+                self._client._raise_for_status(
+                    self._client.get(self._client._url("/_ping"), timeout=ANSWER_TIMEOUT)
+                )
+        except EngineError:
+            return False
+        return True
 
     def info(self) -> Mapping[str, Any]:
         with _translated("asking for its state"):
@@ -81,6 +95,7 @@ class Engine:
     # ---- containers
 
     def create(self, config: Mapping[str, object], name: str) -> str:
+        _knock(self._address)
         with _translated("creating a container"):
             return str(self._client.create_container_from_config(dict(config), name)["Id"])
 

@@ -15,8 +15,7 @@ from pathlib import Path
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats")
 ENVIRONMENT = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": uuid.uuid4().hex,
+    "RAY_AUTH_MODE": "disabled",
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "3000",
@@ -51,35 +50,47 @@ class Machine:
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
         self.mark = environment["DGM_TEST"]
-        with log.open("wb") as told:
+        self._command = command
+        self._environment = {**os.environ, **environment}
+        self._log = log
+        self.lost = False
+        """Whether a test has ended it for good."""
+        self._start()
+
+    def _start(self) -> None:
+        with self._log.open("wb") as told:
             self._process = subprocess.Popen(
-                command,
-                env={**os.environ, **environment},
+                self._command,
+                env=self._environment,
                 stdout=told,
                 stderr=told,
                 start_new_session=True,
             )
 
+    def wait(self, within_s: float = 300.0) -> None:
+        """Until it has joined. Where this machine was too busy for Ray's patience it begins again."""
+        end = time.monotonic() + within_s
+        while b"Ray runtime started" not in self._log.read_bytes():
+            if self._process.poll() is not None:
+                self.end()
+                self._start()
+            assert time.monotonic() < end, self._log.read_text()
+            time.sleep(0.1)
+
     def pids(self, *words: str) -> list[int]:
         return marked(self.mark, *words)
 
-    def signal(self, number: signal.Signals, *words: str) -> int:
-        """To how many processes it went."""
-        pids = self.pids(*words)
+    def signal(self, number: signal.Signals, *words: str, most: int | None = None) -> int:
+        """To how many processes it went, at most to so many."""
+        pids = self.pids(*words)[:most]
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         return len(pids)
 
-    def kill(self, *words: str) -> int:
-        """As when its machine loses power, or a process of it dies."""
-        return self.signal(signal.SIGKILL, *words)
-
-    def stop(self, *words: str) -> int:
-        return self.signal(signal.SIGSTOP, *words)
-
-    def go_on(self, *words: str) -> int:
-        return self.signal(signal.SIGCONT, *words)
+    def kill(self) -> int:
+        """As when its machine loses power."""
+        return self.signal(signal.SIGKILL)
 
     def end(self) -> None:
         while self.kill():
@@ -99,11 +110,14 @@ class Machines:
         self.address = f"{address}:{port}"
         head = ["--head", f"--port={port}", f"--node-ip-address={address}", "--num-cpus=0"]
         self.nodes: list[Machine] = []
+        self._started = 0
         self.head = self._start([], [*head, "--include-dashboard=false"], "h")
         assert within(120, lambda: _listens(address, port)), "the head does not answer"
 
-    def add(self, slots: int, number: int) -> Machine:
+    def add(self, slots: int) -> Machine:
         """A node, which joins soon."""
+        self._started += 1
+        number = self._started
         inside: list[str] = []
         place = "127.0.0.1"
         if self._bridge:
@@ -116,6 +130,15 @@ class Machines:
         node = self._start(inside, joins, f"n{number}")
         self.nodes.append(node)
         return node
+
+    @property
+    def living(self) -> list[Machine]:
+        return [node for node in self.nodes if not node.lost]
+
+    def wait(self) -> None:
+        """Until all nodes have joined."""
+        for node in self.living:
+            node.wait()
 
     def close(self) -> None:
         for node in [*self.nodes, self.head]:
