@@ -179,18 +179,24 @@ class Driver:
     trouble: Callable[[], str | None] = lambda: None
     clock: Callable[[], float] = time.monotonic
     control: Control | None = None
+    own_policy: Policy[Any] | None = None
+    seed_tree: Mapping[str, bytes] = field(default_factory=lambda: SEED_TREE)
+    tasks: Mapping[str, Task] = field(default_factory=lambda: TASKS)
+    splits: Mapping[Split, tuple[str, ...]] = field(default_factory=lambda: SPLITS)
+    gates: Gates = field(default_factory=Gates)
+    retry_s: float = 0.01
 
     def open(self) -> Run:
         if self.path.exists():
             return resume_run(self.path)
         return create_run(
-            self.path, RunInfo(id="f" * 32, seed=self.seed, config={"made_up": True}, splits=SPLITS)
+            self.path, RunInfo(id="f" * 32, seed=self.seed, config={"made_up": True}, splits=self.splits)
         )
 
     def search(self, stops: Callable[[], int] = lambda: 0) -> Tree:
         with self.open() as run, ExitStack() as stack:
             if run.next_seq == 0:
-                seed = run.code.commit(SEED_TREE, parents=(), message="Seed agent", seq=0)
+                seed = run.code.commit(self.seed_tree, parents=(), message="Seed agent", seq=0)
                 run.append(Agent(id=seed, seq=0, parent=None, depth=0, tree=run.code.tree(seed)))
             pool = LocalPool(self.work, self.slots) if self.pool is None else self.pool(self.work)
             try:
@@ -213,10 +219,10 @@ class Driver:
 
     def decider(self) -> Decider[Any]:
         return Decider(
-            policy=(POLICIES | VARIANTS)[self.policy],
-            tree=Tree(SEARCH),
-            confirm=CONFIRM,
-            tests=TEST,
+            policy=self.own_policy or (POLICIES | VARIANTS)[self.policy],
+            tree=Tree(self.splits[Split.SEARCH]),
+            confirm=self.splits[Split.CONFIRM],
+            tests=self.splits[Split.TEST],
             operator=self.operator.name,
             mix=mix_of(self.operator),
             choices=self.choices,
@@ -230,7 +236,7 @@ class Driver:
             confirm=self.confirm,
             parents=self.parents,
             width=self.width,
-            retry_s=0.01,
+            retry_s=self.retry_s,
             grace_s=1.0,
             money=self.money,
         )
@@ -239,12 +245,12 @@ class Driver:
         return Plan(
             run_id=run.info.id,
             seed=self.seed,
-            tasks=TASKS,
-            manifest=parse_manifest(SEED_TREE[MANIFEST]),
-            seed_tree=SEED_TREE,
+            tasks=self.tasks,
+            manifest=parse_manifest(self.seed_tree[MANIFEST]),
+            seed_tree=self.seed_tree,
             improve_with_seed=False,
             operator=self.operator,
-            gates=Gates(),
+            gates=self.gates,
             allowance=Allowance(microusd=None if self.money.cap is None else self.money.job),
             solve_s=10.0,
             improve_s=10.0,
