@@ -145,6 +145,7 @@ class RayPool:
 
     def submit(self, job: Job) -> None:
         self._waiting.append((job, datetime.now(UTC)))
+        self._look()
         self._begin()
 
     def next_finished(self, timeout_s: float | None = None) -> Result | None:
