@@ -170,6 +170,9 @@ class Storm:
     def resize(self, slots: int) -> None:
         self._inner.resize(slots)
 
+    def lack(self) -> str:
+        return self._inner.lack()
+
     def submit(self, job: Job) -> None:
         self._tries[job.decision] = job.attempt
         self._inner.submit(job)

@@ -181,6 +181,9 @@ class Evaluating:
     def resize(self, slots: int) -> None:
         self._inner.resize(slots)
 
+    def lack(self) -> str:
+        return self._inner.lack()
+
     def close(self) -> None:
         return None
 
