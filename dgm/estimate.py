@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from math import sqrt
@@ -14,6 +14,7 @@ import archive
 from archive import RunReader, Split
 from dgm.config import Plain
 from dgm.llm import Price, Tokens
+from dgm.llm.models import Shares
 from dgm.prepare import Prepared, prepare, slots_of
 from dgm.width import told_rounds, warning, width_of
 
@@ -77,17 +78,19 @@ def estimate(prepared: Prepared, past: RunReader | None) -> Estimate:
     slots = slots_of(prepared.config)
     told = None if past is None else (_used(past, "evaluations"), _used(past, "expansions"))
     notes = [] if slots is None else _notes_on_width(prepared, slots)
-    prices = {
-        "solve": _prices(prepared, "solve"),
-        "improve": _prices(prepared, "improve", *prepared.upstream.beside()),
+    shares = {
+        "solve": _shares(prepared, "solve"),
+        "improve": _shares(prepared, "improve", *prepared.upstream.beside()),
     }
-    unknown = sorted({model for known in prices.values() for model, price in known.items() if price is None})
+    table = prepared.upstream.prices()
+    unknown = sorted({model for drawn in shares.values() for model in drawn if table.get(model) is None})
     if unknown:
         notes.append(f"no price is known for {', '.join(unknown)}: set llm.price.<model>.input and .output")
     each = []
-    for kind, role in enumerate(prices):
+    for kind, drawn in enumerate(shares.values()):
         tokens = told[kind] if told is not None else None
-        known = [price for price in prices[role].values() if price is not None]
+        priced = [(table.get(model), weight) for model, weight in drawn.items()]
+        known = [(price, weight) for price, weight in priced if price is not None]
         each.append(_told(tokens, known) if tokens is not None else _guessed(prepared, known))
     if told is None or None in told:
         notes.append(
@@ -99,10 +102,8 @@ def estimate(prepared: Prepared, past: RunReader | None) -> Estimate:
         microusd = evaluations * solve.microusd + expansions * improve.microusd
         cap = prepared.settings.money.cap
         if cap is not None:
-            notes.append(f"budget.usd ends the run at ${cap / 1e6:.2f} at most")
-            microusd = Span(
-                low=min(microusd.low, cap), expected=min(microusd.expected, cap), high=min(microusd.high, cap)
-            )
+            notes.append(_note_on_cap(prepared, cap, microusd.expected, evaluations + expansions))
+            microusd = microusd.at_most(cap)
     return Estimate(
         source="the configuration alone" if past is None else f"the configuration and the run {past.path}",
         evaluations=evaluations,
@@ -117,12 +118,18 @@ def estimate(prepared: Prepared, past: RunReader | None) -> Estimate:
 def jobs_of(prepared: Prepared) -> tuple[Span, Span]:
     """Evaluations with those of the end, and expansions; jobs that the machine fails are not foreseen."""
     bounds = prepared.settings
-    confirm = bounds.confirm if prepared.splits.get(Split.CONFIRM) else 0
     test = len(prepared.splits.get(Split.TEST, ())) * bounds.test_repeats
-    most = float(bounds.evaluations + confirm + 2 * test)
+    most = float(bounds.evaluations + end_of(prepared))
     evaluations = Span(low=float(bounds.evaluations + test), expected=most, high=most)
     usual = min(float(bounds.expansions), bounds.evaluations**0.6)
     return evaluations, Span(low=0.0, expected=usual, high=float(bounds.expansions))
+
+
+def end_of(prepared: Prepared) -> int:
+    """How many evaluations the end of the run can take: confirmation, and the final test of two agents."""
+    bounds = prepared.settings
+    confirm = bounds.confirm if prepared.splits.get(Split.CONFIRM) else 0
+    return confirm + 2 * len(prepared.splits.get(Split.TEST, ())) * bounds.test_repeats
 
 
 def _notes_on_width(prepared: Prepared, slots: int) -> list[str]:
@@ -133,10 +140,28 @@ def _notes_on_width(prepared: Prepared, slots: int) -> list[str]:
     return [rounds, *filter(None, [warning(budget, width)])]
 
 
-def _prices(prepared: Prepared, *roles: str) -> Mapping[str, Price | None]:
-    """Of every model that may answer one of the roles."""
-    table, upstream = prepared.upstream.prices(), prepared.upstream
-    return {model: table.get(model) for role in roles for model in upstream.models_of(role)}
+def _note_on_cap(prepared: Prepared, cap: int, microusd: float, jobs: Span) -> str:
+    """Where the search ends for money, if its jobs cost what is expected: the end of the run has its share."""
+    end = end_of(prepared)
+    kept = prepared.settings.money.kept(spent=int(microusd), jobs=int(jobs.expected), end=end)
+    note = f"budget.usd ends the run at ${cap / 1e6:.2f} at most"
+    if kept:
+        note += f", of which the search leaves about ${kept / 1e6:.2f} for the {end} evaluations at the end"
+    searched = jobs.expected - end
+    if microusd * searched / jobs.expected > cap - kept:
+        fits = (cap - kept) * jobs.expected / microusd
+        note += f": enough for about {fits:,.0f} of the search's {searched:,.0f} jobs"
+    return note
+
+
+def _shares(prepared: Prepared, *roles: str) -> Shares:
+    """How often each model answers a rollout that may ask all these roles, by their weights; no role before another."""
+    shares = dict[str, float]()
+    for role in roles:
+        weights = prepared.upstream.models_of(role)
+        for model, weight in weights.items():
+            shares[model] = shares.get(model, 0.0) + weight / sum(weights.values()) / len(roles)
+    return shares
 
 
 def _used(past: RunReader, table: str) -> Sequence[Tokens] | None:
@@ -149,23 +174,25 @@ def _used(past: RunReader, table: str) -> Sequence[Tokens] | None:
     ] or None
 
 
-def _told(used: Sequence[Tokens], prices: Sequence[Price]) -> Rollouts:
-    costs = [price.cost_microusd(tokens) for price in prices for tokens in used]
+def _told(used: Sequence[Tokens], prices: Sequence[tuple[Price, float]]) -> Rollouts:
+    costs = [(price.cost_microusd(tokens), share) for price, share in prices for tokens in used]
     return Rollouts(
-        sent=_span([tokens.input for tokens in used]),
-        written=_span([tokens.output for tokens in used]),
+        sent=_span([(tokens.input, 1.0) for tokens in used]),
+        written=_span([(tokens.output, 1.0) for tokens in used]),
         microusd=_span(costs) if costs else None,
     )
 
 
-def _span(values: Sequence[int]) -> Span:
-    """The mean, and where the middle eight tenths lie."""
-    low, high = np.quantile(values, (0.1, 0.9))
-    mean = float(np.mean(values))
+def _span(weighed: Sequence[tuple[int, float]]) -> Span:
+    """The mean of values with their weights, and where the middle eight tenths of the weight lie."""
+    values, weights = np.array(sorted(weighed), dtype=np.float64).T
+    mean = float(np.average(values, weights=weights))
+    reached = np.cumsum(weights)
+    low, high = values[np.searchsorted(reached, np.array([0.1, 0.9]) * reached[-1])]
     return Span(low=min(float(low), mean), expected=mean, high=max(float(high), mean))
 
 
-def _guessed(prepared: Prepared, prices: Sequence[Price]) -> Rollouts:
+def _guessed(prepared: Prepared, prices: Sequence[tuple[Price, float]]) -> Rollouts:
     """Between one short call and all that the allowance gives, in the middle of their orders of magnitude."""
     allowance = prepared.allowance
     most = allowance.tokens or (allowance.calls or CALLS) * CALL_TOKENS
@@ -173,15 +200,14 @@ def _guessed(prepared: Prepared, prices: Sequence[Price]) -> Rollouts:
     sent, written = ([share * tokens for tokens in total] for share in (1 - SHARE_WRITTEN, SHARE_WRITTEN))
     microusd = None
     if prices:
-        some = [
-            [price.cost_microusd(Tokens(input=int(a), output=int(b))) for price in prices]
-            for a, b in zip(sent, written, strict=True)
-        ]
-        highest = max(price.most_microusd(most) for price in prices)
+        few, some = (Tokens(input=int(sent[n]), output=int(written[n])) for n in range(2))
+        highest = max(price.most_microusd(most) for price, _ in prices)
         if allowance.microusd is not None:
             highest = min(highest, allowance.microusd)
-        expected = min(sum(some[1]) / len(some[1]), highest)
-        microusd = Span(low=min(*some[0], expected), expected=expected, high=highest)
+        mean = sum(share * price.cost_microusd(some) for price, share in prices)
+        expected = min(mean / sum(share for _, share in prices), highest)
+        lowest = min(price.cost_microusd(few) for price, _ in prices)
+        microusd = Span(low=min(lowest, expected), expected=expected, high=highest)
     return Rollouts(
         sent=Span(low=sent[0], expected=sent[1], high=sent[2]),
         written=Span(low=written[0], expected=written[1], high=written[2]),

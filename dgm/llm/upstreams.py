@@ -34,8 +34,8 @@ class Upstream(Protocol):
     def backend(self, environ: Mapping[str, str]) -> Backend:
         """The backend, on this node. Raises GatewayConfigError, MissingKeyError or an ArchiveError."""
 
-    def models_of(self, role: str) -> tuple[str, ...]:
-        """The names under which calls of a role may be priced. Raises UnknownRoleError."""
+    def models_of(self, role: str) -> Shares:
+        """The names under which calls of a role may be priced, with their weights. Raises UnknownRoleError."""
 
     def beside(self) -> tuple[str, ...]:
         """The roles with models of their own that an `improve` may ask besides its own. Raises an ArchiveError."""
@@ -80,8 +80,8 @@ class Rehearsal:
 
         return RehearsalBackend(reply, latency_s=self.latency_s)
 
-    def models_of(self, role: str) -> tuple[str, ...]:
-        return (RehearsalBackend.name,)
+    def models_of(self, role: str) -> Shares:
+        return {RehearsalBackend.name: 1.0}
 
     def beside(self) -> tuple[str, ...]:
         return ()
@@ -158,10 +158,10 @@ class OpenAI:
             input_bytes=self.input_bytes,
         )
 
-    def models_of(self, role: str) -> tuple[str, ...]:
+    def models_of(self, role: str) -> Shares:
         if role not in self.models:
             raise UnknownRoleError(role, tuple(self.models))
-        return tuple(shares_of(role, self.models[role]))
+        return shares_of(role, self.models[role])
 
     def beside(self) -> tuple[str, ...]:
         return tuple(role for role in BESIDE if role in self.models)
@@ -205,8 +205,8 @@ class Replay:
         calls: Mapping[tuple[int, int], Recorded] = recorded_calls(Path(self.run))
         return ReplayBackend(calls)
 
-    def models_of(self, role: str) -> tuple[str, ...]:
-        return (ReplayBackend.name,)
+    def models_of(self, role: str) -> Shares:
+        return {ReplayBackend.name: 1.0}
 
     def beside(self) -> tuple[str, ...]:
         asked = recorded_calls(Path(self.run)).roles

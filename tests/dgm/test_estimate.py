@@ -53,7 +53,14 @@ def test_from_the_configuration_alone() -> None:
     capped = estimate(prepare(composed(*BASE, "budget.usd=5")), None)
     assert capped.microusd is not None
     assert capped.microusd.high == 5_000_000
-    assert any("$5.00 at most" in note for note in capped.notes)
+    assert "leaves about $2.25 for the 96 evaluations at the end" in "".join(capped.notes)
+    assert "enough for about" not in "".join(capped.notes)
+    tight = estimate(prepare(composed(*BASE, "budget.usd=2")), None)
+    assert "leaves about $1.00 for the 96 evaluations at the end: enough for about" in tight.notes[-1]
+    alone = estimate(
+        prepare(composed(*BASE, "budget.usd=1", "budget.confirm=0", "budget.test_repeats=0")), None
+    )
+    assert alone.notes[-1].startswith("budget.usd ends the run at $1.00 at most: enough for about")
 
 
 def test_from_a_past_run(tmp_path: Path) -> None:
@@ -66,6 +73,28 @@ def test_from_a_past_run(tmp_path: Path) -> None:
     assert round(found.microusd.expected) == round((100 + 100**0.6) * one)
     assert found.sent.low == 100 * 10_000
     assert [note for note in found.notes if "rounds" not in note] == []
+
+
+def test_a_model_counts_by_its_weight(tmp_path: Path) -> None:
+    """Of twenty rollouts that solve nineteen go to a model at a tenth of the other's price."""
+    prices = (
+        "llm.price={a: {input: 1.0, cached: 1.0, output: 1.0}, b: {input: 10.0, cached: 10.0, output: 10.0}}"
+    )
+    few = ("budget.confirm=0", "budget.test_repeats=0", "budget.expansions=1", "llm.models.improve=a")
+    prepared = prepare(composed(*BASE, *few, prices, "llm.models.solve={a: 19, b: 1}"))
+    Driver(tmp_path / "run", evaluations=12, work=used).search()
+    with archive.open(tmp_path / "run") as past:
+        told = estimate(prepared, past).microusd
+    one = 10_500
+    assert told is not None
+    assert round(told.expected) == round(100 * (0.95 * one + 0.05 * 10 * one) + one)
+    assert told.low == 100 * one
+    assert told.high < 100 * 10 * one
+    guessed = estimate(prepared, None).microusd
+    cheap = estimate(prepare(composed(*BASE, *few, prices, "llm.models.solve=a")), None).microusd
+    assert guessed is not None
+    assert cheap is not None
+    assert 1.4 < guessed.expected / cheap.expected < 1.46
 
 
 def test_the_command_begins_nothing(tmp_path: Path) -> None:

@@ -190,8 +190,8 @@ class Fixed:
     def backend(self, environ: Mapping[str, str]) -> Backend:
         return self.made
 
-    def models_of(self, role: str) -> tuple[str, ...]:
-        return (self.made.model(role),)
+    def models_of(self, role: str) -> Mapping[str, float]:
+        return {self.made.model(role): 1.0}
 
     def beside(self) -> tuple[str, ...]:
         return ()
