@@ -7,6 +7,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -201,7 +202,7 @@ def browser(program: str, profile: Path) -> Iterator[Browser]:
             page.attach()
             yield page
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             os.close(to)
             os.close(back)

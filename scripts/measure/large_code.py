@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from archive.gitstore import commit_object
 from archive.trees import tree_objects
 from dgm.llm import packed
 from dgm.llm.values import Exchange
+
+MESSAGES = 40
+ROLES = ("user", "assistant")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +51,16 @@ def write_agents(code: Path, parents: NDArray[np.int64]) -> tuple[list[AgentId],
 
 
 def write_texts(blobs: Blobs, count: int) -> list[Text]:
-    """So many transcripts, all different."""
+    """So many transcripts, all different, as long as agents' are: up to `MESSAGES` messages and an answer."""
+    generator = np.random.default_rng(count)
     texts = []
     for number in range(count):
-        exchange = Exchange(n=0, request=b'{"number": %d}' % number, response=b'{"answer": %d}' % number)
+        said = [_words(generator) for _ in range(generator.integers(2, MESSAGES))]
+        messages = [{"role": ROLES[n % 2], "content": text} for n, text in enumerate(said)]
+        answer = {"choices": [{"message": {"role": "assistant", "content": f"{number}"}}]}
+        exchange = Exchange(
+            n=0, request=json.dumps({"messages": messages}).encode(), response=json.dumps(answer).encode()
+        )
         texts.append(
             Text(
                 blob=blobs.put(packed([exchange])),
@@ -59,3 +69,9 @@ def write_texts(blobs: Blobs, count: int) -> list[Text]:
             )
         )
     return texts
+
+
+def _words(generator: np.random.Generator) -> str:
+    """Up to 500 words, some of them far more frequent than others, so that they pack about as text does."""
+    drawn = 3000 * generator.random(generator.integers(1, 500)) ** 3
+    return " ".join(f"{number * 7919 % 99991:x}" for number in drawn.astype(np.int64).tolist())

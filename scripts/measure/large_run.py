@@ -36,6 +36,10 @@ TASKS = tuple(f"katas/task-{n:03d}" for n in range(225))
 OPEN = 64
 """Decisions at the end that have no result."""
 
+BEGAN = 1_772_366_400_000_000
+PACE = 250_000
+"""Microseconds since 1970-01-01 UTC, and from the beginning of one job to that of the next."""
+
 TEXTS = 64
 RUN = "large"
 
@@ -45,7 +49,7 @@ Ints = NDArray[np.int64]
 def make(path: Path, *, agents: int, evaluations: int, seed: int = 1) -> None:
     """Write a run that `dgm verify` finds whole: each decision is followed by its result, expansions come evenly
     between the evaluations; an evaluation is of any agent that is there, on any task, with one model call and one of
-    `TEXTS` transcripts.
+    `TEXTS` transcripts; some thirty jobs run at once.
     """
     generator = np.random.default_rng(seed)
     create_run(path, RunInfo(id=RUN, seed=seed, splits={Split.SEARCH: TASKS})).close()
@@ -109,6 +113,7 @@ def _tables(path: Path, agents: int, evaluations: int, generator: np.random.Gene
             seq=decided[expansion] + 1,
             decision=decided[expansion],
             parent=agent.filter(expansion),
+            started=_began(decided[expansion]),
             parent_depth=depth[about[expansion]],
             child=ids.slice(1),
         ),
@@ -132,7 +137,8 @@ def _tables(path: Path, agents: int, evaluations: int, generator: np.random.Gene
             outcome=_outcomes(resolved[evaluation]),
             score=resolved[evaluation].astype(np.float64),
             transcript=pa.array([text.blob for text in texts]).take(said),
-            solve_s=generator.random(evaluations),
+            started=_began(decided[evaluation]),
+            solve_s=16 * generator.random(evaluations),
         ),
         "calls": _repeat(
             call,
@@ -149,6 +155,10 @@ def _results(decided: Ints, expands: NDArray[np.bool_]) -> pa.Array:
     """The id of each decision's first result."""
     kinds = ((DecisionKind.EVALUATE, DecisionKind.EXPAND)[expand] for expand in expands.tolist())
     return pa.array([job_id(RUN, seq, kind, 1) for seq, kind in zip(decided.tolist(), kinds, strict=True)])
+
+
+def _began(decided: Ints) -> Ints:
+    return BEGAN + PACE * (decided // 2)
 
 
 def _outcomes(resolved: NDArray[np.bool_]) -> pa.Array:

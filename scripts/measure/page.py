@@ -32,7 +32,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evaluations", type=int, default=200_000)
     parser.add_argument("--times", type=int, default=5, help="how often the page is opened")
     parser.add_argument(
-        "--place", type=Path, help="where the run is made; a temporary directory unless given"
+        "--keep",
+        type=Path,
+        metavar="DIRECTORY",
+        help="keep the run and its page there; a run that is there is used again",
     )
 
 
@@ -41,16 +44,20 @@ def measure(options: argparse.Namespace) -> Report:
     if installed is None:
         raise CannotMeasureError(f"no browser: none of {', '.join(PROGRAMS)} is installed")
     before = os.getloadavg()
-    with TemporaryDirectory(dir=options.place) as place:
-        path, file = Path(place) / "large", Path(place) / "page.html"
-        make(path, agents=options.agents, evaluations=options.evaluations)
+    with TemporaryDirectory(
+        ignore_cleanup_errors=True
+    ) as temporary:  # a browser that was killed may still write
+        place = options.keep or Path(temporary)
+        path, file = place / f"large-{options.agents}-{options.evaluations}", place / "page.html"
+        if not path.exists():
+            make(path, agents=options.agents, evaluations=options.evaluations)
         began, cpu = time.perf_counter(), time.process_time()
         with archive.open(path) as run:
             found = report(view_of(run), "large")
         file.write_text(found.html, encoding="utf-8")
         took, worked = time.perf_counter() - began, time.process_time() - cpu
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        with browser(installed, Path(place) / "profile") as page:
+        with browser(installed, Path(temporary) / "profile") as page:
             drawn = [_drawn(page, file) for _ in range(options.times)]
         size = file.stat().st_size / MIB
     told = f"{options.agents} agents, {options.evaluations} evaluations"
@@ -61,7 +68,7 @@ def measure(options: argparse.Namespace) -> Report:
             "making the file: memory of the process at its most",
             "MiB",
             [memory],
-            note="making the run counts too",
+            note="making the run counts too, unless it was kept",
         ),
         figure("file", "MiB", [size], note="; ".join(found.told())),
         figure("first tree drawn", "s", drawn),

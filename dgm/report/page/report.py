@@ -23,11 +23,20 @@ AGENTS, DECISIONS = 0.4, 0.3
 """Of what the tables leave: how much is for agents' patches, and of what those leave for decisions. Rollouts have the
 rest."""
 
+TABLES_SHARE = 0.8
+"""How much of the limit the tables may take before some are left out."""
+
+LARGE = {"time": "the time line", "decisions": "the table of decisions", "jobs": "the table of jobs"}
+"""Tables that grow with every job, in the order in which they are left out."""
+
 NAMES = {
     "agent": "agents with what they changed, those of the winner's line first,",
     "decision": "decisions with what the policy saw, those to expand first,",
     "result": "rollouts with their transcripts, those of the winner's line first,",
 }
+
+MARGIN = 2048
+"""Bytes for the notes on what was left out, and for what stands around the places of details."""
 
 MOST_AGENTS = 1000
 """Of how many agents patches are made: reading and comparing files takes its time."""
@@ -49,14 +58,16 @@ TABLES: Mapping[str, Callable[[RunView], tables.Columns]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A document, and of each kind of detail how many of how many are in it."""
+    """A document, of each kind of detail how many of how many are in it, and the tables that are not."""
 
     html: str
     kept: Mapping[str, tuple[int, int]]
+    absent: Sequence[str] = ()
 
     def told(self) -> list[str]:
         """What was left out, a line for each kind."""
-        return [
+        tables = [f"{LARGE[name]} would make this file too large: dgm view shows it" for name in self.absent]
+        return tables + [
             f"{kept} of {total} {NAMES[kind]} are in this file"
             for kind, (kept, total) in self.kept.items()
             if kept < total
@@ -67,23 +78,39 @@ def report(view: RunView, name: str, *, limit: int = FILE_BYTES) -> Report:
     """The report of a run that is called `name`. Raises LookUpError while there is no agent."""
     order, details = order_of_interest(view), Details(view)
     built = {kind: table(view) for kind, table in TABLES.items()}
-    blocks = [block(kind, as_json(table)) for kind, table in built.items()]
     agents = block("agents", as_json(tables.agents_table(view)))
-    room = limit - sum(map(len, blocks)) - len(agents) - sum(map(len, document("", "")))
-    kept: dict[str, tuple[int, int]] = {}
-    shelves: dict[str, object] = {}
+    packed, absent = _fitting(built, int(limit * TABLES_SHARE) - len(agents))
+    head = head_data(view, name)
+    begin = sum(map(len, document(name, _head(head, Report(html="", kept={}, absent=absent)) + agents)))
+    room = limit - begin - sum(map(len, packed)) - MARGIN
+    blocks, kept, shelves = list(packed), {}, {}
     for kind, total, share, read in _kinds(view, order, details, built):
-        shelf = Shelf(kind, int(room * share))
+        shelf = Shelf(kind, int(room * share) if total else 0)
         before = shelf.room
         blocks += shelf.fill(read())
         room -= before - shelf.room
         kept[kind] = (len(shelf), total)
         shelves[kind] = shelf.index()
-    found = Report(html="", kept=kept)
-    head = {**head_data(view, name), "left_out": found.told()}
-    first = block("head", as_json(head)) + agents
+    first = _head(head, Report(html="", kept=kept, absent=absent)) + agents
     rest = (*blocks, block("shelves", as_json(shelves)))
-    return Report(html="".join(document(name, first, rest)), kept=kept)
+    return Report(html="".join(document(name, first, rest)), kept=kept, absent=absent)
+
+
+def _head(head: Mapping[str, object], found: Report) -> str:
+    return block("head", as_json({**head, "left_out": found.told(), "absent": found.absent}))
+
+
+def _fitting(built: dict[str, tables.Columns], room: int) -> tuple[list[str], list[str]]:
+    """The blocks of the tables, and the names of those that are emptied in `built` to fit into `room` bytes."""
+    blocks = {kind: block(kind, as_json(table)) for kind, table in built.items()}
+    absent: list[str] = []
+    for kind in LARGE:
+        if sum(map(len, blocks.values())) <= room:
+            break
+        built[kind] = {name: [] for name in built[kind]}
+        blocks[kind] = block(kind, as_json(built[kind]))
+        absent.append(kind)
+    return list(blocks.values()), absent
 
 
 Kind = tuple[str, int, float, Callable[[], Iterator[tuple[int, Detail]]]]

@@ -109,12 +109,29 @@ def test_no_script_has_a_way_to_make_text_into_html_or_code() -> None:
 
 def test_what_does_not_fit_is_left_out_and_told(run: Path) -> None:
     with archive.open(run) as reader:
+        view = view_of(reader)
+        whole = report(view, "run")
+        limit = len(whole.html) - 1
+        less = report(view, "run", limit=limit)
+    assert whole.told() == []
+    assert len(less.html) <= limit
+    assert less.told() != []
+
+
+@pytest.fixture(scope="module")
+def bare(run: Path) -> Path:
+    """A page in which only what it always holds has room."""
+    with archive.open(run) as reader:
         found = report(view_of(reader), "run", limit=1)
     assert found.told() == [
+        "the time line would make this file too large: dgm view shows it",
+        "the table of decisions would make this file too large: dgm view shows it",
+        "the table of jobs would make this file too large: dgm view shows it",
         "0 of 2 agents with what they changed, those of the winner's line first, are in this file",
-        "0 of 8 decisions with what the policy saw, those to expand first, are in this file",
-        "0 of 8 rollouts with their transcripts, those of the winner's line first, are in this file",
     ]
+    file = run.parent / "bare.html"
+    file.write_text(found.html, encoding="utf-8")
+    return file
 
 
 VIEWS = ("tree", "matrix", "progress", "decisions", "costs", "time")
@@ -195,6 +212,18 @@ def test_the_tree_is_walked_and_searched_by_keys_and_fits_a_small_window(shown: 
         shown.wait(f"document.querySelector('#tabs a[aria-current]').hash === '#{view}'")
         assert shown.run("document.documentElement.scrollWidth") <= 420, view
     assert shown.complaints == []
+
+
+def test_a_view_whose_table_is_left_out_says_so(shown: Browser, bare: Path) -> None:
+    complained = len(shown.complaints)
+    shown.open(bare.as_uri())
+    shown.wait("document.querySelectorAll('g.agent').length === 2")
+    for view in ("time", "decisions", "result/5", "entry/5"):
+        shown.run(f"location.hash = '{view}'")
+        shown.wait("document.querySelector('p.empty')?.textContent.includes('left out of this file')")
+        shown.run("location.hash = 'matrix'")
+        shown.wait("document.querySelector('h1')?.textContent.startsWith('Agents')")
+    assert shown.complaints[complained:] == []
 
 
 @pytest.fixture

@@ -56,9 +56,8 @@ function howMade(agent, told) {
     seen, !told && leftOut("What it was asked for and its patches"));
 }
 
-function leftOut(what) {
-  return made("p.empty", {}, `${what}: left out of this file to keep it small; dgm view, show and diff have it.`);
-}
+const tellLeftOut = (what) => `${what}: left out of this file to keep it small; dgm view, show and diff have it.`;
+const leftOut = (what) => made("p.empty", {}, tellLeftOut(what));
 
 function changesOf(agent, told) {
   if (!told || store.agents.parent[agent] < 0) return null;
@@ -88,7 +87,7 @@ function tasksOf(agent, tasks, matrix, jobs) {
     ]);
   });
   if (!rows.length) return made("p.empty", {}, "It met no task yet.");
-  return tabled(["task", "split", ">resolved", "against its parent", "rollouts"], rows);
+  return tabled(["task", "split", ">resolved", "against its parent", "rollouts"], rows, "met");
 }
 
 function rolloutLink(jobs, n) {

@@ -35,7 +35,10 @@ function chart({ width, height, x, y, label, sayX = grouped, sayY = two }) {
       drawn("line.grid", { x1: CHART.left, x2: width - CHART.right, y1: atY(value), y2: atY(value) }),
       drawn("text.tick.right", { x: CHART.left - 6, y: atY(value) + 4 }, sayY(value)),
     ]),
-    ticksOf(...x, width / 110).map((value) => drawn("text.tick.middle", { x: atX(value), y: height - 6 }, sayX(value))));
+    ticksOf(...x, width / 110).map((value) => {
+      const room = 2 * (width - atX(value)) > 7 * sayX(value).length; // the last number ends where the axis ends
+      return drawn(room ? "text.tick.middle" : "text.tick.right", { x: room ? atX(value) : width - 2, y: height - 6 }, sayX(value));
+    }));
   return { picture, atX, atY };
 }
 

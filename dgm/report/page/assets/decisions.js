@@ -5,6 +5,7 @@ const decisionState = { kind: "all" };
 
 VIEWS.set("decisions", async (key) => {
   const [decisions, tasks, jobs] = await Promise.all([table("decisions"), table("tasks"), table("jobs")]);
+  if (isAbsent("decisions")) return missing(tellLeftOut("The table of decisions"));
   const results = new Map();
   jobs.seq.forEach((_, n) => results.set(jobs.decision[n], n));
   const side = made("div.explained", { "aria-live": "polite" });
@@ -29,6 +30,7 @@ VIEWS.set("entry", async (key) => {
   const [decisions, jobs] = await Promise.all([table("decisions"), table("jobs")]);
   const seq = Number(key);
   const to = decisions.seq.includes(seq) ? "decisions" : jobs.seq.includes(seq) ? "result" : null;
+  if (!to && (isAbsent("decisions") || isAbsent("jobs"))) return missing(tellLeftOut("What this entry is"));
   if (!to) return missing(`Entry ${key} is neither a decision nor a result of a job.`);
   note(`${to}/${key}`);
   return VIEWS.get(to)(key);

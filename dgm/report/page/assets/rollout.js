@@ -3,6 +3,7 @@
 VIEWS.set("result", async (key) => {
   const [jobs, tasks, told] = await Promise.all([table("jobs"), table("tasks"), detail("result", key)]);
   const n = jobs.seq.indexOf(Number(key));
+  if (isAbsent("jobs")) return missing(tellLeftOut("The table of jobs"));
   if (n < 0) return missing(`Entry ${key} is no result.`);
   const solves = jobs.task[n] >= 0;
   const outcome = outcomeOf(jobs.outcome[n]);

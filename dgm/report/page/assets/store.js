@@ -25,6 +25,9 @@ function table(name) {
   return store.tables.get(name);
 }
 
+// Of a table that is too large for a file only its columns are there.
+const isAbsent = (name) => store.head.absent?.includes(name);
+
 // Everything of one agent, result or decision; null when it was left out of the file.
 async function detail(kind, key) {
   if (store.head.live) return asked(`${kind}/${key}`);

@@ -4,6 +4,7 @@ const timeState = { seen: null }; // from when to when somebody wanted to see; n
 
 VIEWS.set("time", async () => {
   const [time, jobs, tasks] = await Promise.all([table("time"), table("jobs"), table("tasks")]);
+  if (isAbsent("time")) return missing(tellLeftOut("The time line"));
   if (!time.seq.length) return missing("No job has ended yet.");
   const end = time.began.reduce((most, began, n) => Math.max(most, began + time.took[n]), 0);
   const lanes = largest(time.lane) + 1;
