@@ -153,7 +153,7 @@ class Demand:
         """Let so many wait, which ask of a node what `options` say."""
         if self._waiting:
             self._waiting = ray.wait(self._waiting, num_returns=len(self._waiting), timeout=0)[1]
-        keep = slots if options == self._options else 0
+        keep = max(0, slots) if options == self._options else 0
         for reference in self._waiting[keep:]:
             ray.cancel(reference)
         task, self._options = self._task.options(max_retries=0, **options), options
