@@ -3,6 +3,7 @@
 Steps of a script, each taken by one request:
 
     {"do": "answer", "text": ..., "tool_calls": [as in chat], "usage": {...} or null, "delay_s": 0,
+     "until": 0,                    answer no sooner than so many requests have come
      "piece": 5, "pause_s": 0}      a stream's characters in a chunk, and the pause between chunks
     {"do": "stall"}                 take the request and never answer
     {"do": "stall", "after": 3}     fall silent after three chunks of a stream
@@ -99,6 +100,8 @@ class Provider:
             case "stall" if "after" not in step:
                 await asyncio.sleep(3600)
         await asyncio.sleep(step.get("delay_s", 0))
+        while self.counts["requests"] < step.get("until", 0):
+            await asyncio.sleep(0.02)
         answer = self.answer(api, body, step)
         if step["do"] == "fail":
             answer |= {

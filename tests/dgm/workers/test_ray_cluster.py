@@ -5,31 +5,39 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as NodeAffinity
 
 import archive
 from archive import Evaluation, Outcome
-from dgm.jobs import EvaluateResult, ExpandJob, Job, Result
-from dgm.llm import read_journal
+from dgm.jobs import ExpandJob, Job, Result
+from dgm.llm import RolloutSpec, read_journal
 from dgm.llm.upstreams import OpenAI
 from dgm.purse import Money
-from dgm.workers import Pool
+from dgm.workers.ray_cluster import join
+from dgm.workers.ray_nodes import Journals
 from dgm.workers.ray_pool import start
 from tests.dgm.accounts import spent_as_counted
-from tests.dgm.jobs.agents import agent, evaluate_job
 from tests.dgm.scripted import Driver, Script
 from tests.dgm.workers.contract import SETTINGS, WRITE, finish, job, scratch_directory
+from tests.dgm.workers.rolling import Rolling
 from tests.fake_upstream import FakeUpstream
 
 ASKS_AND_DIES = "ask()\nwhile True: time.sleep(0.1)\n"
+
+PATIENCE_S = 300
+"""Seconds for what takes a few where nothing else runs."""
 
 
 def can_hide() -> bool:
@@ -66,11 +74,10 @@ def cluster(run_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cl
 class Node:
     """A node which does not see the run's directory."""
 
-    def __init__(self, cluster: Cluster, hidden: Path, slots: int = 1) -> None:
+    def __init__(self, cluster: Cluster, hidden: Path) -> None:
         self._mark = uuid.uuid4().hex
         joins = f"{sys.executable} -m ray.scripts.scripts start --address={cluster.address}"
-        joins += f" --num-cpus={slots} --block"
-        before = self._alive()
+        joins += " --num-cpus=1 --block"
         self._process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs tmpfs {hidden} && exec {joins}"],
             env={**os.environ, "DGM_TEST": self._mark},
@@ -78,15 +85,11 @@ class Node:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        assert within(120, lambda: self._alive() > before), "the node did not join"
-
-    def _alive(self) -> float:
-        return float(ray.cluster_resources().get("CPU", 0))
 
     def kill(self) -> None:
         """The only node there is goes, and Ray has noticed."""
         self.end()
-        assert within(120, lambda: self._alive() == 0), "the node's death was not noticed"
+        assert within(PATIENCE_S, lambda: not serving()), "the node's death was not noticed"
 
     def end(self) -> None:
         """Every process of the node at once, as when its machine loses power."""
@@ -97,6 +100,17 @@ class Node:
             except OSError:
                 continue
         self._process.wait()
+
+
+def joined(*nodes: Node) -> Sequence[str]:
+    """Wait until there are so many nodes with room for jobs. Gives their ids in Ray."""
+    assert within(PATIENCE_S, lambda: len(serving()) == len(nodes)), "a node did not join"
+    return serving()
+
+
+def serving() -> Sequence[str]:
+    """The nodes with room for jobs, by their ids in Ray."""
+    return [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
@@ -113,16 +127,23 @@ def test_a_call_paid_on_a_node_that_died_is_not_bought_again_on_another(
 ) -> None:
     pool = start(replace(SETTINGS, slots=1), slots=1, address=cluster.address)
     journal = run_directory / "journal" / "1.jsonl"
+
+    def asked() -> bool:
+        assert pool.next_finished(timeout_s=0.1) is None  # looks for nodes meanwhile
+        return len(read_journal(journal)) == 1
+
     try:
         first = Node(cluster, run_directory)
+        joined(first)
         pool.submit(job(1, ASKS_AND_DIES, journal=journal))
-        assert within(120, lambda: len(read_journal(journal)) == 1), "the call is not in the run's directory"
+        assert within(PATIENCE_S, asked), "the call is not in the run's directory"
         first.kill()
         [lost] = finish(pool, 1)
         assert lost.outcome is Outcome.VOID
         assert lost.record is not None
         assert lost.record.usage.cost_microusd == read_journal(journal)[0].cost_microusd
         second = Node(cluster, run_directory)
+        joined(second)
         pool.submit(job(2, f"ask()\n{WRITE}", journal=journal))
         [done] = finish(pool, 1)
         assert done.outcome is Outcome.RESOLVED, done.detail
@@ -134,94 +155,88 @@ def test_a_call_paid_on_a_node_that_died_is_not_bought_again_on_another(
         pool.close()
 
 
-ASKS = """
-import urllib.error
-print(os.readlink("/proc/self/ns/mnt"))
-try:
-    for _ in range(1 + os.getpid() % 4):
-        ask("x" * 1500)
-except urllib.error.HTTPError as error:
-    print(error.code)
-"""
+KEY = "sk-marked-41c7a9f02be86d35"
+TOGETHER = 64
+"""Rollouts that the provider has heard before it answers the first of them."""
 
 
-class Evaluating:
-    """A cluster to which a search's evaluations go as rollouts that ask until they may not; see `dgm.workers.Pool`."""
-
-    def __init__(self, inner: Pool) -> None:
-        self._inner = inner
-        self._made: list[Result] = []
-        self.logs: list[list[str]] = []
-
-    @property
-    def slots(self) -> int:
-        return self._inner.slots
-
-    @property
-    def running(self) -> int:
-        return self._inner.running + len(self._made)
-
-    def submit(self, job: Job) -> None:
-        if isinstance(job, ExpandJob):
-            self._made.append(Script()(job))
-            return
-        asks = evaluate_job(
-            agent(ASKS), id=job.id, decision=job.decision, allowance=job.allowance, journal=job.journal
-        )
-        self._inner.submit(asks)
-
-    def next_finished(self, timeout_s: float | None = None) -> Result | None:
-        if self._made:
-            return self._made.pop()
-        result = self._inner.next_finished(timeout_s)
-        if isinstance(result, EvaluateResult):
-            self.logs.append(result.log.decode().split())
-        return result
-
-    def resize(self, slots: int) -> None:
-        self._inner.resize(slots)
-
-    def lack(self) -> str:
-        return self._inner.lack()
-
-    def close(self) -> None:
-        return None
+def actor(made: type, place: NodeAffinity) -> Any:
+    return ray.remote(made).options(num_cpus=0, max_concurrency=TOGETHER, scheduling_strategy=place)
 
 
-def test_rollouts_on_two_nodes_race_for_one_cap(cluster: Cluster, run_directory: Path) -> None:
-    """Nobody coordinates but the driver with its allowances; what the provider counted is what the run paid."""
-    money = Money(cap=200_000, job=15_000)
-    with FakeUpstream() as upstream:
-        paid = OpenAI(
-            base_url=upstream.base_url,
-            models={"solve": "fake-1"},
-            price={"fake-1": {"input": 1.0, "output": 10.0}},
-        )
-        ray_pool = start(replace(SETTINGS, upstream=paid, slots=2), slots=4, address=cluster.address)
+def test_rollouts_on_two_nodes_race_for_one_cap(
+    cluster: Cluster, run_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """64 at once. Nobody coordinates but the driver with its allowances; what the provider counted is what was paid.
+
+    Driver, purse, nodes, gateways, journals and HTTP are real. Instead of 64 worker processes with a sandbox each,
+    threads beside each node's gateway ask as agents would; expansions ask nothing.
+    """
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    money = Money(cap=100 * 15_000, job=15_000)
+    opened, doors = Counter[str](), threading.Lock()
+    with FakeUpstream(key=KEY) as upstream:
+        upstream.script(*[{"do": "answer", "until": TOGETHER}] * TOGETHER)
+        prices = {"fake-1": {"input": 1.0, "output": 10.0}}
+        paid = OpenAI(base_url=upstream.base_url, models={"solve": "fake-1"}, price=prices)
+        settings = replace(SETTINGS, upstream=paid)
+        join(cluster.address)
         nodes = list[Node]()
         try:
-            nodes += [Node(cluster, run_directory, slots=2) for _ in range(2)]
-            pool = Evaluating(ray_pool)
+            for _ in range(2):  # two that start at once get into each other's way
+                nodes.append(Node(cluster, run_directory))
+                places = joined(*nodes)
+            beside_us = NodeAffinity(ray.get_runtime_context().get_node_id(), soft=False)
+            journals: Any = actor(Journals, beside_us).remote()
+            gateways = {
+                place: actor(Rolling, NodeAffinity(place, soft=False)).remote(settings, journals)
+                for place in places
+            }
+            ray.get([gateway.directory.remote() for gateway in gateways.values()], timeout=PATIENCE_S)
+
+            def work(job: Job) -> Result:
+                if isinstance(job, ExpandJob):
+                    return Script()(job)
+                with doors:
+                    place = min(gateways, key=lambda place: opened[place])
+                    opened[place] += 1
+                spec = RolloutSpec(
+                    id=job.id,
+                    decision=job.decision,
+                    role="solve",
+                    sample=job.sample,
+                    allowance=job.allowance,
+                    journal=job.journal,
+                )
+                door = ray.get(gateways[place].open.remote(spec, False))
+                statuses = ray.get(gateways[place].ask.remote(door, 1 + job.decision % 6, "x" * 1500))
+                assert set(statuses) <= {200, 403}
+                return replace(Script()(job), record=ray.get(gateways[place].close.remote(job.id, True)))
+
             driver = Driver(
                 run_directory / "a",
-                slots=4,
-                evaluations=40,
-                pool=lambda _: pool,
+                slots=TOGETHER,
+                evaluations=400,
+                work=work,
                 money=money,
                 journals=run_directory / "journal",
             )
             driver.search()
+            ray.get([gateway.stop.remote() for gateway in gateways.values()])
         finally:
-            ray_pool.close()
             for node in nodes:
                 node.end()
         counts = upstream.counts()
+    logs = [path for path in Path(cluster.head_node.get_logs_dir_path()).rglob("*") if path.is_file()]
+    assert sum(path.name.startswith("worker-") for path in logs) > len(nodes)
+    assert [path for path in logs if KEY.encode() in path.read_bytes()] == []
     with archive.open(driver.path) as run:
         rows = [row for entry in run.entries() for row in entry.rows]
     spent = spent_as_counted(rows, counts)
+    assert counts["most_in_flight"] >= TOGETHER
     assert money.cap is not None
     assert money.cap // 2 - money.job < spent <= money.cap
     assert any("the search ends by its budget" in line for line in driver.display.told)
-    assert len({place for place, *_ in pool.logs}) == len(nodes)
-    assert len(pool.logs) > 10
+    assert len(opened) == len(nodes)
+    assert min(opened.values()) >= TOGETHER // 2
     assert not any(row.outcome is Outcome.VOID for row in rows if isinstance(row, Evaluation))
