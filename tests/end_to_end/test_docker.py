@@ -12,10 +12,15 @@ from tests.dgm.commands import dgm
 from tests.end_to_end.real import assert_whole, results_of, rows_of
 from tests.end_to_end.watch import KINDS, Watch
 
+KEY = "sk-marked-9a0b63d1e7f24c58"
+
 
 @pytest.mark.docker
 @pytest.mark.timeout(600)
-def test_a_search_of_thirty_evaluations_on_a_real_engine(engine: Engine, tmp_path: Path) -> None:
+def test_a_search_of_thirty_evaluations_on_a_real_engine(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
     before = {identity for kind in KINDS for identity, _ in engine.containers({"dgm.kind": kind})}
     overrides = ("sandbox=docker", "budget.evaluations=30", "budget.test_repeats=0", "display=plain")
     with Watch(engine) as watch:
@@ -39,6 +44,7 @@ def test_a_search_of_thirty_evaluations_on_a_real_engine(engine: Engine, tmp_pat
     assert {one["Config"]["Labels"]["dgm.kind"] for one in found} >= {"solve", "improve", "grade"}
     assert len(found) >= 40
     for one in found:
+        assert KEY not in repr(one)
         host = one["HostConfig"]
         assert host["NetworkMode"] == "none"
         assert host["ReadonlyRootfs"] is True

@@ -17,6 +17,8 @@ import zstandard
 
 import archive
 from archive import Call, Decision
+from dgm.report.page.live import Live
+from dgm.report.page.report import TABLES
 from sandbox.local.bubblewrap import WEAKNESSES
 from tests.dgm.commands import dgm
 from tests.end_to_end.real import (
@@ -79,10 +81,13 @@ def test_every_call_at_the_provider_is_a_row_and_the_key_is_nowhere(
         leak = {"message": f"not with {KEY}", "type": "x", "param": None, "code": None}
         upstream.script(*({"do": "status", "status": status, "error": leak} for status in (500, 400)))
         said = dgm("run", *against(upstream, tmp_path))
+        again = dgm("run", *against(upstream, tmp_path), "--json")
         counts = upstream.counts()
         asked = upstream.requests()
     assert said.status == 0, said.err
     pages = [dgm(page, str(run), "--json").out for page in ("tree", "best", "tasks", "costs")]
+    assert all(json.loads(line) for line in again.out.splitlines())
+    assert again.out
     page = tmp_path / "page.html"
     assert dgm("report", str(run), "-o", str(page)).status == 0
     blocks = re.findall(r'type="application/x-dgm"[^>]*>([^<]+)<', page.read_text())
@@ -90,14 +95,22 @@ def test_every_call_at_the_provider_is_a_row_and_the_key_is_nowhere(
     assert len(shown) > 2
     with archive.open(run) as reader:
         rows = repr(list(reader.entries()))
+        details = [
+            f"{what}/{seq}" for what in ("agent", "decision", "result") for seq in range(reader.next_seq)
+        ]
+    with Live(run) as live:
+        served = [live.answer(path) for path in ("head", *(f"table/{name}" for name in TABLES), *details)]
+    assert sum(found is not None for found in served) > 2 * len(TABLES)
     blobs = [path.read_bytes() for path in (run / "blobs").rglob("*") if path.is_file()]
     kept = [zstandard.ZstdDecompressor().decompress(blob) for blob in blobs]
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert any(b"not with [key]" in blob for blob in kept)
+    assert (run / "driver.log").stat().st_size
     assert any(b"fake_upstream" in line for line in lines)
-    for text in (said.out, said.err, caplog.text, rows, *pages):
+    for text in (said.out, said.err, again.out, again.err, caplog.text, rows, *pages):
         assert KEY not in text
-    for data in (*kept, *files, *shown, *(line for line in lines if b"fake_upstream" not in line)):
+    started = [line for line in lines if b"fake_upstream" not in line]
+    for data in (*kept, *files, *shown, *filter(None, served), *started):
         assert KEY.encode() not in data
     assert "rehearsal" not in said.out
     assert f"sandbox: bubblewrap, weaker than docker; {WEAKNESSES}" in said.out
