@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 from string import Template
@@ -67,18 +68,17 @@ def ending(rollout):
 
 def opening(brief, shown, workspace):
     """The messages that a conversation about the agent starts with."""
-    task = Template((PROMPTS / "improve.md").read_text())
-    text = task.substitute(brief=brief, evidence=shown, files=files(workspace))
-    return [
-        {"role": "system", "content": (PROMPTS / "system.md").read_text()},
-        {"role": "user", "content": text},
-    ]
+    system, task = ((PROMPTS / name).read_text() for name in ("system.md", "improve.md"))
+    task = Template(task).substitute(brief=brief, evidence=shown, files=files(workspace))
+    return [{"role": "system", "content": system}, {"role": "user", "content": task}]
 
 
 def main():
     brief = Path(os.environ["DGM_INSTRUCTION"]).read_text()
     shown = evidence(os.environ["DGM_EVIDENCE"])
     workspace, deadline = os.environ["DGM_WORKSPACE"], float(os.environ["DGM_DEADLINE"]) - 5
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))  # nobody answered in time: what was changed stands
+    signal.alarm(max(1, int(deadline - time.time())))
     before = files(workspace)
     if second.present("diagnose"):
         shown += "\n== diagnosis ==\n" + second.opinion("diagnose", brief=brief, evidence=shown, files=before)

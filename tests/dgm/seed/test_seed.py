@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -52,3 +55,19 @@ def test_it_stays_small() -> None:
     lines = {path.name: len(path.read_text().splitlines()) for path in SEED.glob("*.py")}
     assert sum(lines.values()) <= 320
     assert max(lines.values()) <= 100
+
+
+def test_an_improve_that_nobody_answers_leaves_before_it_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "brief.md").write_text("Do better.")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        told = {
+            "DGM_INSTRUCTION": str(tmp_path / "brief.md"),
+            "DGM_EVIDENCE": str(tmp_path),
+            "DGM_WORKSPACE": str(SEED),
+            "DGM_MODEL": "improve",
+            "DGM_DEADLINE": str(time.time() + 6),
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}/v1",
+            "OPENAI_API_KEY": "dummy",
+        }
+        command = [sys.executable, "-B", "improve.py"]
+        subprocess.run(command, cwd=SEED, env={**os.environ, **told}, check=True, timeout=300)
