@@ -10,10 +10,11 @@ VIEWS.set("decisions", async (key) => {
   jobs.seq.forEach((_, n) => results.set(jobs.decision[n], n));
   const side = made("div.explained", { "aria-live": "polite" });
   const list = decisionList(decisions, tasks, jobs, results, (seq) => { noteStep(`decisions/${seq}`); explain(seq); });
-  const explain = async (seq) => {
+  const explain = (seq) => tellAbout(seq).catch((error) => replace(side, made("p.empty", {}, error.message)));
+  const tellAbout = async (seq) => {
     const n = decisions.seq.indexOf(seq);
     list.mark(seq);
-    replace(side, n < 0 ? made("p.empty", {}, `Entry ${seq} is no decision.`) : explained(decisions, n, tasks, await detail("decision", seq), jobs, results.get(seq)));
+    replace(side, n < 0 ? made("p.empty", {}, `Entry ${seq || key} is no decision.`) : explained(decisions, n, tasks, await detail("decision", seq), jobs, results.get(seq)));
   };
   const first = key ? Number(key) : decisions.seq[decisions.seq.length - 1];
   return {
@@ -21,7 +22,11 @@ VIEWS.set("decisions", async (key) => {
     element: made("div.split.decisions", {}, made("section.main", {},
       made("div.bar", {}, choice("Kind", [["all", "All"], ["0", "Expansions"], ["1", "Evaluations"]], decisionState.kind, (kind) => { decisionState.kind = kind; list.fill(); }),
         made("span.soft", {}, plural(decisions.seq.length, "decision"))), list.element), made("aside.side", { "aria-label": "The chosen decision" }, side)),
-    shown() { list.fill(); if (first !== undefined) { explain(first); list.reveal(first); } },
+    shown() {
+      list.fill();
+      if (first === undefined) replace(side, made("p.empty", {}, "Nothing was decided yet."));
+      else { explain(first); list.reveal(first); }
+    },
     leave: () => list.leave(),
   };
 });

@@ -4,7 +4,7 @@ const EVERY_MS = 2000;
 const GROWS = new Set(["jobs", "decisions"]);
 
 async function asked(path) {
-  const answer = await fetch(path, { cache: "no-store" });
+  const answer = await fetch(path, { cache: "no-store" }).catch(() => { throw new Error("dgm view has ended"); });
   if (answer.status === 404) return null;
   if (!answer.ok) throw new Error(await answer.text());
   const { seq, value } = await answer.json();
@@ -32,12 +32,13 @@ async function follow() {
     try {
       await asked("new"); // refreshes what is known if there is more
       tellLost("");
-      if (store.head.seq > drawn && nobodyIsBusy()) {
+      if (broken) await show();
+      else if (store.head.seq > drawn && nobodyIsBusy()) {
         drawn = store.head.seq;
         await drawAgain();
       }
     } catch (error) {
-      tellLost(error instanceof TypeError ? "dgm view has ended" : error.message);
+      tellLost(error.message);
     }
   }
 }
@@ -58,7 +59,7 @@ async function refresh() {
   if (store.head.id && head.id !== store.head.id) return location.reload(); // another run in its place
   const agents = await asked("table/agents");
   for (const [name, known] of [...store.tables]) {
-    if (GROWS.has(name)) store.tables.set(name, known.then(longer(name)));
+    if (GROWS.has(name)) keptTable(name, known.then(longer(name)));
     else store.tables.delete(name);
   }
   [store.head, store.agents] = [head, agents];

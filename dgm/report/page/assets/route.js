@@ -20,7 +20,7 @@ async function show() {
   const view = VIEWS.get(name) || VIEWS.get("tree");
   hideHover();
   const content = byId("content");
-  const built = await view(...rest);
+  const built = await view(...rest).then((found) => { broken = false; return found; }, cannotShow);
   if (turn !== shown) return;
   leave();
   leave = built.leave || (() => {});
@@ -33,6 +33,14 @@ async function show() {
   content.dataset.view = name || "tree";
   replace(content, built.element);
   built.shown?.();
+}
+
+let broken = false; // what is shown could not be had
+
+function cannotShow(error) {
+  broken = true;
+  console.error(error);
+  return missing(`This cannot be shown now: ${error.message}`);
 }
 
 function missing(text) {

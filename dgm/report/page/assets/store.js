@@ -21,8 +21,14 @@ function present(name) {
 
 // The columns of a table. `agents` is always there; others come when they are asked for.
 function table(name) {
-  if (!store.tables.has(name)) store.tables.set(name, store.head.live ? asked("table/" + name) : unpack(name));
-  return store.tables.get(name);
+  return store.tables.get(name) ?? keptTable(name, store.head.live ? asked("table/" + name) : unpack(name));
+}
+
+// One that could not be had is asked for again by whoever wants it next.
+function keptTable(name, found) {
+  store.tables.set(name, found);
+  found.catch(() => { if (store.tables.get(name) === found) store.tables.delete(name); });
+  return found;
 }
 
 // Of a table that is too large for a file only its columns are there.
