@@ -26,6 +26,8 @@ from yaml import YAMLError, safe_load
 from dgm.choices import SimulateConfig, schemas
 from dgm.errors import ConfigError
 from dgm.schemas import (
+    FREE_ON_RESUME,
+    PLACE,
     BudgetConfig,
     GatesConfig,
     KatasConfig,
@@ -44,9 +46,6 @@ from dgm.schemas import (
     WandbConfig,
     WorkersConfig,
 )
-
-FREE_ON_RESUME = ("budget", "workers", "display", "grace_s", "runs_dir", "name", "tracking", "log_dir")
-"""Top-level keys that are no part of what a run *is*: they may differ when a run goes on."""
 
 STOPPED = 130
 """The exit status of a run that its operator stopped."""
@@ -100,8 +99,9 @@ def _open_to_names(schema: type) -> DictConfig:
 
 
 def identity(config: Plain) -> dict[str, Any]:
-    """The part of a resolved configuration that says which run this is: without what is `FREE_ON_RESUME`."""
-    return {key: value for key, value in config.items() if key not in FREE_ON_RESUME}
+    """The part of a resolved configuration that says which run this is: without what is `FREE_ON_RESUME` or
+    `PLACE`."""
+    return {key: value for key, value in config.items() if key not in (*FREE_ON_RESUME, *PLACE)}
 
 
 def run_id(config: Plain) -> str:

@@ -11,6 +11,7 @@ from dgm.errors import ConfigError
 from dgm.llm.upstreams import Replay
 from dgm.prepare import Prepared, check_values, follows_cluster, money_of, settings
 from dgm.resume import NOTED, refuse_shrinkage
+from dgm.schemas import fixed
 from dgm.search import Settings
 from dgm.steering import Changed
 from dgm.width import ALL, asked_width, most_of, width_of
@@ -73,9 +74,9 @@ class LiveConfig:
 
     def _refuse(self, key: str, text: str) -> None:
         if key not in LIVE:
+            otherwise = fixed(key) or f"stop it, and give {key}={text} to its command"
             raise ConfigError(
-                f"{key} cannot change while a search goes on, only {', '.join(LIVE)}: stop it, and give {key}={text} to"
-                " its command if that may change when a run goes on"
+                f"{key} cannot change while a search goes on, only {', '.join(LIVE)}: {otherwise}"
             )
         if key.startswith("workers.") and isinstance(self._prepared.upstream, Replay):
             raise ConfigError(f"{key}: a search that is done again goes by what was recorded")

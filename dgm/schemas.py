@@ -15,6 +15,19 @@ from typing import Any
 MISSING: Any = "???"
 """How OmegaConf writes a value that has to be given."""
 
+FREE_ON_RESUME = ("budget", "workers", "display", "grace_s", "tracking", "log_dir")
+"""Top-level keys that are no part of what a run *is*: they may differ when a run goes on."""
+
+PLACE = ("runs_dir", "name")
+"""Top-level keys that say where a run is found."""
+
+
+def fixed(key: str) -> str:
+    """Why a dotted key never changes in a run; empty if it may differ when the run goes on."""
+    if key.partition(".")[0] in FREE_ON_RESUME:
+        return ""
+    return f"{key} never changes in a run; for another value `dgm run` begins another one, under a `name` of its own"
+
 
 @dataclass
 class SingleFailureConfig:

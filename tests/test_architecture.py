@@ -87,7 +87,7 @@ MAY_IMPORT = {
         "dgm.watching",
         "dgm.workers",
     },
-    "dgm.control": {"archive", "dgm.errors"},
+    "dgm.control": {"archive", "dgm.errors", "dgm.schemas"},
     "dgm.steering": {"archive", "dgm.control", "dgm.errors"},
     "dgm.watching": {"archive", "dgm.deciding", "dgm.ending", "dgm.purse", "dgm.tree"},
     "dgm.purse": set(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import archive
 from dgm.control.asking import NoDriverError, ask
 from dgm.control.requests import Verb
+from dgm.schemas import fixed
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -57,6 +58,13 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
+def _later(values: Mapping[str, str]) -> str:
+    """What becomes of a change that no driver took up."""
+    typed = " ".join(f"{key}={value}" for key, value in values.items())
+    never = [why for key in values if (why := fixed(key))]
+    return "; ".join(never) or f"give {typed} to its next `dgm run` command"
+
+
 def _ask(verb: Verb, say: Say, options: argparse.Namespace) -> int:
     """0: the driver did it, or it is so already; 1: it refused, or nobody took it up."""
     archive.open(options.run).close()  # says what is wrong with a path that is no run
@@ -67,8 +75,7 @@ def _ask(verb: Verb, say: Say, options: argparse.Namespace) -> int:
             options.run, verb, now=getattr(options, "now", False), values=values, wait_s=options.wait
         )
     except NoDriverError as error:
-        typed = " ".join(f"{key}={value}" for key, value in values.items())
-        advice = WITHOUT_DRIVER.get(verb, f"give {typed} to its next `dgm run` command")
+        advice = WITHOUT_DRIVER.get(verb) or _later(values)
         say(f"not done: {error}; {advice}" if not error.there else f"not done: {error}")
         return 1
     took = f"taken up after {time.monotonic() - began:.1f} s"

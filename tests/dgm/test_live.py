@@ -52,7 +52,8 @@ def test_a_larger_budget_and_other_slots_are_in_force_at_once() -> None:
         ({"workers.width": "${oc.env:HOME}"}, "workers.width must be all, auto or a number"),
         ({"workers.address": "x"}, "workers.address cannot change"),
         ({"policy.alpha": "0.7"}, "policy.alpha cannot change"),
-        ({"seed": "3"}, "seed cannot change"),
+        ({"grace_s": "9"}, "stop it, and give grace_s=9 to its command"),
+        ({"seed": "3"}, "seed cannot change .* seed never changes in a run"),
     ],
 )
 def test_what_a_run_may_not_change_is_refused(values: dict[str, str], why: str) -> None:

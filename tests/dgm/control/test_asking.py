@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from archive import Run, RunInfo, create_run, resume_run
 from dgm.control import CONTROL, Answer, Mailbox, NoDriverError, Request, Verb, ask
 from dgm.control.mailbox import MOST_AT_ONCE
+from tests.dgm.commands import dgm
 
 
 class Clock:
@@ -191,3 +192,20 @@ def test_a_directory_that_cannot_be_made_is_told_once_and_ends_nothing(run: Run,
     mailbox.close("ends")
     assert all("other terminals cannot stop, pause or change this run" in line for line in told)
     assert 1 <= len(told) <= 2
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        (("budget.usd=3", "grace_s=9"), "give budget.usd=3 grace_s=9 to its next `dgm run` command"),
+        (("budget.usd=3", "policy.alpha=1"), "policy.alpha never changes in a run"),
+        (("name=other",), "name never changes in a run"),
+    ],
+)
+def test_without_a_driver_a_change_tells_what_may_follow(
+    tmp_path: Path, values: Sequence[str], advice: str
+) -> None:
+    create_run(tmp_path / "run", RunInfo(id="run", seed=1)).close()
+    asked = dgm("change", str(tmp_path / "run"), *values)
+    assert asked.status == 1
+    assert asked.out.startswith(f"not done: no driver is running {tmp_path / 'run'}; {advice}")
