@@ -28,14 +28,15 @@ class Node:
 class Places:
     """What a job takes one of (`unit`), the labels its node must have, and how many jobs each such node takes.
 
-    `unfit` are nodes that would take jobs if they had those labels, `nodes` is how many there are in all.
+    `unfit` are nodes that would take jobs if they had those labels, `alive` are all: a job may still run on
+    one that takes no more of them.
     """
 
     unit: str = CORES
     labels: Mapping[str, str] = field(default_factory=dict)
     slots: Mapping[str, int] = field(default_factory=dict)
     unfit: tuple[Node, ...] = ()
-    nodes: int = 0
+    alive: frozenset[str] = frozenset()
 
     @property
     def total(self) -> int:
@@ -55,7 +56,7 @@ class Places:
                 f" jobs say {' or '.join(said)}; start one with `{start}`"
             )
         return (
-            f"no node takes jobs: the cluster has {self.nodes} nodes and none of them {SLOTS} or cores;"
+            f"no node takes jobs: the cluster has {len(self.alive)} nodes and none of them {SLOTS} or cores;"
             f" start one with `{start}`"
         )
 
@@ -93,7 +94,7 @@ def places(
         labels=wanted,
         slots=fit,
         unfit=tuple(node for node in taking if node.id not in fit),
-        nodes=len(alive),
+        alive=frozenset(node.id for node in alive),
     )
 
 

@@ -148,11 +148,16 @@ class Hub:
         self._declared = declared
         self._gateways: dict[str, tuple[Any, NodeSettings]] = {}
         self._jobs: dict[str, tuple[str, float]] = {}
+        self._dead: set[str] = set()
         self._lock = threading.Lock()
 
     def gateway(self, node: str, job: str) -> tuple[Any, NodeSettings]:
         """The gateway of the node on which this job begins, and how the node serves jobs."""
         with self._lock:
+            if node in self._dead:
+                raise RolloutError(
+                    "this node was given up, and so was its job, which may have begun on another"
+                )
             self._jobs[job] = node, time.monotonic()
             if node not in self._gateways:
                 settings = self._settings_of(node)
@@ -171,8 +176,9 @@ class Hub:
             return self._gateways[node]
 
     def bury(self, nodes: set[str]) -> tuple[set[str], set[str]]:
-        """The jobs that began on these nodes, which are dead, and on others. Nobody waits for those gateways now."""
+        """The jobs that began on these nodes, which are dead, and on others. None begins there from now on."""
         with self._lock:
+            self._dead |= nodes
             for node in nodes:
                 self._gateways.pop(node, None)
             there = {job for job, (node, _) in self._jobs.items() if node in nodes}

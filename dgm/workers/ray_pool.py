@@ -117,6 +117,7 @@ class RayPool:
         self._ended: deque[Any] = deque()
         self._given_up: deque[Result] = deque()
         self._buried = 0
+        self._dead: set[str] = set()
         self._demand = Demand()
         self._rested_at = clock()
         self._gauges: dict[str, Gauge] = {}
@@ -197,8 +198,11 @@ class RayPool:
         before, places = self._watched.places, self._watched.look()
         if places is before:
             return
-        if gone := before.slots.keys() - places.slots.keys():
-            self._bury(set(gone))
+        gone = before.alive - places.alive
+        self._buried += len(gone)
+        self._dead |= gone
+        if self._dead:
+            self._bury()
         self._begin()
         full = self.running >= self.slots > 0
         self._demand.want(
@@ -208,21 +212,22 @@ class RayPool:
             self._rested_at = self._clock()
             self._hub.rest.remote({job.id for job, _ in self._running.values()}, IDLE_S)
 
-    def _bury(self, nodes: set[str]) -> None:
+    def _bury(self) -> None:
         """Give up the jobs of nodes that are gone: of one that stands still, or is cut off, Ray would wait for them.
 
         What was on its way to such a node and had not begun is handed over again, which costs no try.
+        If the hub does not answer it is asked at the next look.
         """
-        self._buried += len(nodes)
         try:
-            there, elsewhere = ray.get(self._hub.bury.remote(nodes), timeout=CLOSING_S)
+            there, elsewhere = ray.get(self._hub.bury.remote(self._dead), timeout=CLOSING_S)
         except RayError as error:
             log.warning(
-                "nothing can be learnt about the jobs of %d nodes that are gone: %s", len(nodes), error
+                "nothing can be learnt yet of the jobs of %d nodes that are gone: %s", len(self._dead), error
             )
             return
+        self._dead = set()
         for reference, (job, submitted) in list(self._running.items()):
-            if job.id in elsewhere or ray.wait([reference], timeout=0)[0]:
+            if job.id in elsewhere or reference in self._ended or ray.wait([reference], timeout=0)[0]:
                 continue
             del self._running[reference]
             ray.cancel(reference, force=True)

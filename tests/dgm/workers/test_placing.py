@@ -57,6 +57,12 @@ def test_an_engine_that_was_named_once_stays_needed() -> None:
     assert places([node("b", slots=4)], {}, docker=True, before=before).total == 0
 
 
+def test_a_node_that_takes_no_more_jobs_is_still_alive() -> None:
+    cores = places([node("a", cores=4)], {}, docker=False)
+    declared = places([node("a", cores=4), node("b", slots=8)], {}, docker=False, before=cores)
+    assert (dict(declared.slots), declared.alive) == ({"b": 8}, {"a", "b"})
+
+
 def test_a_cluster_whose_nodes_have_other_labels_says_what_they_have() -> None:
     nodes = [node("a", slots=8, dgm_arch="aarch64"), node("b", slots=4)]
     found = places(nodes, {"dgm-arch": "x86_64"}, docker=False)
