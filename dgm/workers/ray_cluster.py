@@ -33,10 +33,16 @@ LOCAL = {
 }
 """Environment of a local cluster."""
 
+NO_TOKEN = ". If it has a token (`ray start` takes the one in ~/.ray/auth_token), set RAY_AUTH_MODE=token here too"
+
 
 def join(address: str) -> None:
-    """Make this process a driver on the cluster at `address`."""
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    """Make this process a driver on the cluster at `address`. Raises ConnectionError."""
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except ConnectionError as error:
+        hint = "" if "RAY_AUTH_MODE" in os.environ else NO_TOKEN
+        raise ConnectionError(f"workers: no Ray cluster answers at {address}: {error}{hint}") from error
 
 
 def slots_at(address: str, labels: Mapping[str, str] | None = None) -> int:

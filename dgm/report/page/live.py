@@ -48,6 +48,7 @@ class Live:
         self._run: RunReader | None = None
         self._told: dict[str, bytes] = {}
         self._rests_until = float("-inf")
+        self._closing = False
 
     def __enter__(self) -> Live:
         self._refresh()
@@ -57,10 +58,16 @@ class Live:
         if self._run is not None:
             self._run.close()
 
+    def stop(self) -> None:
+        """Answer nothing more: who waits for an answer is told None."""
+        self._closing = True
+
     def answer(self, path: str, since: int = 0) -> bytes | None:
         """What the page asks for by `path`, as JSON with the `seq` up to which it tells; None if there is no such
         thing. Whoever else asks for a whole table of the same state gets the same bytes."""
         with self._lock:
+            if self._closing:
+                return None
             began = self._clock()
             if path in ("new", "head") and began >= self._rests_until:
                 self._refresh()
@@ -174,6 +181,7 @@ async def serve(
         ready(f"http://{HERE}:{bound}/{token}/")
         await asyncio.Event().wait()
     finally:
+        live.stop()
         await runner.cleanup()
 
 

@@ -275,3 +275,10 @@ def test_a_live_run_is_followed_by_those_who_know_its_address(
         assert b"the one that dgm view printed" in refused.value.read()
         refused.value.close()
     assert address.startswith("http://127.0.0.1:")
+
+
+def test_who_still_waits_when_the_view_ends_is_not_answered(run: Path) -> None:
+    with Live(run) as live:
+        assert live.answer("head") is not None
+        live.stop()
+        assert live.answer("head") is None
