@@ -33,7 +33,9 @@ LOCAL = {
 }
 """Environment of a local cluster."""
 
-NO_TOKEN = ". If it has a token (`ray start` takes the one in ~/.ray/auth_token), set RAY_AUTH_MODE=token here too"
+NO_TOKEN = (
+    ". If it has a token (`ray start` takes the one in ~/.ray/auth_token), set RAY_AUTH_MODE=token here too"
+)
 
 
 def join(address: str) -> None:
