@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def _run(arguments: Sequence[str]) -> int:
 
     if "--json" in arguments:  # one search after the other: lines of several are not to be mixed
         words = [word for word in arguments if word != "--json"]
-        return compose_and_run(words, partial(_search, lines=_say))
+        return compose_and_run(words, _search_in_lines)
     return compose_and_run(arguments, _search, together=together)
 
 
@@ -135,6 +136,13 @@ def _one_of_many(arguments: Sequence[str]) -> int:
 
     config, share = led()
     return _search(config, share)
+
+
+def _search_in_lines(config: Mapping[str, Any]) -> int:
+    """A search that prints lines for machines; what libraries print, Ray its warnings for one, is not among them."""
+    out = sys.stdout
+    with redirect_stdout(sys.stderr):
+        return _search(config, lines=partial(_print, stream=out))
 
 
 def _search(

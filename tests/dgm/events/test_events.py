@@ -179,16 +179,34 @@ def test_a_disk_that_is_full_later_is_told_once(tmp_path: Path) -> None:
     assert len(told) == 1
 
 
+LOUD = """
+from dataclasses import dataclass
+from dgm.policies import Uniform
+
+@dataclass(frozen=True, kw_only=True)
+class Loud(Uniform):
+    def decide(self, *args, **kwargs):
+        print("decided")
+        return super().decide(*args, **kwargs)
+"""
+
+
 def test_a_run_prints_nothing_but_events_and_logs_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     few_katas(tmp_path / "tasks", ("apricot-rows", "candle-clock", "dune-fences", "jam-share-out"))
     command = (
-        *("run", "--json", "name=a", "benchmark=polyglot", f"benchmark.path={tmp_path / 'tasks'}", *SMALL),
+        *("run", "--json", "--config-dir", str(tmp_path), "policy=loud", "name=a", "benchmark=polyglot"),
+        *(f"benchmark.path={tmp_path / 'tasks'}", *SMALL),
         *("budget.evaluations=2", "budget.expansions=1", "budget.confirm=0", "budget.test_repeats=1"),
     )
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "loud.py").write_text(LOUD)
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy" / "loud.yaml").write_text("_target_: loud.Loud\nname: loud\n")
     said = dgm(*command)
+    assert "decided" in said.err
     assert said.status == 0, said.err
     events = [checked(line) for line in said.out.splitlines()]
     assert events[0]["event"] == "note"
