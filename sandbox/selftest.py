@@ -11,7 +11,9 @@ from pathlib import Path
 from sandbox.base import MIB, BoxSpec, ExecResult, Level, Limits, Sandbox
 
 LIMITS = Limits(seconds=30.0, memory_bytes=512 * MIB, processes=64, disk_bytes=8 * MIB, disk_files=512)
-KILL_SECONDS = 2.0  # from the deadline to the return of `exec`
+KILL_SECONDS = (
+    10.0  # from the deadline to the return of `exec`: late on a busy machine; a minute if nothing is killed
+)
 
 _EVERYWHERE = frozenset({"openai importable"})
 _NAMESPACES = _EVERYWHERE | {

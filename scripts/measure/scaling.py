@@ -69,8 +69,9 @@ def _told(phase: Phase, alone: float) -> tuple[list[Figure], Target]:
         who: seconds / phase.results for who, seconds in sorted(phase.processor.items()) if seconds >= 0.005
     }
     busy = sum(phase.processor.values()) / phase.wall / (os.cpu_count() or 1)
+    note = f"ideal {ideal:.3f}, {phase.voids} tries void"
     figures = [
-        figure(f"{name}: evaluations per second", "/s", phase.rates, note=f"ideal {ideal:.3f}"),
+        figure(f"{name}: evaluations per second", "/s", phase.rates, note=note),
         figure(f"{name}: of ideal", "", shares, note=f"cores {100 * busy:.0f} % busy with it"),
         figure(f"{name}: one rollout", "s", phase.seconds),
         *(figure(f"{name}: CPU per evaluation, {who}", "s", [value]) for who, value in used.items()),
