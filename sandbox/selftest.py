@@ -11,9 +11,8 @@ from pathlib import Path
 from sandbox.base import MIB, BoxSpec, ExecResult, Level, Limits, Sandbox
 
 LIMITS = Limits(seconds=30.0, memory_bytes=512 * MIB, processes=64, disk_bytes=8 * MIB, disk_files=512)
-KILL_SECONDS = (
-    10.0  # from the deadline to the return of `exec`: late on a busy machine; a minute if nothing is killed
-)
+KILL_SECONDS = 10.0
+"""From the deadline to the return of `exec`: a busy machine is late; where nothing is killed it is a minute."""
 
 _EVERYWHERE = frozenset({"openai importable"})
 _NAMESPACES = _EVERYWHERE | {
