@@ -8,19 +8,18 @@ import time
 from types import TracebackType
 from typing import Self
 
-from archive import AgentId, Split
 from dgm.benchmarks.base import Task
 from dgm.benchmarks.polyglot import katas
 from dgm.jobs.base import EvaluateJob, EvaluateResult, NodeServices
 from dgm.jobs.evaluate import evaluate
 from dgm.jobs.manifest import Manifest
 from dgm.jobs.services import NodeDoors, NodeSettings
-from dgm.llm import Allowance
 from dgm.llm.upstreams import Rehearsal
 from sandbox import BoxSpec, Files, Level, Limits
 from sandbox.docker import config
 from sandbox.docker.backend import DockerSandbox
 from sandbox.docker.engine import Engine
+from scripts.measure.jobs import evaluation
 
 LIMITS = Limits()
 
@@ -107,18 +106,5 @@ def _agent(task: Task, files: int) -> Files:
 def _job(task: Task, tree: Files, number: int) -> EvaluateJob:
     [(path, content)] = task.reference.items()
     command = ("/bin/sh", "-c", 'printf %s "$1" > "$DGM_WORKSPACE/$2"', "sh", content.decode(), path)
-    return EvaluateJob(
-        id=f"perf{number:08}",
-        decision=number,
-        attempt=1,
-        agent=AgentId("0" * 40),
-        tree=tree,
-        manifest=Manifest(name="perf", solve=command, improve=("true",), check=("true",)),
-        task=task,
-        split=Split.SEARCH,
-        repeat=0,
-        sample=bytes(16),
-        seconds=LIMITS.seconds,
-        allowance=Allowance(),
-        journal=None,
-    )
+    manifest = Manifest(name="perf", solve=command, improve=("true",), check=("true",))
+    return evaluation(task, tree, manifest, number)

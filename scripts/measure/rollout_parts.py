@@ -9,16 +9,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from archive import AgentId, Split
 from dgm.benchmarks.base import Task
 from dgm.benchmarks.polyglot import katas
-from dgm.jobs.base import EvaluateJob, NodeServices
+from dgm.jobs.base import NodeServices
 from dgm.jobs.evaluate import evaluate
 from dgm.jobs.manifest import MANIFEST, parse_manifest
 from dgm.jobs.services import NodeDoors, NodeSettings
-from dgm.llm import Allowance
 from dgm.llm.upstreams import Rehearsal
-from sandbox import BoxSpec, Files, Level, Limits, Sandbox, grade, open_sandbox
+from sandbox import BoxSpec, Level, Limits, Sandbox, grade, open_sandbox
+from scripts.measure.jobs import evaluation
 from scripts.measure.report import Figure
 from scripts.measure.stats import figure
 
@@ -35,10 +34,11 @@ def parts(level: Level, count: int) -> list[Figure]:
     services = NodeServices(sandbox, doors, LIMITS)
     task = katas().tasks()[0]
     files = {path.name: path.read_bytes() for path in AGENT.iterdir() if path.is_file()}
+    manifest = replace(parse_manifest(files[MANIFEST]), name="waiting")
     jobs = iter(range(10 * count + 10))
 
     def whole() -> None:
-        result = evaluate(_job(task, files, next(jobs)), services)
+        result = evaluate(evaluation(task, files, manifest, next(jobs)), services)
         if result.record is None or len(result.record.calls) < 10 or not result.tests:
             raise RuntimeError(f"the rollout ended as {result.outcome}: {result.detail}")
 
@@ -86,21 +86,3 @@ def _grade(sandbox: Sandbox, task: Task) -> None:
     answer = {**task.files, **task.reference}
     if not grade(sandbox, task.test, answer, task.files, name="part", limits=LIMITS).resolved:
         raise RuntimeError(f"the reference of {task.id} does not resolve it")
-
-
-def _job(task: Task, tree: Files, number: int) -> EvaluateJob:
-    return EvaluateJob(
-        id=f"part{number:08}",
-        decision=number,
-        attempt=1,
-        agent=AgentId("0" * 40),
-        tree=tree,
-        manifest=replace(parse_manifest(tree[MANIFEST]), name="waiting"),
-        task=task,
-        split=Split.TEST,
-        repeat=0,
-        sample=bytes(16),
-        seconds=LIMITS.seconds,
-        allowance=Allowance(),
-        journal=None,
-    )

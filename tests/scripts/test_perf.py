@@ -29,12 +29,18 @@ def perf(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.docker
-def test_the_sandbox_is_measured_and_leaves_nothing(engine: Engine) -> None:
-    done = perf("sandbox", "--cycles", "2", "--calls", "20", "--json")
+def measured(*words: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """What a measurement reports, and its figures by name; its exit status is whether its targets hold."""
+    done = perf(*words, "--json")
     assert done.returncode in (0, 1), done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
-    figures = {one["name"]: one for one in report["figures"]}
+    assert report["holds"] is (done.returncode == 0)
+    return report, {one["name"]: one for one in report["figures"]}
+
+
+@pytest.mark.docker
+def test_the_sandbox_is_measured_and_leaves_nothing(engine: Engine) -> None:
+    report, figures = measured("sandbox", "--cycles", "2", "--calls", "20")
     assert {"floor", "cycle", "cycle : floor", "relay adds, kept connection"} <= set(figures)
     assert all(one["low"] <= one["median"] <= one["high"] for one in figures.values())
     assert (figures["floor"]["n"], figures["relay, kept connection"]["n"]) == (2, 20)
@@ -46,16 +52,13 @@ def test_the_sandbox_is_measured_and_leaves_nothing(engine: Engine) -> None:
         "containers and volumes left",
     ]
     assert targets["containers and volumes left"]["value"] == 0
-    assert report["holds"] is all(one["holds"] for one in targets.values()) is (done.returncode == 0)
+    assert report["holds"] is all(one["holds"] for one in targets.values())
     assert report["machine"]["cores"] >= 1
     assert len(report["load_before"]) == len(report["load_after"]) == 3
 
 
 def test_the_gateway_is_measured_beside_direct_calls() -> None:
-    done = perf("gateway", "--calls", "20", "--streams", "2", "--open", "8", "--json")
-    assert done.returncode in (0, 1), done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    figures = {one["name"]: one for one in report["figures"]}
+    report, figures = measured("gateway", "--calls", "20", "--streams", "2", "--open", "8")
     assert figures["call, direct"]["n"] == figures["call, gateway"]["n"] == 20
     assert 0 < figures["call, direct"]["median"] < figures["call, gateway"]["median"]
     assert figures["chunk, through the gateway"]["n"] == 2 * 50
@@ -66,10 +69,9 @@ def test_the_gateway_is_measured_beside_direct_calls() -> None:
 
 def test_the_archive_is_measured_beside_others(tmp_path: Path) -> None:
     small = ("--agents", "40", "--evaluations", "9000", "--opens", "2")
-    done = perf("archive", "--alone", "3", "--queued", "2", "--directory", str(tmp_path), *small, "--json")
-    assert done.returncode in (0, 1), done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    figures = {one["name"]: one for one in report["figures"]}
+    report, figures = measured(
+        "archive", "--alone", "3", "--queued", "2", "--directory", str(tmp_path), *small
+    )
     stores = ("archive", "SQLite", "Delta Lake", "floor")
     assert {f"append, {how}: {store}" for how in ("alone", "64 queued") for store in stores} <= set(figures)
     assert figures["append, 64 queued: archive : SQLite"]["n"] == 2
@@ -88,10 +90,7 @@ def test_the_large_run_is_one_that_verify_finds_whole(tmp_path: Path) -> None:
 
 
 def test_decisions_are_measured_beside_a_walk() -> None:
-    done = perf("decisions", "--agents", "50", "1000", "--decisions", "20", "--walks", "2", "--json")
-    assert done.returncode in (0, 1), done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    figures = {one["name"]: one for one in report["figures"]}
+    report, figures = measured("decisions", "--agents", "50", "1000", "--decisions", "20", "--walks", "2")
     assert (figures["50 agents: decision"]["n"], figures["50 agents: walk"]["n"]) == (20, 2)
     assert figures["1000 agents: decision : walk"]["median"] > 0
     assert (figures["50 agents: expansion"]["n"], figures["1000 agents: expansion"]["n"]) == (20, 20)
@@ -102,10 +101,7 @@ def test_decisions_are_measured_beside_a_walk() -> None:
 
 
 def test_pedigree_is_measured_with_what_observing_costs() -> None:
-    done = perf("pedigree", "--agents", "30", "--decisions", "20", "--json")
-    assert done.returncode in (0, 1), done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    figures = {one["name"]: one for one in report["figures"]}
+    report, figures = measured("pedigree", "--agents", "30", "--decisions", "20")
     assert (figures["30 agents: decision"]["n"], figures["30 agents: observe"]["n"]) == (20, 30 + 2 * 300)
     assert [one["name"] for one in report["targets"]] == [
         "30 agents: observe, mean",
@@ -115,10 +111,7 @@ def test_pedigree_is_measured_with_what_observing_costs() -> None:
 
 def test_scaling_is_measured_by_a_run_whose_rollouts_wait() -> None:
     few = ("--slots", "1", "--latency", "0.01", "--parts", "0", "--workers", "local", "--sandbox", "process")
-    done = perf("scaling", *few, "--json")
-    assert done.returncode in (0, 1), done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    figures = {one["name"]: one for one in report["figures"]}
+    report, figures = measured("scaling", *few)
     assert figures[" 1 slots: evaluations per second"]["median"] > 0
     assert figures[" 1 slots: one rollout"]["median"] > 10 * 0.01
     assert figures[" 1 slots: CPU per evaluation, boxes"]["median"] > 0
@@ -127,10 +120,7 @@ def test_scaling_is_measured_by_a_run_whose_rollouts_wait() -> None:
 
 def test_the_driver_is_measured_on_an_archive_that_is_there() -> None:
     few = ("--evaluations", "100", "--policies", "huxley", "--results", "20", "--slots", "8", "--rate", "50")
-    done = perf("driver", *few, "--json")
-    assert done.returncode in (0, 1), done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    figures = {one["name"]: one for one in report["figures"]}
+    report, figures = measured("driver", *few)
     assert figures["huxley, 100 evaluations: saturation: CPU per result"]["median"] > 0
     assert 0 < figures["huxley, 100 evaluations: 50/s: results per second"]["median"] < 75
     assert figures["huxley, 100 evaluations: 50/s: delay"]["n"] == 20
