@@ -13,6 +13,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from tests.dgm.workers.contract import scratch_directory
+
 RAY = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats")
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
@@ -31,6 +37,18 @@ def within(seconds: float, holds: Callable[[], object]) -> bool:
             return False
         time.sleep(0.1)
     return True
+
+
+@contextlib.contextmanager
+def bare_head() -> Iterator[Cluster]:
+    """A head without room for jobs, whose nodes are processes at one address, with temporary files of its own."""
+    with pytest.MonkeyPatch.context() as environment, scratch_directory() as scratch:
+        environment.setenv("TMPDIR", scratch)
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
 
 
 def marked(mark: str, *words: str) -> list[int]:

@@ -6,10 +6,9 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,8 @@ from dgm.workers.ray_nodes import Journals
 from dgm.workers.ray_pool import start
 from tests.dgm.accounts import spent_as_counted
 from tests.dgm.scripted import Driver, Script
-from tests.dgm.workers.contract import SETTINGS, WRITE, finish, job, scratch_directory
+from tests.dgm.workers.contract import SETTINGS, WRITE, finish, job
+from tests.dgm.workers.machines import bare_head, within
 from tests.dgm.workers.rolling import Rolling
 from tests.fake_upstream import FakeUpstream
 
@@ -58,17 +58,11 @@ def run_directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cluster(run_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """A head without room for jobs."""
+def cluster(run_directory: Path) -> Iterator[Cluster]:
     if not can_hide():
         pytest.skip("mounts of one's own need root, or user namespaces")
-    with scratch_directory() as scratch:
-        monkeypatch.setenv("TMPDIR", scratch)
-        monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    with bare_head() as cluster:
         yield cluster
-        ray.shutdown()
-        cluster.shutdown()
 
 
 class Node:
@@ -111,15 +105,6 @@ def joined(*nodes: Node) -> Sequence[str]:
 def serving() -> Sequence[str]:
     """The nodes with room for jobs, by their ids in Ray."""
     return [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-
-
-def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def test_a_call_paid_on_a_node_that_died_is_not_bought_again_on_another(

@@ -17,19 +17,14 @@ from dgm.workers import Pool
 from dgm.workers.ray_parts import KEPT, Parts
 from dgm.workers.ray_pool import start
 from tests.dgm.jobs.agents import agent, evaluate_job
-from tests.dgm.workers.contract import SETTINGS, WRITE, finish, job, napping, scratch_directory
+from tests.dgm.workers.contract import SETTINGS, WRITE, finish, job, napping
+from tests.dgm.workers.machines import bare_head
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A head without room for jobs."""
-    with pytest.MonkeyPatch.context() as environment, scratch_directory() as scratch:
-        environment.setenv("TMPDIR", scratch)
-        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    with bare_head() as cluster:
         yield cluster
-        ray.shutdown()
-        cluster.shutdown()
 
 
 def until(pool: Pool, holds: Callable[[], bool]) -> None:
