@@ -12,6 +12,7 @@ from archive import AgentId, Decision, Expansion, ExpansionOutcome, Row
 from archive.schema import COUNT, NUMBER, TEXT, described
 from dgm.asking import FELL_BACK, SAW
 from dgm.choosing import Family, improvements
+from dgm.report.why import finite
 from dgm.tree import Tree
 
 SCHEMA = pa.schema(
@@ -79,5 +80,4 @@ def _share(agent: AgentId, tree: Tree) -> float | None:
 def _chance(row: Decision) -> float | None:
     told = row.saw.get(SAW)
     chances = told.get("chances") if isinstance(told, Mapping) else None
-    chance = chances.get(row.operator) if isinstance(chances, Mapping) else None
-    return float(chance) if isinstance(chance, int | float) else None
+    return finite(chances.get(row.operator)) if isinstance(chances, Mapping) else None

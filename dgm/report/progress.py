@@ -167,7 +167,7 @@ class Progress:
 def _panel(facts: Sequence[tuple[str, str]]) -> Panel:
     table = Table.grid(padding=(0, 2))
     for name, value in facts:
-        table.add_row(Text(name, style="bold"), Text(value))
+        table.add_row(Text(name, style="bold"), Text(safe_line(value)))
     return Panel(table, title="dgm run", title_align="left", expand=False)
 
 

@@ -6,6 +6,7 @@ the row alone, so any run can be explained, also one that another program made.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
@@ -90,19 +91,19 @@ def _option(decision: Decision, row: object) -> Option | None:
         kind=kind,
         agent=agent,
         task=None if task is None else str(task),
-        value=_number(row, "value"),
-        costs=_number(row, "costs"),
-        share=_number(row, "share"),
-        share_sd=_number(row, "share_sd"),
-        broken=_number(row, "broken"),
+        value=finite(row.get("value")),
+        costs=finite(row.get("costs")),
+        share=finite(row.get("share")),
+        share_sd=finite(row.get("share_sd")),
+        broken=finite(row.get("broken")),
         resolved=_count(row, "resolved"),
         unresolved=_count(row, "unresolved"),
     )
 
 
-def _number(row: Json, key: str) -> float | None:
-    value = row.get(key)
-    return float(value) if isinstance(value, int | float) else None
+def finite(value: object) -> float | None:
+    """What a policy tells, if it is a number that a float can hold."""
+    return float(value) if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
 
 
 def _count(row: Json, key: str) -> int | None:

@@ -51,7 +51,7 @@ class Details:
         agent = self._run.lineage.agent(id)
         return {
             "made_by": None if made is None else made.seq,
-            "gates": [] if made is None else row_data(made)["gates"],
+            "gates": [] if made is None else _bounded(row_data(made))["gates"],
             "brief": "" if made is None else self._text(made.brief),
             "to_parent": "" if agent.parent is None else self._patch(agent.parent, id),
             "to_seed": "" if agent.parent is None else self._patch(None, id),
@@ -59,11 +59,12 @@ class Details:
 
     def result(self, row: Expansion | Evaluation) -> Detail:
         """One rollout: its row, its transcript and its log."""
-        return {**row_data(row), "messages": self._messages(row.transcript), "log_text": self._text(row.log)}
+        said = {"messages": self._messages(row.transcript), "log_text": self._text(row.log)}
+        return {**_bounded(row_data(row)), **said}
 
     def decision(self, row: Decision) -> Detail:
         """What the policy saw, what it compared, and why it chose this."""
-        return {**row_data(row), "why": why(row).sentence}
+        return {**_bounded(row_data(row)), "why": _clipped(why(row).sentence)}
 
     def _patch(self, before: AgentId | None, after: AgentId) -> str:
         """From an agent, or from the seed, to another."""
@@ -118,6 +119,23 @@ def _said(content: object) -> str:
 
 def _said_as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def _bounded(row: Detail) -> Detail:
+    """The row with its long texts clipped."""
+    return {name: _clipped_inside(value) for name, value in row.items()}
+
+
+def _clipped_inside(value: object) -> object:
+    match value:
+        case str():
+            return _clipped(value)
+        case Mapping():
+            return _bounded(value)
+        case list():
+            return [_clipped_inside(inner) for inner in value]
+        case _:
+            return value
 
 
 def _clipped(text: str) -> str:

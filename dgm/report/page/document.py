@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
+from dgm.report.safe import safe_line
+
 SCRIPTS = (
     *("text", "elements", "store", "live", "route", "colours", "hover", "frame"),
     *("tree", "tree_svg", "tree_canvas", "tree_keys", "line", "agent", "diff", "rollout"),
@@ -54,7 +56,7 @@ def document(
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{html.escape(title)}</title>\n<style>{style}</style>\n</head>\n"
+        f"<title>{html.escape(safe_line(title))}</title>\n<style>{style}</style>\n</head>\n"
     )
     yield f"<body>\n{_asset('body.html')}\n{first}<script>{script}</script>\n"
     yield from rest

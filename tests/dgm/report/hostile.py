@@ -15,14 +15,19 @@ from archive import (
     Run,
     RunInfo,
     Split,
+    TestResult,
+    TestStatus,
     create_run,
 )
-from archive.testing import a_decision, an_agent, an_evaluation, an_expansion
+from archive.testing import a_call, a_decision, an_agent, an_evaluation, an_expansion
 
 CLEAR = "\x1b[2J\x1b]0;owned\x07"
 C1 = "\x9b31m"
 BIDI = "\u202egnp.exe"
 EVIL = f"one\r{CLEAR}{C1}{BIDI}\x7f\u2028\u200btwo"
+SCRIPT = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><!--"
+WILD = f"{SCRIPT}{EVIL}\n0.500000  fake"
+"""What names of operators, models, roles, tests and policies come to, and figures that a policy tells."""
 ODD_TASK = f"katas/{CLEAR}\nfake  test  9/9"
 TASKS: Mapping[Split, tuple[str, ...]] = {
     Split.SEARCH: ("katas/anagram", ODD_TASK),
@@ -59,19 +64,28 @@ def _agent(run: Run, files: dict[str, bytes], parent: Agent | None) -> Agent:
 
 
 def _expand(run: Run, parent: Agent, extra: Mapping[str, bytes]) -> Agent:
-    run.append(a_decision(run.next_seq, agent=parent.id, task=None))
+    decision = a_decision(run.next_seq, agent=parent.id, task=None)
+    told = {"agent": WILD, "value": 10**400, "kind": "expand", "__proto__": WILD, WILD: [WILD, {WILD: None}]}
+    saw = {WILD: WILD, "__proto__": {"a": WILD}, "large": 10**400, "list": [WILD, None, {WILD: [WILD]}]}
+    run.append(
+        replace(decision, policy=WILD, operator=WILD, saw=saw, runners_up=(told, {"agent": parent.id}))
+    )
     seq = run.next_seq
     child = _agent(run, {**extra, "agent.toml": b"", "a.py": f"print('{EVIL}')\n".encode()}, parent)
     expansion = replace(
         an_expansion(seq, decision=seq - 1),
         parent=parent.id,
+        operator=WILD,
         outcome=ExpansionOutcome.CHILD,
         child=child.id,
-        detail=EVIL,
-        gates=(GateVerdict(gate="smoke", passed=True, detail=EVIL),),
+        detail=WILD,
+        gates=(GateVerdict(gate=WILD, passed=True, detail=WILD),),
+        flags=(WILD,),
+        digests={WILD: WILD},
         sandbox="process",
     )
-    run.append(expansion, replace(child, expansion=expansion.id))
+    call = replace(a_call(seq, rollout=expansion.id), model=WILD, role=WILD)
+    run.append(expansion, replace(child, expansion=expansion.id), call)
     return child
 
 
@@ -80,4 +94,7 @@ def _evaluate(run: Run, agent: Agent, task: str, outcome: Outcome, split: Split 
     assert decision.kind is DecisionKind.EVALUATE
     run.append(decision)
     row = an_evaluation(run.next_seq, agent=agent.id, task=task, outcome=outcome)
-    run.append(replace(row, split=split, detail=EVIL, sandbox="process"))
+    tests = (TestResult(name=WILD, status=TestStatus.FAILED),)
+    run.append(
+        replace(row, split=split, detail=WILD, tests=tests, tier=WILD, flags=(WILD,), sandbox="process")
+    )

@@ -31,11 +31,12 @@ from dgm.report.page.live import Live, serve
 from dgm.report.page.report import report
 from scripts.measure.browser import PROGRAMS, Browser, browser, program
 from tests.dgm.commands import dgm
-from tests.dgm.report.hostile import BIDI, EVIL, ODD_TASK, another_child, hostile_run
+from tests.dgm.report.hostile import BIDI, EVIL, ODD_TASK, SCRIPT, another_child, hostile_run
 
-SCRIPT = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><!--"
 TOLD = f"{SCRIPT}{EVIL}\ud800"
 """What the model says in the hostile run."""
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]")
+LONG = 10_000_000 * "x"
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 decision=again.next_seq - 1,
                 id="e" * 32,
                 transcript=again.blobs.put(packed([_exchange()])),
-                log=again.blobs.put(TOLD.encode("utf-8", "surrogatepass")),
-                detail=TOLD.encode("utf-8", "replace").decode(),
+                log=again.blobs.put(f"{TOLD}{LONG}".encode("utf-8", "surrogatepass")),
+                detail=TOLD.encode("utf-8", "replace").decode() + LONG,
             )
         )
     return path
@@ -67,7 +68,9 @@ def _exchange() -> Exchange:
         {"role": SCRIPT, "content": TOLD},
         {"role": "assistant", "content": None, "tool_calls": [call]},
     ]
-    answer = {"choices": [{"message": {"role": "assistant", "content": [{"type": "text", "text": TOLD}]}}]}
+    answer = {
+        "choices": [{"message": {"role": "assistant", "content": [{"type": "text", "text": TOLD + LONG}]}}]
+    }
     return Exchange(
         n=0,
         status=200,
@@ -182,13 +185,24 @@ def test_what_agents_and_models_wrote_is_shown_as_text(shown: Browser, page: Pat
     assert "\\x1b[2J" in text
     assert "\\u202egnp.exe" in text
     assert "\\u2028" in text
-    assert not set(text) & {"\x1b", "\u202e", "\u2028", "\u200b"}
+    assert not UNSEEN.search(text)
+    assert f"[{len(LONG) + len(TOLD) - 100_000} more characters]" in text
     child = block(page, "agents")["id"][1]
-    shown.run(f"location.hash = 'agent/{child}'")
-    shown.wait("document.querySelectorAll('.diff details').length === 2")
-    assert SCRIPT in shown.text()
-    assert shown.run("document.querySelectorAll('img, iframe, object, embed').length") == 0
-    assert shown.run("document.title").startswith("Agent ")
+    for view, there, title in (
+        (f"agent/{child}", "document.querySelectorAll('.diff details').length === 2", "Agent "),
+        ("costs", "document.querySelector('h1')?.textContent === 'Costs'", "Costs "),
+        ("decisions/5", "document.querySelector('.explained table')", "Decisions "),
+        ("result/6", "document.querySelector('h1')?.textContent.startsWith('Expansion')", "Rollout 6 "),
+        ("task/1", "document.querySelector('h1')?.textContent.includes('fake')", "katas/\\x1b[2J"),
+        (f"tree/{child}", "document.querySelector('.side h2')", "Tree "),
+    ):
+        shown.run(f"location.hash = '{view}'")
+        shown.wait(there)
+        shown.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert (SCRIPT in shown.text()) is (view != "task/1"), view
+        assert not UNSEEN.search(shown.text()), view
+        assert shown.run("document.title").startswith(title), view
+        assert shown.run("document.querySelectorAll('img, iframe, object, embed').length") == 0
     assert shown.complaints == []
 
 

@@ -185,6 +185,11 @@ def test_what_a_terminal_could_be_steered_by_is_escaped() -> None:
     screen = Screen()
     screen.progress.tell("evil\x1b[2J\u202e")
     assert screen.out.getvalue() == "evil\\x1b[2J\\u202e\n"
+    panel = Screen(live=True, state=State.PAUSED, why="evil\x1b]0;owned\x07\u202e")
+    with panel.progress:
+        panel.show()
+    assert "evil\\x1b]0;owned\\x07\\u202e" in panel.out.getvalue()
+    assert "\x1b]" not in panel.out.getvalue()
 
 
 def test_a_terminal_gets_a_panel() -> None:

@@ -116,7 +116,7 @@ def test_rows_of_another_program_that_name_no_action_are_left_out() -> None:
     ]
     plain = why(decided("pedigree", task="x/t"))
     assert why(decided("huxley", *odd, task="x/t")).options == plain.options
-    hostile = {"agent": "\x1b[2J" + B, "value": "high", "resolved": 1.5}
+    hostile = {"agent": "\x1b[2J" + B, "value": 10**400, "resolved": 1.5}
     found = why(decided("huxley", *odd, {"agent": A, "value": 0.5}, hostile))
     assert "second: expand \\x1b[2J" in found.sentence
     assert (found.options[1].value, found.options[1].resolved) == (None, None)

@@ -115,11 +115,12 @@ function agentOr(value) {
 }
 
 function runnersUp(told) {
-  if (!told.runners_up.length) return made("p.empty", {}, "There was nothing else to choose.");
-  const names = [...new Set(told.runners_up.flatMap((one) => Object.keys(one)))];
-  const numeric = (name) => told.runners_up.every((one) => one[name] === undefined || one[name] === null || typeof one[name] === "number");
+  const compared = told.runners_up.filter((one) => one !== null && typeof one === "object");
+  if (!compared.length) return made("p.empty", {}, "There was nothing else to choose.");
+  const names = [...new Set(compared.flatMap((one) => Object.keys(one)))];
+  const numeric = (name) => compared.every((one) => one[name] === undefined || one[name] === null || typeof one[name] === "number");
   return made("section", {}, made("h3", {}, "What it compared"),
-    tabled(names.map((name) => (numeric(name) ? ">" : "") + word(name)), told.runners_up.map((one) => names.map((name) => {
+    tabled(names.map((name) => (numeric(name) ? ">" : "") + word(name)), compared.map((one) => names.map((name) => {
       const value = one[name];
       if (value === undefined || value === null) return "";
       const shown = typeof value === "number" ? (Number.isInteger(value) ? String(value) : value.toFixed(3)) : agentOr(value);

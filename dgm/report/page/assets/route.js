@@ -29,7 +29,7 @@ async function show() {
     if (one.getAttribute("href") === "#" + tab) one.setAttribute("aria-current", "page");
     else one.removeAttribute("aria-current");
   }
-  document.title = `${built.title} · ${store.head.name}`;
+  document.title = visible(`${built.title} · ${store.head.name}`);
   content.dataset.view = name || "tree";
   replace(content, built.element);
   built.shown?.();
