@@ -62,7 +62,7 @@ class Blobs(BlobReader):
     def put_all(self, contents: Sequence[bytes]) -> list[str]:
         """`put` for all of them, in hardly more than the time of one."""
         named = [(hashlib.sha256(content).hexdigest(), content) for content in contents]
-        self._files.put_all({self.path(digest): partial(_packed, content) for digest, content in named})
+        self._files.put_all({_name(digest): partial(_packed, content) for digest, content in named})
         return [digest for digest, _ in named]
 
     def __iter__(self) -> Iterator[str]:

@@ -7,8 +7,9 @@ After a crash a file is therefore there whole under its name, or not at all.
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,17 +50,15 @@ def make_directory(directory: Path) -> None:
 
 
 @contextmanager
-def replacing(
-    path: Path, *, within: Path | None = None, name_it: Callable[[Path, Path], object] = os.replace
-) -> Iterator[Path]:
+def replacing(path: Path, *, name_it: Callable[[Path, Path], object] = os.replace) -> Iterator[Path]:
     """Give a temporary path; on leaving, what was written there gets the name `path`, durably.
 
-    The temporary name is in `within`, by default beside `path`; it begins with a dot and ends in `.tmp`, so no glob
-    for `path`'s suffix finds it. If the block or the disk fails, the temporary file is removed and `path` stays what
-    it was. `name_it` is `os.link` where a `path` that is there must not be replaced.
+    The temporary name is beside `path`; it begins with a dot and ends in `.tmp`, so no glob for `path`'s suffix finds
+    it. If the block or the disk fails, the temporary file is removed and `path` stays what it was. `name_it` is
+    `os.link` where a `path` that is there must not be replaced.
     """
     try:
-        fd, name = tempfile.mkstemp(dir=within or path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         os.close(fd)
     except OSError as error:
         raise write_failed(str(path), error) from error
@@ -79,9 +78,9 @@ def replacing(
             temporary.unlink()
 
 
-def write_durably(path: Path, content: bytes, *, within: Path | None = None) -> None:
+def write_durably(path: Path, content: bytes) -> None:
     """Put `content` at `path`, replacing what was there; durable when this returns."""
-    with replacing(path, within=within) as temporary:
+    with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
@@ -100,51 +99,88 @@ def remove_temporary_files(directory: Path) -> None:
 class OnceWritten:
     """Files under one directory that never change once they have their name, in fan-out directories below it.
 
-    Temporary files are in its `tmp`, so what a crash leaves is found without looking at every file. A file or directory
-    that is there may have got its name from a writer that was killed before it could wait for the disk, so that is
-    made good before this one relies on it.
+    Names are relative to it. Temporary files are in its `tmp`, so what a crash leaves is found without looking at every
+    file. A file or directory that is there may have got its name from a writer that was killed before it could wait for
+    the disk, so that is made good before this one relies on it.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._temporary = directory / "tmp"
-        self._durable: set[str] = set()
+        self._durable = {""}
         self._waiting: ThreadPoolExecutor | None = None
 
-    def put_all(self, files: Mapping[Path, Callable[[], bytes]]) -> None:
-        """`put` for all of them, in any order."""
-        new = {path: content for path, content in files.items() if str(path) not in self._durable}
-        if len(new) < 2:
-            for path, content in new.items():
-                self.put(path, content)
+    def put(self, name: str, content: Callable[[], bytes]) -> None:
+        """`put_all` for one."""
+        self.put_all({name: content})
+
+    def put_all(self, files: Mapping[str, Callable[[], bytes]]) -> None:
+        """Have each content under its name, unless a file is there; all are durable when this returns.
+
+        They wait for the disk together: all contents, then, once they have their names, all directories.
+        """
+        new = [name for name in files if name not in self._durable]
+        if not new:
             return
+        make_directory(self._temporary)
+        directories = {_parent(name) for name in new}
+        try:
+            self._settle(directories)
+            self._write({name: files[name] for name in new if not self._path(name).exists()})
+            self._sync(directories)
+        except OSError as error:
+            raise write_failed(", ".join(str(self._path(name)) for name in new[:3]), error) from error
+        self._durable.update(new)
+
+    def _settle(self, directories: set[str]) -> None:
+        """Have these directories and those above them, durably."""
+        new = directories - self._durable
+        if not new:
+            return
+        above = {_parent(directory) for directory in new}
+        self._settle(above)
+        for directory in new:
+            self._path(directory).mkdir(exist_ok=True)
+        self._sync(above)
+        self._durable |= new
+
+    def _write(self, files: Mapping[str, Callable[[], bytes]]) -> None:
+        mine = secrets.token_hex(8)
+        staged = {name: self._temporary / f".{mine}.{number}.tmp" for number, name in enumerate(files)}
+        try:
+            for name, content in files.items():
+                with staged[name].open("xb") as file:
+                    os.fchmod(file.fileno(), 0o644)
+                    file.write(content())
+            self._sync_all(list(staged.values()))
+            for name, temporary in staged.items():
+                temporary.replace(self._path(name))
+        except BaseException:
+            for temporary in staged.values():
+                temporary.unlink(missing_ok=True)
+            raise
+
+    def _sync(self, directories: set[str]) -> None:
+        self._sync_all([self._path(directory) for directory in directories])
+
+    def _sync_all(self, paths: Sequence[Path]) -> None:
+        """Wait for the disk in several threads: it makes durable together what waits at the same time."""
+        if len(paths) < 2:
+            return _sync_each(paths)
         if self._waiting is None:
             self._waiting = ThreadPoolExecutor(SYNCS, thread_name_prefix="dgm-sync")
-        for done in [self._waiting.submit(self.put, path, content) for path, content in new.items()]:
+        shares = [paths[n::SYNCS] for n in range(min(SYNCS, len(paths)))]
+        for done in [self._waiting.submit(_sync_each, share) for share in shares]:
             done.result()
 
-    def put(self, path: Path, content: Callable[[], bytes]) -> None:
-        """Have `content` at `path`, unless a file is there; durable when this returns."""
-        if (name := str(path)) in self._durable:
-            return
-        self._settle(path.parent)
-        if path.exists():
-            self._sync(path.parent)
-        else:
-            make_directory(self._temporary)
-            write_durably(path, content(), within=self._temporary)
-        self._durable.add(name)
+    def _path(self, name: str) -> Path:
+        return self._directory / name
 
-    def _settle(self, directory: Path) -> None:
-        if (name := str(directory)) in self._durable or directory == self._directory:
-            return
-        self._settle(directory.parent)
-        make_directory(directory)
-        self._sync(directory.parent)
-        self._durable.add(name)
 
-    def _sync(self, directory: Path) -> None:
-        try:
-            sync_directory(directory)
-        except OSError as error:
-            raise write_failed(str(directory), error) from error
+def _parent(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _sync_each(paths: Sequence[Path]) -> None:
+    for path in paths:
+        sync_file(path)

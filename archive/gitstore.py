@@ -97,13 +97,13 @@ class GitStore:
         id, object = commit_object(tree, parents, message, seq)
         self._write(objects)
         self._write({id: object})
-        self._files.put(self._path / "refs" / "agents" / id, lambda: f"{id}\n".encode())
+        self._files.put(f"refs/agents/{id}", lambda: f"{id}\n".encode())
         return id
 
     def keep(self, id: AgentId) -> None:
         """Have a ref for an agent whose objects are here already; durable when this returns."""
         self._read(id, "commit")
-        self._files.put(self._path / "refs" / "agents" / id, lambda: f"{id}\n".encode())
+        self._files.put(f"refs/agents/{id}", lambda: f"{id}\n".encode())
 
     def reachable(self, ids: Iterable[AgentId]) -> frozenset[str]:
         """The names of all objects that these agents need: commits, their parents, trees and files."""
@@ -190,7 +190,7 @@ class GitStore:
         """Write loose objects. A file under its final name was fsynced before it got it, so it is whole."""
         self._files.put_all(
             {
-                self._path / "objects" / name[:2] / name[2:]: partial(zlib.compress, content, 1)
+                f"objects/{name[:2]}/{name[2:]}": partial(zlib.compress, content, 1)
                 for name, content in objects.items()
             }
         )
