@@ -161,7 +161,10 @@ def rollouts(job: Job) -> tuple[str, ...]:
 
 
 class Doors(Protocol):
-    """Opens a rollout's way to the gateway of this node and closes it again. Both raise GatewayError or OSError."""
+    """Opens a rollout's way to the gateway of this node and closes it again. All raise GatewayError or OSError."""
+
+    def turn(self, rollout: str) -> None:
+        """Wait until this rollout may begin on this node, see `dgm.jobs.starts`."""
 
     def open(self, spec: RolloutSpec, *, scripted: bool = False) -> Path:
         """The directory with the rollout's socket; `scripted`: behind it plays the smoke gate's script."""

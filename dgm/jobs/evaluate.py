@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from archive import Outcome, TestResult, TestStatus
@@ -12,7 +12,7 @@ from dgm.jobs.base import MACHINE, EvaluateJob, EvaluateResult, NodeServices
 from dgm.jobs.files import KEPT_BYTES, kept_files
 from dgm.jobs.rollout import Rollout, RolloutRequest, outage_flags, roll_out
 from dgm.jobs.texts import clipped, one_line
-from dgm.jobs.waiting import Timed
+from dgm.jobs.waiting import timed
 from sandbox import Files, Limits, Sandbox, Verdict, grade
 
 CUT, SPENT = "answer_cut", "allowance_spent"
@@ -48,10 +48,9 @@ def evaluate(job: EvaluateJob, services: NodeServices) -> EvaluateResult:
         journal=job.journal,
         model=job.model,
     )
-    boxes = Timed(services.sandbox)
-    services = replace(services, sandbox=boxes)
+    services, waited = timed(services)
     rollout = roll_out(request, services)
-    queued_s, spent = boxes.queued_s, rollout.record.spent
+    queued_s, spent = waited.seconds, rollout.record.spent
     judged = judge(rollout, job.task) or graded(
         services.sandbox,
         job.task,
@@ -75,9 +74,9 @@ def evaluate(job: EvaluateJob, services: NodeServices) -> EvaluateResult:
         record=rollout.record,
         log=clipped(rollout.result.stdout + rollout.result.stderr),
         started=started,
-        queued_s=boxes.queued_s,
+        queued_s=waited.seconds,
         solve_s=rollout.seconds,
-        grade_s=max(0.0, judged.seconds - (boxes.queued_s - queued_s)),
+        grade_s=max(0.0, judged.seconds - (waited.seconds - queued_s)),
         sandbox=services.sandbox.level.value,
         digests=digests_of(verdict, job.task, services.sandbox),
         flags=(

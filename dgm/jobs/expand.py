@@ -13,7 +13,7 @@ from dgm.jobs.base import MACHINE, ExpandJob, ExpandResult, NodeServices, rollou
 from dgm.jobs.evidence import evidence_files
 from dgm.jobs.rollout import Rollout, RolloutRequest, outage_flags, roll_out
 from dgm.jobs.texts import clipped, one_line
-from dgm.jobs.waiting import Timed
+from dgm.jobs.waiting import timed
 from dgm.llm import Allowance
 from sandbox import BoxSpec, Files, SandboxUnavailableError
 
@@ -30,8 +30,7 @@ class Judged:
 def expand(job: ExpandJob, services: NodeServices) -> ExpandResult:
     """One try at a child. Whatever the parent's code does is an outcome; only the machine's failures are `void`."""
     started, began = datetime.now(UTC), time.monotonic()
-    boxes = Timed(services.sandbox)
-    services = replace(services, sandbox=boxes)
+    services, waited = timed(services)
     rollout: Rollout | None = None
     patch = Patch(text="", size=0)
     try:
@@ -59,8 +58,8 @@ def expand(job: ExpandJob, services: NodeServices) -> ExpandResult:
         record=None if rollout is None else rollout.record,
         log=b"" if rollout is None else clipped(rollout.result.stdout + rollout.result.stderr),
         started=started,
-        queued_s=boxes.queued_s,
-        seconds=time.monotonic() - began - boxes.queued_s,
+        queued_s=waited.seconds,
+        seconds=time.monotonic() - began - waited.seconds,
         sandbox=services.sandbox.level.value,
         digests=services.sandbox.digests,
         flags=() if rollout is None else outage_flags(rollout),

@@ -49,7 +49,7 @@ class Rollout:
 
     `fault` says that the machine or the model's provider failed, which makes the job void. `files` is the workspace
     left behind, None when it was not taken; `rejected` says why it could not be. `seconds` are without those in which
-    the box waited for room.
+    it waited for its turn or the box for room.
     """
 
     result: ExecResult
@@ -87,6 +87,8 @@ def roll_out(request: RolloutRequest, services: NodeServices) -> Rollout:
     began = time.monotonic()
     left = _Left(result=ExecResult(exit_code=None))
     try:
+        services.doors.turn(request.id)
+        began = time.monotonic()
         door = services.doors.open(spec, scripted=request.scripted)
     except MACHINE as error:
         record = RolloutRecord(id=request.id, fault=f"the gateway did not open: {error}")

@@ -12,6 +12,7 @@ from dgm.jobs.base import ExpandJob, Job, NodeServices, Result
 from dgm.jobs.evaluate import evaluate
 from dgm.jobs.expand import expand
 from dgm.jobs.outcomes import voided
+from dgm.jobs.starts import starts_here
 from dgm.llm import Gateway, RolloutRecord, RolloutSpec
 from dgm.llm.journal import LocalFile, OpenFile
 from dgm.llm.upstreams import Upstream
@@ -58,6 +59,7 @@ class NodeDoors:
         may_give = settings.level is Level.DOCKER and os.geteuid() == 0
         self._socket_owner = RELAY_UID if may_give else None
         self._script = SmokeBackend()
+        self._starts = starts_here()
         backend, prices = settings.upstream.backend(environ), settings.upstream.prices()
         place = Place()
         place.sweep()
@@ -71,6 +73,7 @@ class NodeDoors:
             base=self.directory,
             journals=journals,
             cache=settings.upstream.answers(),
+            asked=self._starts.begun,
         )
         try:
             self._gateway.start()
@@ -78,11 +81,15 @@ class NodeDoors:
             self.stop()
             raise
 
+    def turn(self, rollout: str) -> None:
+        self._starts.turn(rollout)
+
     def open(self, spec: RolloutSpec, *, scripted: bool = False) -> Path:
         backend = self._script if scripted else None
         return self._gateway.open(spec, backend=backend, socket_owner=self._socket_owner)
 
     def close(self, rollout: str, *, left: bool = False) -> RolloutRecord:
+        self._starts.begun(rollout)
         return self._gateway.close(rollout, left=left)
 
     def stop(self) -> None:

@@ -55,8 +55,8 @@ class Gateway:
     `base` is the directory for the rollouts' directories (a new temporary one by default); its path must be short.
     `journals` opens the file of a journal, `cache` is a directory of answers of the gateway's own backend.
     `concurrency` bounds the calls that are upstream at once, `parallel` those of one rollout, `lanes` those of a model.
-    `output_tokens` is the output limit of a call that sets none, and the highest that one may set. `clock` and `sleep`
-    are for tests.
+    `output_tokens` is the output limit of a call that sets none, and the highest that one may set. `asked` is told
+    the id of each rollout when it makes its first call. `clock` and `sleep` are for tests.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Gateway:
         output_tokens: int = 16_384,
         retries: Retries | None = None,
         limits: DoorLimits | None = None,
+        asked: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -88,6 +89,7 @@ class Gateway:
         self._output_tokens = output_tokens
         self._retries = retries or Retries()
         self._limits = limits or DoorLimits()
+        self._asked = asked
         self._clock = clock
         self._sleep = sleep
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -212,6 +214,7 @@ class Gateway:
             parallel=self._parallel,
             retries=self._retries,
             output_tokens=self._output_tokens,
+            asked=self._asked,
             cache=self._cache,
         )
         await self._use(self._backend)

@@ -47,6 +47,7 @@ class Surroundings:
     parallel: int
     retries: Retries
     output_tokens: int
+    asked: Callable[[str], None]
     cache: Cache | None = None
 
 
@@ -99,6 +100,8 @@ class OpenRollout:
         call = Call(self._next, request, self._voices[request.alias], self._around.clock())
         if self._around.cache is not None:
             call.key = call.voice.keys.of(request)
+        if not self._next:
+            self._around.asked(self.spec.id)
         self._asked_bytes += len(request.raw)
         self._next += 1
         return call

@@ -112,6 +112,9 @@ class NodeGateway:
     def directory(self) -> Path:
         return self._doors.directory
 
+    def turn(self, rollout: str) -> None:
+        self._doors.turn(rollout)
+
     def open(self, spec: RolloutSpec, scripted: bool) -> Path:
         return self._doors.open(spec, scripted=scripted)
 
@@ -227,6 +230,9 @@ class RemoteDoors:
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
+
+    def turn(self, rollout: str) -> None:
+        told(self._actor.turn.remote(rollout))
 
     def open(self, spec: RolloutSpec, *, scripted: bool = False) -> Path:
         path: Path = told(self._actor.open.remote(spec, scripted))

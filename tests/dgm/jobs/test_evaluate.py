@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,13 +136,22 @@ class TestVoid:
         assert result.outcome is Outcome.VOID
         assert "journal" in result.detail
 
-    def test_waiting_for_room_is_no_part_of_what_a_job_takes(self, process: Sandbox) -> None:
+    def test_waiting_for_its_turn_and_for_room_is_no_part_of_what_a_job_takes(self, process: Sandbox) -> None:
         with serving(process, Chatty()) as services:
-            crowded = replace(services, sandbox=Crowded(process, ()))
+
+            class Late:
+                open = staticmethod(services.doors.open)
+                close = staticmethod(services.doors.close)
+
+                @staticmethod
+                def turn(rollout: str) -> None:
+                    time.sleep(Crowded.WAIT)
+
+            crowded = replace(services, sandbox=Crowded(process, ()), doors=Late())
             result = evaluate(evaluate_job(agent(WRITE)), crowded)
             whole = (datetime.now(UTC) - result.started).total_seconds()
         assert result.outcome is Outcome.RESOLVED, result.detail
-        assert result.queued_s == 2 * Crowded.WAIT
+        assert result.queued_s >= 3 * Crowded.WAIT
         assert 0 < result.solve_s + result.grade_s <= whole - result.queued_s
 
     @pytest.mark.parametrize(
@@ -152,6 +162,7 @@ class TestVoid:
         with serving(process, Chatty()) as services:
 
             class Noting:
+                turn = staticmethod(services.doors.turn)
                 open = staticmethod(services.doors.open)
 
                 @staticmethod
@@ -169,6 +180,7 @@ class TestVoid:
         with serving(process, Chatty()) as services:
 
             class Losing:
+                turn = staticmethod(services.doors.turn)
                 open = staticmethod(services.doors.open)
 
                 @staticmethod

@@ -227,6 +227,7 @@ class TestVoid:
                     raise RolloutError("no gateway")
                 return plain.doors.open(spec)  # type: ignore[arg-type]
 
+            turn = staticmethod(plain.doors.turn)
             close = staticmethod(plain.doors.close)
 
         result = expand(expand_job(self.tree(), gates=ALL), replace(plain, doors=Failing()))  # type: ignore[arg-type]

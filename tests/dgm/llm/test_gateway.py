@@ -74,6 +74,21 @@ def test_an_answer_comes_through_and_is_recorded(
     assert unpacked(packed(record.exchanges)) == record.exchanges
 
 
+def test_who_asks_first_is_told_once(
+    upstream: FakeUpstream, backend: OpenAIBackend, connect: Connect
+) -> None:
+    asked: list[str] = []
+    with Gateway(backend, prices=PRICES, asked=asked.append) as gateway:
+        client = connect(gateway.open(spec()))
+        with pytest.raises(openai.BadRequestError):
+            client.chat.completions.create(model="solve", messages=[])
+        assert asked == []
+        for _ in range(2):
+            upstream.script({"do": "answer", "text": "good day"})
+            client.chat.completions.create(model="solve", messages=HELLO)
+    assert asked == ["r0"]
+
+
 def test_only_what_was_set_goes_upstream(gateway: Gateway, upstream: FakeUpstream, connect: Connect) -> None:
     client = connect(gateway.open(spec()))
     client.chat.completions.create(
