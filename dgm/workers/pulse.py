@@ -14,10 +14,13 @@ import os
 import signal
 import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from sandbox import Place
 
 log = logging.getLogger(__name__)
+
+NAME = "dgm-pulse-"
+"""With a node's id behind it the name of its directory."""
 
 LOOKS = 12
 """So many looks in a row must find a process without a beat. They are counted, not timed: who stood still himself,
@@ -25,7 +28,7 @@ with the whole machine perhaps, begins to count when he goes on."""
 
 
 class Pulse:
-    """Beats while the block runs, or from `start` to `stop`, and ends who did not beat for `stalled_s` seconds."""
+    """Beats from `start` to `stop` or the end of this process, and ends who did not beat for `stalled_s` seconds."""
 
     def __init__(self, directory: Path, stalled_s: float) -> None:
         self._directory = directory
@@ -36,34 +39,27 @@ class Pulse:
         self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
 
     def start(self) -> None:
-        self._descriptor = self._opened()
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        while not self._locked():
+            pass
         self._thread.start()
 
-    def _opened(self) -> int:
-        while True:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # the last who left has just removed it
-                return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _locked(self) -> bool:
+        """Whether we have our file now: who cleans up may have removed it, or the directory, before it was locked."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if self._path.exists():
+                return True
+            os.close(self._descriptor)
+        return False
 
     def stop(self) -> None:
         self._over.set()
         self._thread.join()
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
-        with contextlib.suppress(OSError):
-            for path in self._directory.iterdir():
-                _gone(path)
-            self._directory.rmdir()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        _tidy(self._directory)
 
     def _beat(self) -> None:
         while not self._over.wait(self._period_s):
@@ -87,6 +83,24 @@ class Pulse:
             log.error("process %s of this node stands still and is ended: its work is tried again", path.name)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(path.name), signal.SIGKILL)
+
+
+def pulse_of(node: str, stalled_s: float) -> Pulse:
+    return Pulse(Place().root.parent / f"{NAME}{node[:16]}", stalled_s)
+
+
+def tidy_pulses() -> None:
+    """Remove what nodes on this machine left that are gone."""
+    for directory in Place().root.parent.glob(f"{NAME}*"):
+        _tidy(directory)
+
+
+def _tidy(directory: Path) -> None:
+    """Remove the directory if nobody in it lives."""
+    with contextlib.suppress(OSError):
+        for path in directory.iterdir():
+            _gone(path)
+        directory.rmdir()
 
 
 def _gone(path: Path) -> bool:

@@ -14,6 +14,7 @@ import ray
 from ray.exceptions import RayError
 
 from dgm.workers.placing import SLOTS, Node, Places, places
+from dgm.workers.pulse import tidy_pulses
 from sandbox import Place
 
 LOOK_S = 1.0
@@ -177,3 +178,4 @@ def leave() -> None:
     """Workers are killed at the end: what they held is removed now, or by whoever comes next."""
     ray.shutdown()
     Place().sweep()
+    tidy_pulses()

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import ray
-from ray.exceptions import ActorUnavailableError, RayError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dgm.jobs.services import NodeDoors, NodeSettings
 from dgm.llm import RolloutError, RolloutRecord, RolloutSpec
 from dgm.llm.journal import LocalFile
 from dgm.workers.placing import taken_by
-from dgm.workers.pulse import Pulse
+from dgm.workers.pulse import Pulse, pulse_of, tidy_pulses
 from dgm.workers.ray_cluster import alive
-from sandbox import Place, open_reaper
+from sandbox import open_reaper
+
+log = logging.getLogger(__name__)
 
 CLOSING_S = 5.0
 """Seconds that gateways get to stop."""
 
 RESTART_S, RESTART_PAUSE_S = 60.0, 0.5
 """Seconds that a job waits for a gateway that was lost, and between two looks."""
+
+BEGIN = 5
+"""So many times as long as a process may stand still it may take to begin: it imports, beside others."""
 
 ABANDONED_S = 2.0
 """Seconds that gateways get to say what they know of a lost rollout."""
@@ -104,9 +110,10 @@ class NodeGateway:
     """The gateway of one node, as an actor."""
 
     def __init__(self, settings: NodeSettings, journals: Any) -> None:
-        self._doors = NodeDoors(settings, os.environ, partial(_RemoteFile, journals))
         self._pulse = pulse(settings.stalled_s)
         self._pulse.start()
+        tidy_pulses()
+        self._doors = NodeDoors(settings, os.environ, partial(_RemoteFile, journals))
         self._reaper = open_reaper(settings.level, period=settings.reap_s)
 
     def directory(self) -> Path:
@@ -135,70 +142,86 @@ class NodeGateway:
 
 def pulse(stalled_s: float) -> Pulse:
     """That of this process, among all those of its node."""
-    node = ray.get_runtime_context().get_node_id()
-    return Pulse(Place().root.parent / f"dgm-pulse-{node[:16]}", stalled_s)
+    return pulse_of(ray.get_runtime_context().get_node_id(), stalled_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """By whom a node serves jobs, and how. `number` tells one gateway of a node from the next."""
+
+    number: int
+    gateway: Any
+    settings: NodeSettings
 
 
 class Hub:
     """Owns the gateways, one per node, and makes them when a node's first job asks. Serves several callers at once.
 
-    With `declared` a node has the slots that it declares, else those of the settings.
+    With `declared` a node has the slots that it declares, else those of the settings. Each time that the driver hands a
+    job over is a *turn*. It begins here, and once only: one that was called back does not begin.
     """
 
     def __init__(self, settings: NodeSettings, journals: Any, declared: bool) -> None:
         self._settings = settings
         self._journals = journals
         self._declared = declared
-        self._gateways: dict[str, tuple[Any, NodeSettings]] = {}
-        self._jobs: dict[str, tuple[str, float]] = {}
+        self._served: dict[str, Served] = {}
+        self._turns: dict[int, tuple[str, float]] = {}
+        self._back: set[int] = set()
         self._dead: set[str] = set()
+        self._made = 0
         self._lock = threading.Lock()
 
-    def gateway(self, node: str, job: str) -> tuple[Any, NodeSettings]:
-        """The gateway of the node on which this job begins, and how the node serves jobs."""
+    def begin(self, turn: int, node: str, silent: int | None = None) -> Served:
+        """How the node serves this turn, which begins there; not by its gateway of this number, which is `silent`."""
         with self._lock:
-            if node in self._dead:
-                raise RolloutError(
-                    "this node was given up, and so was its job, which may have begun on another"
-                )
-            self._jobs[job] = node, time.monotonic()
-            if node not in self._gateways:
-                settings = self._settings_of(node)
-                here = NodeAffinitySchedulingStrategy(node, soft=False)
-                actor = (
-                    ray.remote(NodeGateway)
-                    .options(
-                        num_cpus=0,
-                        max_concurrency=4 * settings.slots + 4,
-                        max_restarts=-1,
-                        scheduling_strategy=here,
-                    )
-                    .remote(settings, self._journals)
-                )
-                self._gateways[node] = actor, settings
-            return self._gateways[node]
+            if turn in self._back or node in self._dead:
+                raise RolloutError("this job was given up here, and may have begun elsewhere")
+            self._turns[turn] = node, time.monotonic()
+            served = self._served.get(node)
+            if served is not None and served.number == silent:
+                ray.kill(served.gateway)
+                served = None
+            if served is None:
+                served = self._served[node] = self._make(node)
+            return served
 
-    def bury(self, nodes: set[str]) -> tuple[set[str], set[str]]:
-        """The jobs that began on these nodes, which are dead, and on others. None begins there from now on."""
+    def give_up(self, nodes: set[str], turns: set[int]) -> tuple[set[int], set[int]]:
+        """Nothing begins any more on these nodes, which are dead, nor any of these turns that has not begun.
+
+        Gives the turns that began on those nodes, and those of `turns` that now never begin.
+        """
         with self._lock:
             self._dead |= nodes
             for node in nodes:
-                self._gateways.pop(node, None)
-            there = {job for job, (node, _) in self._jobs.items() if node in nodes}
-            return there, self._jobs.keys() - there
+                self._served.pop(node, None)
+            back = turns - self._turns.keys()
+            self._back |= back
+            return {turn for turn, (node, _) in self._turns.items() if node in nodes}, back
 
-    def rest(self, running: set[str], idle_s: float) -> None:
-        """Stop the gateways of nodes without any of these jobs, that begun none for so long: an autoscaler takes a node
-        away only when nothing runs there."""
+    def rest(self, running: set[int], idle_s: float) -> None:
+        """Stop the gateways of nodes without any of these turns, that begun none for so long: an autoscaler takes a
+        node away only when nothing runs there."""
         with self._lock:
             recent = time.monotonic() - idle_s
-            self._jobs = {
-                job: (node, at) for job, (node, at) in self._jobs.items() if job in running or at > recent
+            self._turns = {
+                turn: (node, at) for turn, (node, at) in self._turns.items() if turn in running or at > recent
             }
-            busy = {node for node, _ in self._jobs.values()}
-            for node in [node for node in self._gateways if node not in busy]:
-                gateway, _ = self._gateways.pop(node)
-                gateway.stop.remote()
+            busy = {node for node, _ in self._turns.values()}
+            for node in [node for node in self._served if node not in busy]:
+                self._served.pop(node).gateway.stop.remote()
+
+    def _make(self, node: str) -> Served:
+        self._made += 1
+        settings = self._settings_of(node)
+        options = {
+            "num_cpus": 0,
+            "max_concurrency": 4 * settings.slots + 4,
+            "max_restarts": -1,
+            "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
+        }
+        gateway = ray.remote(NodeGateway).options(**options).remote(settings, self._journals)
+        return Served(number=self._made, gateway=gateway, settings=settings)
 
     def _settings_of(self, node: str) -> NodeSettings:
         slots = [taken_by(one) for one in alive() if one.id == node] if self._declared else []
@@ -210,7 +233,7 @@ class Hub:
         A gateway that stands still or was lost too is not waited for; the journal tells the same.
         """
         with self._lock:
-            asked = [gateway.abandon.remote(rollout) for gateway, _ in self._gateways.values()]
+            asked = [served.gateway.abandon.remote(rollout) for served in self._served.values()]
         answered, _ = ray.wait(asked, num_returns=len(asked), timeout=ABANDONED_S) if asked else ([], [])
         for answer in answered:
             with contextlib.suppress(RayError):
@@ -220,7 +243,7 @@ class Hub:
         return None
 
     def stop(self) -> None:
-        stopping = [gateway.stop.remote() for gateway, _ in self._gateways.values()]
+        stopping = [served.gateway.stop.remote() for served in self._served.values()]
         if stopping:
             ray.wait(stopping, num_returns=len(stopping), timeout=CLOSING_S)
 
@@ -243,13 +266,21 @@ class RemoteDoors:
         return record
 
 
-def directory_of(gateway: Any) -> Path:
-    """Where a gateway keeps its files. One that was lost is started again, which is waited for: nothing has run yet."""
+def begin(hub: Any, turn: int, node: str) -> tuple[Served, Path]:
+    """By whom this turn is served on its node, and where its gateway keeps files.
+
+    A gateway that was lost is started again, which is waited for; one that does not answer is replaced. Nothing has run
+    yet.
+    """
     deadline = time.monotonic() + RESTART_S
+    served: Served = ray.get(hub.begin.remote(turn, node))
     while True:
         try:
-            found: Path = ray.get(gateway.directory.remote())
-            return found
+            answer = served.gateway.directory.remote()
+            return served, ray.get(answer, timeout=BEGIN * served.settings.stalled_s)
+        except GetTimeoutError:
+            log.warning("the gateway of this node does not answer and is replaced")
+            served = ray.get(hub.begin.remote(turn, node, served.number))
         except ActorUnavailableError as error:
             if time.monotonic() >= deadline:
                 raise RolloutError(f"no gateway for {RESTART_S:g} s: {error}") from error

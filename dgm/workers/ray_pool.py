@@ -17,9 +17,10 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -32,7 +33,7 @@ from dgm.jobs import Job, NodeServices, Result, rollouts, voided
 from dgm.jobs.services import NodeSettings, open_box_maker, work
 from dgm.workers.base import Figure
 from dgm.workers.ray_cluster import LOOK_S, Demand, Head, Watched, join, leave, start_cluster
-from dgm.workers.ray_nodes import CLOSING_S, Hub, Journals, RemoteDoors, directory_of, pulse
+from dgm.workers.ray_nodes import BEGIN, CLOSING_S, Hub, Journals, RemoteDoors, begin, pulse
 from dgm.workers.ray_parts import Parts
 from sandbox import Level, Sandbox
 
@@ -62,20 +63,41 @@ def _box_maker(pool: str, level: Level, slots: int, runtime: str | None, reap_s:
     return sandbox
 
 
-def _do(job: Job, hub: Any, pool: str, names: Sequence[str], *parts: Any) -> Result:
+@lru_cache(maxsize=1)
+def _beat(stalled_s: float) -> None:
+    """Let this worker process be looked after, with a job and without, until it ends."""
+    own = pulse(stalled_s)
+    own.start()
+    atexit.register(own.stop)
+
+
+def _do(
+    turn: int, job: Job, hub: Any, pool: str, stalled_s: float, names: Sequence[str], *parts: Any
+) -> Result:
     try:
+        _beat(stalled_s)
         job = replace(job, **dict(zip(names, parts, strict=True)))
-        node = ray.get_runtime_context().get_node_id()
-        gateway, settings = ray.get(hub.gateway.remote(node, job.id))
-        with pulse(settings.stalled_s):
-            # This process may be killed at any moment: its temporary files lie where the node's gateway sees to them.
-            tempfile.tempdir = str(directory_of(gateway))
-            sandbox = _box_maker(pool, settings.level, settings.slots, settings.runtime, settings.reap_s)
-            result = work(job, NodeServices(sandbox, RemoteDoors(gateway), settings.limits))
+        served, directory = begin(hub, turn, ray.get_runtime_context().get_node_id())
+        settings = served.settings
+        # This process may be killed at any moment: its temporary files lie where the node's gateway sees to them.
+        tempfile.tempdir = str(directory)
+        sandbox = _box_maker(pool, settings.level, settings.slots, settings.runtime, settings.reap_s)
+        result = work(job, NodeServices(sandbox, RemoteDoors(served.gateway), settings.limits))
     except Exception as error:  # noqa: BLE001 - the worker boundary: anything becomes a recorded outcome
         result = voided(job, error)
     here = {"host": platform.node(), "machine": platform.machine()}
     return replace(result, digests={**result.digests, **here})
+
+
+@dataclass(kw_only=True)
+class _Turn:
+    """A job that was handed over to Ray at `at` by our clock, and whether it is known to have begun."""
+
+    number: int
+    job: Job
+    submitted: datetime
+    at: float
+    begun: bool = False
 
 
 class RayPool:
@@ -93,6 +115,7 @@ class RayPool:
         watched: Watched | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._stalled_s = settings.stalled_s
         self._asked = slots
         self._release = release
         self._watched = watched
@@ -113,13 +136,14 @@ class RayPool:
         self._task: Any = ray.remote(_do)
         self._parts = Parts()
         self._waiting: deque[tuple[Job, datetime]] = deque()
-        self._running: dict[Any, tuple[Job, datetime]] = {}
+        self._running: dict[Any, _Turn] = {}
+        self._turns = count(1)
         self._ended: deque[Any] = deque()
         self._given_up: deque[Result] = deque()
         self._buried = 0
         self._dead: set[str] = set()
         self._demand = Demand()
-        self._rested_at = clock()
+        self._rested_at = self._recalled_at = clock()
         self._gauges: dict[str, Gauge] = {}
         self._closed = False
 
@@ -193,7 +217,10 @@ class RayPool:
     def _look(self) -> None:
         """Follow the cluster: hand over what has a slot now, ask for nodes, let go of those without work."""
         self._head.look()
-        if self._watched is None or not self._head.there:
+        if not self._head.there:
+            return
+        self._recall()
+        if self._watched is None:
             return
         before, places = self._watched.places, self._watched.look()
         if places is before:
@@ -210,32 +237,51 @@ class RayPool:
         )
         if self._clock() - self._rested_at >= IDLE_S:
             self._rested_at = self._clock()
-            self._hub.rest.remote({job.id for job, _ in self._running.values()}, IDLE_S)
+            self._hub.rest.remote({turn.number for turn in self._running.values()}, IDLE_S)
+
+    def _recall(self) -> None:
+        """Hand over again what should long have begun: its worker may stand still since before it had a pulse."""
+        now = self._clock()
+        if now - self._recalled_at < LOOK_S:
+            return
+        self._recalled_at = now
+        patience = BEGIN * self._stalled_s
+        late = [turn for turn in self._running.values() if not turn.begun and now - turn.at > patience]
+        if late and self._give_up(set(), {turn.number for turn in late}):
+            for turn in late:
+                turn.begun = True
 
     def _bury(self) -> None:
         """Give up the jobs of nodes that are gone: of one that stands still, or is cut off, Ray would wait for them.
 
-        What was on its way to such a node and had not begun is handed over again, which costs no try.
-        If the hub does not answer it is asked at the next look.
+        What was on its way to such a node and had not begun is handed over again.
+        """
+        if self._give_up(self._dead, {turn.number for turn in self._running.values()}):
+            self._dead = set()
+
+    def _give_up(self, nodes: set[str], turns: set[int]) -> bool:
+        """Void what began on these nodes; take back those of these turns that have not begun, which costs no try.
+
+        Whether the hub has answered; if not it is asked at the next look.
         """
         try:
-            there, elsewhere = ray.get(self._hub.bury.remote(self._dead), timeout=CLOSING_S)
+            lost, back = ray.get(self._hub.give_up.remote(nodes, turns), timeout=CLOSING_S)
         except RayError as error:
-            log.warning(
-                "nothing can be learnt yet of the jobs of %d nodes that are gone: %s", len(self._dead), error
-            )
-            return
-        self._dead = set()
-        for reference, (job, submitted) in list(self._running.items()):
-            if job.id in elsewhere or reference in self._ended or ray.wait([reference], timeout=0)[0]:
+            log.warning("the driver's node does not say yet what has begun: %s", error)
+            return False
+        for reference, turn in list(self._running.items()):
+            if turn.number not in lost | back or reference in self._ended:
+                continue
+            if ray.wait([reference], timeout=0)[0]:
                 continue
             del self._running[reference]
-            ray.cancel(reference, force=True)
-            self._parts.forget(job)
-            if job.id in there:
-                self._given_up.append(voided(job, RayError("its node is gone")))
+            ray.cancel(reference, force=turn.number in lost)
+            self._parts.forget(turn.job)
+            if turn.number in lost:
+                self._given_up.append(voided(turn.job, RayError("its node is gone")))
             else:
-                self._waiting.appendleft((job, submitted))
+                self._waiting.appendleft((turn.job, turn.submitted))
+        return True
 
     def _begin(self) -> None:
         """Hand over what waits and has a slot."""
@@ -248,7 +294,9 @@ class RayPool:
                 takes["memory"] = self._buried
             bare, names, parts = self._parts.taken_out(job)
             task = self._task.options(max_retries=0, **takes)
-            self._running[task.remote(bare, self._hub, self._id, names, *parts)] = (job, submitted)
+            turn = _Turn(number=next(self._turns), job=job, submitted=submitted, at=self._clock())
+            given = task.remote(turn.number, bare, self._hub, self._id, self._stalled_s, names, *parts)
+            self._running[given] = turn
 
     def _done(self, timeout_s: float | None) -> Any:
         """A task that ended, None if none did in that time; a watched cluster is looked at again before long."""
@@ -266,14 +314,14 @@ class RayPool:
         return ray.wait(list(self._running), num_returns=count, timeout=timeout_s)[0]
 
     def _result(self, done: Any) -> Result:
-        job, submitted = self._running.pop(done)
+        turn = self._running.pop(done)
         self._begin()
         try:
             result: Result = ray.get(done)
         except RayError as error:
-            self._parts.forget(job)
-            return self._lost(job, error)
-        queued_s = max(0.0, (result.started - submitted).total_seconds())
+            self._parts.forget(turn.job)
+            return self._lost(turn.job, error)
+        queued_s = max(0.0, (result.started - turn.submitted).total_seconds())
         return replace(result, queued_s=result.queued_s + queued_s)
 
     def _lost(self, job: Job, error: RayError) -> Result:
@@ -301,9 +349,9 @@ def start(
     ValueError if the cluster has nodes that take jobs and none of them can serve.
     """
     if address is None:
-        count = slots or os.cpu_count() or 1
-        start_cluster(count)
-        return RayPool(settings, count, leave)
+        there = slots or os.cpu_count() or 1
+        start_cluster(there)
+        return RayPool(settings, there, leave)
     join(address)
     watched = Watched(labels or {}, docker=settings.level is Level.DOCKER)
     if watched.places.unfit and not watched.places.total:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from dgm.workers.pulse import Pulse
@@ -15,10 +17,20 @@ BEATS = """
 import sys
 from pathlib import Path
 from dgm.workers.pulse import Pulse
-with Pulse(Path(sys.argv[1]), 600.0 if sys.argv[2] == "sleepy" else 6.0):
-    print("here", flush=True)
-    sys.stdin.read()
+pulse = Pulse(Path(sys.argv[1]), 600.0 if sys.argv[2] == "sleepy" else 6.0)
+pulse.start()
+print("here", flush=True)
+sys.stdin.read()
+pulse.stop()
 """
+
+
+@contextlib.contextmanager
+def beating(directory: Path, stalled_s: float) -> Iterator[None]:
+    pulse = Pulse(directory, stalled_s)
+    pulse.start()
+    yield
+    pulse.stop()
 
 
 def process(directory: Path, how: str = "brisk") -> subprocess.Popen[bytes]:
@@ -31,7 +43,7 @@ def process(directory: Path, how: str = "brisk") -> subprocess.Popen[bytes]:
 
 def test_who_stands_still_is_ended_and_who_beats_is_not(tmp_path: Path) -> None:
     directory = tmp_path / "pulse"
-    with process(directory) as stopped, process(directory) as brisk, Pulse(directory, 6.0):
+    with process(directory) as stopped, process(directory) as brisk, beating(directory, 6.0):
         os.kill(stopped.pid, signal.SIGSTOP)
         assert stopped.wait(120) == -signal.SIGKILL
         assert brisk.poll() is None
@@ -42,7 +54,7 @@ def test_who_stands_still_is_ended_and_who_beats_is_not(tmp_path: Path) -> None:
 
 
 def test_a_process_that_only_has_the_number_of_a_dead_one_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen(["sleep", "1000"]) as innocent, Pulse(tmp_path, 0.6):
+    with subprocess.Popen(["sleep", "1000"]) as innocent, beating(tmp_path, 0.6):
         file = tmp_path / str(innocent.pid)
         file.touch()
         assert within(60, lambda: not file.exists())

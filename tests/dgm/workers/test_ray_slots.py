@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import ray
@@ -18,7 +21,7 @@ from dgm.workers.ray_parts import KEPT, Parts
 from dgm.workers.ray_pool import start
 from tests.dgm.jobs.agents import agent, evaluate_job
 from tests.dgm.workers.contract import SETTINGS, WRITE, finish, job, napping
-from tests.dgm.workers.machines import bare_head
+from tests.dgm.workers.machines import bare_head, marked
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,40 @@ def test_a_cluster_on_which_no_node_can_serve_is_refused(cluster: Cluster) -> No
         assert [result.outcome for result in finish(pool, 2)] == [Outcome.RESOLVED] * 2
     finally:
         pool.close()
+
+
+@pytest.mark.timeout(600)
+def test_who_stands_still_before_anybody_looks_after_him_costs_no_try() -> None:
+    """A worker while it imports, and then a gateway: the job is handed over again, the gateway is replaced."""
+    with bare_head() as cluster:
+        pool = start(replace(SETTINGS, stalled_s=3.0), slots=1, address=cluster.address)
+        try:
+            nodes = [raylet(cluster.add_node(num_cpus=1)) for _ in range(2)]
+            until(pool, lambda: pool.slots == 1)
+            pool.submit(job(1))
+            begun = stopped(nodes, "ray::_do")
+            [other] = [node for node in nodes if node != begun]
+            until(pool, lambda: stopped([other], "ray::NodeGateway", within_s=0.5))
+            [result] = finish(pool, 1)
+            assert result.outcome is Outcome.RESOLVED, result.detail
+        finally:
+            pool.close()
+
+
+def raylet(node: Any) -> int:
+    return int(node.all_processes["raylet"][0].process.pid)
+
+
+def stopped(nodes: list[int], title: str, within_s: float = 120.0) -> int:
+    """Let the first process with this title stand still. Gives its node of these, 0 if there is none in that time."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        for node in nodes:
+            for pid in marked(f"RAY_RAYLET_PID={node}\0", title):
+                os.kill(pid, signal.SIGSTOP)
+                return node
+        time.sleep(0.005)
+    return 0
 
 
 def test_an_agents_tree_travels_once_and_not_with_each_job(cluster: Cluster) -> None:
