@@ -62,7 +62,8 @@ class Blobs(BlobReader):
     def put_all(self, contents: Sequence[bytes]) -> list[str]:
         """`put` for all of them, in hardly more than the time of one."""
         named = [(hashlib.sha256(content).hexdigest(), content) for content in contents]
-        self._files.put_all({_name(digest): partial(_packed, content) for digest, content in named})
+        pack = zstandard.ZstdCompressor(level=3, write_checksum=False).compress
+        self._files.put_all({_name(digest): partial(pack, content) for digest, content in named})
         return [digest for digest, _ in named]
 
     def __iter__(self) -> Iterator[str]:
@@ -73,10 +74,6 @@ class Blobs(BlobReader):
     def path(self, digest: str) -> Path:
         """Where the blob of this name is, or would be."""
         return self._directory / _name(digest)
-
-
-def _packed(content: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=3, write_checksum=False).compress(content)
 
 
 def _name(digest: str) -> str:

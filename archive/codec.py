@@ -98,6 +98,9 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+_ALWAYS_FIT = {NoneType, bool, int}
+
+
 def _json(value: Any) -> Plain:
     """Only what `json` gives back equal: no tuples, no NaN, no keys but text."""
     if value is None or type(value) is bool or type(value) is int:
@@ -107,7 +110,7 @@ def _json(value: Any) -> Plain:
     if type(value) is str:
         return _text(value)
     if type(value) is list:
-        return [_json(item) for item in value]
+        return list(value) if set(map(type, value)) <= _ALWAYS_FIT else [_json(item) for item in value]
     if isinstance(value, Mapping):
         return {_text(key): _json(item) for key, item in value.items()}
     raise _Unfit("plain JSON (None, bool, int, finite float, str, list, dict with text keys)", value)

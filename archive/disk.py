@@ -119,17 +119,17 @@ class OnceWritten:
 
         They wait for the disk together: all contents, then, once they have their names, all directories.
         """
-        new = [name for name in files if name not in self._durable]
+        new = {name: self._directory / name for name in files if name not in self._durable}
         if not new:
             return
         make_directory(self._temporary)
         directories = {_parent(name) for name in new}
         try:
             self._settle(directories)
-            self._write({name: files[name] for name in new if not self._path(name).exists()})
+            self._write({path: files[name] for name, path in new.items() if not path.exists()})
             self._sync(directories)
         except OSError as error:
-            raise write_failed(", ".join(str(self._path(name)) for name in new[:3]), error) from error
+            raise write_failed(", ".join(map(str, [*new.values()][:3])), error) from error
         self._durable.update(new)
 
     def _settle(self, directories: set[str]) -> None:
@@ -140,28 +140,28 @@ class OnceWritten:
         above = {_parent(directory) for directory in new}
         self._settle(above)
         for directory in new:
-            self._path(directory).mkdir(exist_ok=True)
+            (self._directory / directory).mkdir(exist_ok=True)
         self._sync(above)
         self._durable |= new
 
-    def _write(self, files: Mapping[str, Callable[[], bytes]]) -> None:
+    def _write(self, files: Mapping[Path, Callable[[], bytes]]) -> None:
         mine = secrets.token_hex(8)
-        staged = {name: self._temporary / f".{mine}.{number}.tmp" for number, name in enumerate(files)}
+        staged = {path: self._temporary / f".{mine}.{number}.tmp" for number, path in enumerate(files)}
         try:
-            for name, content in files.items():
-                with staged[name].open("xb") as file:
+            for path, content in files.items():
+                with staged[path].open("xb") as file:
                     os.fchmod(file.fileno(), 0o644)
                     file.write(content())
             self._sync_all(list(staged.values()))
-            for name, temporary in staged.items():
-                temporary.replace(self._path(name))
+            for path, temporary in staged.items():
+                temporary.replace(path)
         except BaseException:
             for temporary in staged.values():
                 temporary.unlink(missing_ok=True)
             raise
 
     def _sync(self, directories: set[str]) -> None:
-        self._sync_all([self._path(directory) for directory in directories])
+        self._sync_all([self._directory / directory for directory in directories])
 
     def _sync_all(self, paths: Sequence[Path]) -> None:
         """Wait for the disk in several threads: it makes durable together what waits at the same time."""
@@ -172,9 +172,6 @@ class OnceWritten:
         shares = [paths[n::SYNCS] for n in range(min(SYNCS, len(paths)))]
         for done in [self._waiting.submit(_sync_each, share) for share in shares]:
             done.result()
-
-    def _path(self, name: str) -> Path:
-        return self._directory / name
 
 
 def _parent(name: str) -> str:

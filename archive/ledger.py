@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -137,28 +138,26 @@ class Ledger:
                         "record calls together with it"
                     )
 
-    def check_many(self, entries: Sequence[Sequence[Row]]) -> None:
-        """`check` for entries that are to follow each other; the ledger is as before, also when it refuses them."""
+    @contextmanager
+    def noting(self, entries: Sequence[Sequence[Row]]) -> Iterator[None]:
+        """Check entries that follow each other and take note of them, while the block makes them durable.
+
+        The ledger is as before if one of them is refused or the block fails.
+        """
         self.steady = False
         noted: list[tuple[Sequence[Row], _Closed]] = []
-        refused: EntryError | None = None
         try:
             for rows in entries:
                 self.check(rows)
                 noted.append((rows, self.record(rows)))
-        except EntryError as error:
-            refused = error
-        for rows, closed in reversed(noted):
-            self._forget(rows, closed)
-        self.steady = True
-        if refused is not None:
-            raise refused
-
-    def record_many(self, entries: Iterable[Iterable[Row]]) -> None:
-        """`record` for entries that follow each other."""
-        self.steady = False
-        for rows in entries:
-            self.record(rows)
+        except EntryError:
+            self._forget_all(noted)
+            raise
+        try:
+            yield
+        except BaseException:
+            self._forget_all(noted)
+            raise
         self.steady = True
 
     def record(self, rows: Iterable[Row]) -> _Closed:
@@ -181,6 +180,11 @@ class Ledger:
         self._states.append(state)
         self._subjects.append(about)
         return closed
+
+    def _forget_all(self, noted: Sequence[tuple[Sequence[Row], _Closed]]) -> None:
+        for rows, closed in reversed(noted):
+            self._forget(rows, closed)
+        self.steady = True
 
     def _forget(self, rows: Iterable[Row], closed: _Closed) -> None:
         """Undo the last `record`, which closed these decisions."""

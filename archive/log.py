@@ -46,13 +46,15 @@ _SUFFIX = len(b',"crc32":"00000000"}')
 _SECTOR = 512
 _NAME = re.compile(r"\d.*\.jsonl")
 
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 PlainEntry = tuple[int, dict[str, list[PlainRow]]]
 """An entry as the log holds it: number, then table -> rows."""
 
 
 def encode_line(value: Mapping[str, Any]) -> bytes:
     """A line with its checksum and newline."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text = _json(value).encode()
     return b'%s,"crc32":"%08x"}\n' % (text[:-1], zlib.crc32(text[:-1]))
 
 

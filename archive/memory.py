@@ -32,10 +32,8 @@ class MemoryArchive:
             Entry(seq, tuple(decode(*encode(row)) for row in rows))
             for seq, rows in enumerate(entries, self.next_seq)
         ]
-        self._ledger.check_many([entry.rows for entry in new])
-        for entry in new:
-            self._ledger.record(entry.rows)
-        self._entries.extend(new)
+        with self._ledger.noting([entry.rows for entry in new]):
+            self._entries.extend(new)
         return [entry.seq for entry in new]
 
     def entries(self, since: int = 0) -> Iterator[Entry]:

@@ -155,11 +155,10 @@ class Run:
         self._check_sound()
         new = [Entry(seq, tuple(rows)) for seq, rows in enumerate(entries, self.next_seq)]
         lines = [_line(entry) for entry in new]
-        self._ledger.check_many([entry.rows for entry in new])
         with self._fenced():
             self._roll_if_due()
-            self._writer.append(*lines)
-        self._ledger.record_many(entry.rows for entry in new)
+            with self._ledger.noting([entry.rows for entry in new]):
+                self._writer.append(*lines)
         return [entry.seq for entry in new]
 
     def entries(self, since: int = 0) -> Iterator[Entry]:

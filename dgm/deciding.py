@@ -119,8 +119,8 @@ class Decider(Generic[Belief]):
             end = self._of_end(seq, bounds, slots)
             return None if end is None else replace(end, saw={**end.saw, CLOSED: closed})
         made = self._of_policy(seq, bounds, slots) or self._of_end(seq, bounds, slots)
-        if made is None:
-            return None
+        if made is None or not self._models.learns:
+            return made
         model = self._models.draw(made.kind, made.split, self.tree, stream(bounds.seed, seq, Purpose.MODEL))
         return replace(made, saw={**made.saw, **model}) if model else made
 

@@ -30,21 +30,28 @@ class Interrupting(tuple[Row, ...]):
         return super().__iter__()
 
 
-def test_an_interrupt_while_entries_are_checked_is_noticed() -> None:
+def test_an_interrupt_while_entries_are_noted_is_noticed() -> None:
     ledger, entries = Ledger(), a_search(3)
-    ledger.check_many(entries[:2])
+    with ledger.noting(entries[:1]):
+        assert not ledger.steady
     assert ledger.steady
-    with pytest.raises(KeyboardInterrupt):
-        ledger.check_many([entries[0], Interrupting(entries[1])])
+    with pytest.raises(KeyboardInterrupt), ledger.noting([entries[1], Interrupting(entries[2])]):
+        pytest.fail("they were not all noted")
     assert not ledger.steady
 
 
-def test_an_interrupt_while_entries_are_recorded_is_noticed() -> None:
-    ledger, rows = Ledger(), Interrupting(a_search(1)[0])
-    rows.looks = 2
-    with pytest.raises(KeyboardInterrupt):
-        ledger.record_many([rows])
-    assert not ledger.steady
+@pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
+def test_entries_that_did_not_become_durable_are_forgotten(failure: type[BaseException]) -> None:
+    ledger, entries = Ledger(), a_search(20)
+    with ledger.noting(entries[:10]):
+        pass
+    with pytest.raises(failure), ledger.noting(entries[10:]):
+        raise failure
+    assert ledger.steady
+    assert ledger.next_seq == 10
+    with ledger.noting(entries[10:]):
+        pass
+    assert ledger.next_seq == len(entries)
 
 
 def test_it_remembers_of_a_run_what_it_remembered_of_its_rows(tmp_path: Path) -> None:
