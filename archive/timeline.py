@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .answers import answer
+from .arrays import integers
 from .records import DecisionKind
+from .schema import TEXT
 
 Ints = NDArray[np.int64]
 
@@ -37,37 +39,39 @@ EVALUATION = (
 
 def timeline(decisions: pa.Table, expansions: pa.Table, evaluations: pa.Table) -> pa.Table:
     """One row per try of a job, voids too, in the order in which they began. Re-grades are none."""
-    jobs = [*_jobs(expansions, DecisionKind.EXPAND), *_jobs(evaluations, DecisionKind.EVALUATE)]
-    jobs.sort(key=lambda job: (job["started"], job["seq"]))
-    begun = np.array([job["started"] for job in jobs], dtype=np.int64)
-    ended = np.array([job["finished"] for job in jobs], dtype=np.int64)
-    seq = np.array([job["seq"] for job in jobs], dtype=np.int64)
-    decided = decisions["seq"].to_numpy().astype(np.int64)
-    same = ("id", "seq", "decision", "attempt", "kind", "agent", "task", "outcome", "queued_s")
+    first = evaluations.filter(pc.is_null(evaluations["replaces"]))
+    jobs = pa.concat_tables(
+        [
+            _jobs(expansions, DecisionKind.EXPAND, "parent", "seconds"),
+            _jobs(first, DecisionKind.EVALUATE, "agent", "solve_s", "grade_s"),
+        ]
+    ).combine_chunks()  # taking rows out of many chunks is slow
+    jobs = jobs.sort_by([("started", "ascending"), ("seq", "ascending")])
+    begun, ended, seq = integers(jobs["started"]), integers(jobs["finished"]), integers(jobs["seq"])
     return answer(
         "timeline",
-        **{name: [job[name] for job in jobs] for name in same},
+        **{name: jobs[name] for name in jobs.column_names},
         lane=_lanes(begun, ended),
-        started=begun,
-        finished=ended,
         running=_running(begun, ended),
-        in_flight=_in_flight(decided, np.array([job["decision"] for job in jobs], dtype=np.int64), seq),
+        in_flight=_in_flight(integers(decisions["seq"]), integers(jobs["decision"]), seq),
     )
 
 
-def _jobs(results: pa.Table, kind: DecisionKind) -> list[dict[str, Any]]:
-    agent, spent = (
-        ("parent", ("seconds",)) if kind is DecisionKind.EXPAND else ("agent", ("solve_s", "grade_s"))
+def _jobs(results: pa.Table, kind: DecisionKind, agent: str, *spent: str) -> pa.Table:
+    begun = integers(results["started"].cast(pa.int64()))
+    took = results["queued_s"].to_numpy() + np.sum([results[name].to_numpy() for name in spent], axis=0)
+    nothing = pa.nulls(len(results), TEXT)
+    return pa.table(
+        {
+            **{name: results[name] for name in ("id", "seq", "decision", "attempt", "queued_s")},
+            "kind": pa.repeat(kind.value, len(results)),
+            "agent": results[agent].cast(TEXT),
+            "task": results["task"].cast(TEXT) if "task" in results.column_names else nothing,
+            "outcome": results["outcome"].cast(TEXT),
+            "started": begun,
+            "finished": begun + np.rint(1e6 * took).astype(np.int64),
+        }
     )
-    found = []
-    for row in results.set_column(
-        results.column_names.index("started"), "started", results["started"].cast(pa.int64())
-    ).to_pylist():
-        if row.get("replaces") is None:
-            took = row["queued_s"] + sum(row[name] for name in spent)
-            finished = row["started"] + round(1e6 * took)
-            found.append({"task": None, **row, "kind": kind.value, "agent": row[agent], "finished": finished})
-    return found
 
 
 def _lanes(begun: Ints, ended: Ints) -> Sequence[int]:

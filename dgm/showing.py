@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -64,6 +65,9 @@ def _view(say: Say, options: argparse.Namespace) -> int:
     def ready(address: str) -> None:
         say(f"{address}\nwhoever has this address can read the run; Ctrl-C ends it")
 
-    with Live(options.run) as live, suppress(KeyboardInterrupt):
-        asyncio.run(serve(live, ready, options.port, bind=options.bind or HERE))
+    with Live(options.run) as live:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(serve(live, ready, options.port, bind=options.bind or HERE))
+        if live.is_busy():
+            os._exit(0)  # nobody waits for that answer any more, and a thread cannot be ended
     return 0

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
@@ -61,6 +62,10 @@ class Live:
     def stop(self) -> None:
         """Answer nothing more: who waits for an answer is told None."""
         self._closing = True
+
+    def is_busy(self) -> bool:
+        """Whether an answer is being worked out, which ends only by itself."""
+        return self._lock.locked()
 
     def answer(self, path: str, since: int = 0) -> bytes | None:
         """What the page asks for by `path`, as JSON with the `seq` up to which it tells; None if there is no such
@@ -143,10 +148,11 @@ async def serve(
     """Serve until this is cancelled; `ready` is told the address of the page.
 
     It is asked for by a name of this machine only, also where it listens at another address, as in a container whose
-    port is published under the same number.
+    port is published under the same number. An answer that is being worked out at the end is not waited for.
     """
     token = token or secrets.token_urlsafe(24)
     places: set[str] = set()
+    threads = ThreadPoolExecutor()  # not the loop's own, for which a loop that ends would wait
 
     async def handle(request: web.Request) -> web.Response:
         said, slash, path = request.match_info["path"].partition("/")
@@ -159,7 +165,7 @@ async def serve(
         if not (since.isascii() and since.isdecimal() and len(since) < 16):
             raise web.HTTPBadRequest(headers=HEADERS)
         try:
-            found = await asyncio.to_thread(live.answer, path, int(since))
+            found = await asyncio.get_running_loop().run_in_executor(threads, live.answer, path, int(since))
         except (ArchiveError, OSError) as error:  # its directory has gone, or cannot be read now
             raise web.HTTPServiceUnavailable(
                 text=f"the run cannot be read: {error}", headers=HEADERS
@@ -182,6 +188,7 @@ async def serve(
         await asyncio.Event().wait()
     finally:
         live.stop()
+        threads.shutdown(wait=False, cancel_futures=True)
         await runner.cleanup()
 
 

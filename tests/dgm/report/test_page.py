@@ -10,10 +10,13 @@ import shutil
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from http.client import HTTPException
 from pathlib import Path
 from queue import Queue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -240,23 +243,29 @@ def test_a_view_whose_table_is_left_out_says_so(shown: Browser, bare: Path) -> N
     assert shown.complaints[complained:] == []
 
 
+@contextmanager
+def serving(live: Live) -> Iterator[str]:
+    """The address of a server that ends with the block."""
+    address: Queue[str] = Queue()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(serve(live, address.put))
+    thread = Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
+    thread.start()
+    try:
+        yield address.get(timeout=60)
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        loop.close()
+
+
 @pytest.fixture
 def served(run: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A copy of the run and the address at which it is followed."""
     path = tmp_path / "followed"
     shutil.copytree(run, path)
-    address: Queue[str] = Queue()
-    loop = asyncio.new_event_loop()
-    with Live(path) as live:
-        task = loop.create_task(serve(live, address.put))
-        thread = Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])))
-        thread.start()
-        try:
-            yield path, address.get(timeout=60)
-        finally:
-            loop.call_soon_threadsafe(task.cancel)
-            thread.join()
-            loop.close()
+    with Live(path) as live, serving(live) as address:
+        yield path, address
 
 
 def test_a_live_run_is_followed_by_those_who_know_its_address(
@@ -281,6 +290,15 @@ def test_a_live_run_is_followed_by_those_who_know_its_address(
     shown.wait("document.querySelector('.explained h2') && document.body.innerText.includes('9 decisions')")
     assert shown.complaints[complained:] == []
 
+    away = path.rename(path.with_name("away"))
+    shown.wait("document.querySelector('#live.lost')?.textContent.includes('cannot be read')")
+    shown.click('#tabs a[href="#costs"]')
+    shown.wait("document.querySelector('p.empty')?.textContent.includes('cannot be shown now')")
+    away.rename(path)
+    shown.wait(
+        "document.querySelector('h1')?.textContent === 'Costs' && !document.querySelector('#live.lost')"
+    )
+
     for wrong, host in ((address[:-5] + "wrong/", None), (address, "example.org")):
         request = Request(wrong, headers={"Host": host} if host else {})
         with pytest.raises(HTTPError) as refused:
@@ -289,6 +307,25 @@ def test_a_live_run_is_followed_by_those_who_know_its_address(
         assert b"the one that dgm view printed" in refused.value.read()
         refused.value.close()
     assert address.startswith("http://127.0.0.1:")
+
+
+def test_the_view_ends_while_an_answer_is_worked_out(run: Path) -> None:
+    begun, goes_on = Event(), Event()
+
+    def clock() -> float:
+        begun.set()
+        goes_on.wait(600)
+        return 0.0
+
+    with Live(run, clock) as live, ThreadPoolExecutor(1) as asking:
+        with serving(live) as address:
+            asked = asking.submit(urlopen, f"{address}head", timeout=600)
+            assert begun.wait(60)
+        assert live.is_busy()
+        assert isinstance(asked.exception(60), OSError | HTTPException)
+        goes_on.set()
+        assert live.answer("head") is None
+        assert not live.is_busy()
 
 
 def test_who_still_waits_when_the_view_ends_is_not_answered(run: Path) -> None:
