@@ -28,7 +28,11 @@ BASE_IMAGES = ("dgm-base", "python:3.11-slim")
 """Tried in this order: what `scripts/base-image` makes, then what a registry offers."""
 
 _HERE = Path(__file__).parent
-_BOOT = {"relay.py": _HERE.parent / "relay.py", "pair.py": _HERE / "pair.py"}
+_BOOT = {
+    "relay.py": _HERE.parent / "relay.py",
+    "pair.py": _HERE / "pair.py",
+    "lean.py": _HERE.parent / "lean.py",
+}
 _LABEL = "dgm.image"
 
 

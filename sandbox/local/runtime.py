@@ -32,10 +32,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-FORMAT = "3"
+FORMAT = "4"
 PACKAGE = "openai"
 TOOL = "pytest"
 _OURS = Path(__file__).parent
+_LEAN = _OURS.parent / "lean.py"
 _BOOT = {"init": _OURS / "init.py", "relay": _OURS.parent / "relay.py"}
 _NOT_COPIED = shutil.ignore_patterns(
     "site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "lib2to3",
@@ -76,7 +77,7 @@ def runtime(cache: Path | None = None) -> Runtime:
     packages, tools = closure(PACKAGE), closure(TOOL)
     prefix = Path(sys.base_prefix)
     copied = not readable_by_others(prefix / "bin") or not readable_by_others(prefix / "lib")
-    facts = [FORMAT, sys.version, str(prefix), str(copied), sysconfig.get_platform()]
+    facts = [FORMAT, sys.version, str(prefix), str(copied), sysconfig.get_platform(), _LEAN.read_text()]
     for distributions in (packages, tools):
         facts += sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions)
     cache = cache or default_cache()
@@ -148,8 +149,8 @@ def _fill(
         _copy_distribution(distribution, site)
     for distribution in tools:
         _copy_distribution(distribution, building / "tools")
-    # Rarer garbage collection takes an eighth off importing `openai`; every start-up reads path files.
-    (site / "fewer-collections.pth").write_text("import gc; gc.set_threshold(50_000, 20, 100)\n")
+    shutil.copyfile(_LEAN, site / "_lean.py")
+    (site / "lean.pth").write_text("import _lean\n")  # every start-up reads path files
     (venv / "bin").mkdir()
     for name in ("python3", "python"):
         (venv / "bin" / name).symlink_to(prefix / "bin" / _interpreter_name())

@@ -41,6 +41,32 @@ def test_importing_the_client_costs_little() -> None:
     assert min(costs) < 1.2  # measured: 0.45 to 0.6 s of CPU; without byte code over 3 s
 
 
+def test_what_was_written_to_a_file_in_a_circle_is_there_at_the_end(tmp_path: Path) -> None:
+    python = runtime().venv / "bin" / "python3"
+    code = (
+        "import io, os\n"
+        "class Circle: pass\n"
+        "for name, mode in (('text', 'w'), ('bytes', 'wb'), ('both', 'w+b')):\n"
+        "    circle = Circle()\n"
+        "    circle.me, circle.file = circle, open(name, mode)\n"
+        "    circle.file.write('kept' if mode == 'w' else b'kept')\n"
+        "gone, closed = open('gone', 'w'), open('closed', 'w')\n"
+        "gone.write('lost')\n"
+        "os.close(gone.fileno())\n"
+        "closed.close()\n"
+        "unread, pipe = os.pipe()\n"
+        "full = os.fdopen(pipe, 'wb', buffering=1 << 20)\n"
+        "full.me = full\n"
+        "full.write(bytes(1 << 19))\n"
+        "raise SystemExit(3)"
+    )
+    done = subprocess.run([python, "-c", code], env={}, cwd=tmp_path, check=False, timeout=100)
+    assert done.returncode == 3
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "text": "kept", "bytes": "kept", "both": "kept", "gone": "", "closed": "",
+    }  # fmt: skip
+
+
 def test_the_closure_follows_requirements_but_not_extras() -> None:
     names = {one.metadata["Name"].lower() for one in closure("openai")}
     assert {"openai", "pydantic", "pydantic_core", "anyio"} <= names | {n.replace("-", "_") for n in names}
