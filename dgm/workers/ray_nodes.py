@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import ray
-from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dgm.jobs.services import NodeDoors, NodeSettings
@@ -158,7 +158,7 @@ class Hub:
     """Owns the gateways, one per node, and makes them when a node's first job asks. Serves several callers at once.
 
     With `declared` a node has the slots that it declares, else those of the settings. Each time that the driver hands a
-    job over is a *turn*. It begins here, and once only: one that was called back does not begin.
+    job over it writes a *ticket*. It begins here, and once only: one that was taken back does not begin.
     """
 
     def __init__(self, settings: NodeSettings, journals: Any, declared: bool) -> None:
@@ -166,18 +166,18 @@ class Hub:
         self._journals = journals
         self._declared = declared
         self._served: dict[str, Served] = {}
-        self._turns: dict[int, tuple[str, float]] = {}
+        self._tickets: dict[int, tuple[str, float]] = {}
         self._back: set[int] = set()
         self._dead: set[str] = set()
         self._made = 0
         self._lock = threading.Lock()
 
-    def begin(self, turn: int, node: str, silent: int | None = None) -> Served:
-        """How the node serves this turn, which begins there; not by its gateway of this number, which is `silent`."""
+    def begin(self, ticket: int, node: str, silent: int | None = None) -> Served:
+        """How the node serves this ticket, which begins there; not by its gateway of this number, which is `silent`."""
         with self._lock:
-            if turn in self._back or node in self._dead:
+            if ticket in self._back or node in self._dead:
                 raise RolloutError("this job was given up here, and may have begun elsewhere")
-            self._turns[turn] = node, time.monotonic()
+            self._tickets[ticket] = node, time.monotonic()
             served = self._served.get(node)
             if served is not None and served.number == silent:
                 ray.kill(served.gateway)
@@ -186,28 +186,30 @@ class Hub:
                 served = self._served[node] = self._make(node)
             return served
 
-    def give_up(self, nodes: set[str], turns: set[int]) -> tuple[set[int], set[int]]:
-        """Nothing begins any more on these nodes, which are dead, nor any of these turns that has not begun.
+    def give_up(self, nodes: set[str], tickets: set[int]) -> tuple[set[int], set[int]]:
+        """Nothing begins any more on these nodes, which are dead, nor any of these tickets that has not begun.
 
-        Gives the turns that began on those nodes, and those of `turns` that now never begin.
+        Gives the tickets that began on those nodes, and those of `tickets` that now never begin.
         """
         with self._lock:
             self._dead |= nodes
             for node in nodes:
                 self._served.pop(node, None)
-            back = turns - self._turns.keys()
+            back = tickets - self._tickets.keys()
             self._back |= back
-            return {turn for turn, (node, _) in self._turns.items() if node in nodes}, back
+            return {ticket for ticket, (node, _) in self._tickets.items() if node in nodes}, back
 
     def rest(self, running: set[int], idle_s: float) -> None:
-        """Stop the gateways of nodes without any of these turns, that begun none for so long: an autoscaler takes a
+        """Stop the gateways of nodes without any of these tickets, that begun none for so long: an autoscaler takes a
         node away only when nothing runs there."""
         with self._lock:
             recent = time.monotonic() - idle_s
-            self._turns = {
-                turn: (node, at) for turn, (node, at) in self._turns.items() if turn in running or at > recent
+            self._tickets = {
+                ticket: (node, at)
+                for ticket, (node, at) in self._tickets.items()
+                if ticket in running or at > recent
             }
-            busy = {node for node, _ in self._turns.values()}
+            busy = {node for node, _ in self._tickets.values()}
             for node in [node for node in self._served if node not in busy]:
                 self._served.pop(node).gateway.stop.remote()
 
@@ -266,25 +268,32 @@ class RemoteDoors:
         return record
 
 
-def begin(hub: Any, turn: int, node: str) -> tuple[Served, Path]:
-    """By whom this turn is served on its node, and where its gateway keeps files.
+def begin(hub: Any, ticket: int, node: str) -> tuple[Served, Path]:
+    """By whom this ticket is served on its node, and where its gateway keeps files.
 
     A gateway that was lost is started again, which is waited for; one that does not answer is replaced. Nothing has run
     yet.
     """
-    deadline = time.monotonic() + RESTART_S
-    served: Served = ray.get(hub.begin.remote(turn, node))
+    since = time.monotonic()
+    served: Served = ray.get(hub.begin.remote(ticket, node))
     while True:
+        before = served
         try:
             answer = served.gateway.directory.remote()
             return served, ray.get(answer, timeout=BEGIN * served.settings.stalled_s)
-        except GetTimeoutError:
-            log.warning("the gateway of this node does not answer and is replaced")
-            served = ray.get(hub.begin.remote(turn, node, served.number))
         except ActorUnavailableError as error:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= since + RESTART_S:
                 raise RolloutError(f"no gateway for {RESTART_S:g} s: {error}") from error
             time.sleep(RESTART_PAUSE_S)
+        except GetTimeoutError:
+            log.warning("the gateway of this node does not answer and is replaced")
+            served = ray.get(hub.begin.remote(ticket, node, served.number))
+        except ActorDiedError:
+            served = ray.get(hub.begin.remote(ticket, node))
+            if served.number == before.number:
+                raise
+        if served.number != before.number:
+            since = time.monotonic()
 
 
 def told(reference: Any) -> Any:

@@ -72,12 +72,12 @@ def _beat(stalled_s: float) -> None:
 
 
 def _do(
-    turn: int, job: Job, hub: Any, pool: str, stalled_s: float, names: Sequence[str], *parts: Any
+    ticket: int, job: Job, hub: Any, pool: str, stalled_s: float, names: Sequence[str], *parts: Any
 ) -> Result:
     try:
         _beat(stalled_s)
         job = replace(job, **dict(zip(names, parts, strict=True)))
-        served, directory = begin(hub, turn, ray.get_runtime_context().get_node_id())
+        served, directory = begin(hub, ticket, ray.get_runtime_context().get_node_id())
         settings = served.settings
         # This process may be killed at any moment: its temporary files lie where the node's gateway sees to them.
         tempfile.tempdir = str(directory)
@@ -90,7 +90,7 @@ def _do(
 
 
 @dataclass(kw_only=True)
-class _Turn:
+class _Ticket:
     """A job that was handed over to Ray at `at` by our clock, and whether it is known to have begun."""
 
     number: int
@@ -136,8 +136,8 @@ class RayPool:
         self._task: Any = ray.remote(_do)
         self._parts = Parts()
         self._waiting: deque[tuple[Job, datetime]] = deque()
-        self._running: dict[Any, _Turn] = {}
-        self._turns = count(1)
+        self._running: dict[Any, _Ticket] = {}
+        self._tickets = count(1)
         self._ended: deque[Any] = deque()
         self._given_up: deque[Result] = deque()
         self._buried = 0
@@ -237,7 +237,7 @@ class RayPool:
         )
         if self._clock() - self._rested_at >= IDLE_S:
             self._rested_at = self._clock()
-            self._hub.rest.remote({turn.number for turn in self._running.values()}, IDLE_S)
+            self._hub.rest.remote({ticket.number for ticket in self._running.values()}, IDLE_S)
 
     def _recall(self) -> None:
         """Hand over again what should long have begun: its worker may stand still since before it had a pulse."""
@@ -246,41 +246,44 @@ class RayPool:
             return
         self._recalled_at = now
         patience = BEGIN * self._stalled_s
-        late = [turn for turn in self._running.values() if not turn.begun and now - turn.at > patience]
-        if late and self._give_up(set(), {turn.number for turn in late}):
-            for turn in late:
-                turn.begun = True
+        late = [
+            ticket for ticket in self._running.values() if not ticket.begun and now - ticket.at > patience
+        ]
+        if late and self._give_up(set(), {ticket.number for ticket in late}):
+            for ticket in late:
+                ticket.begun = True
 
     def _bury(self) -> None:
         """Give up the jobs of nodes that are gone: of one that stands still, or is cut off, Ray would wait for them.
 
         What was on its way to such a node and had not begun is handed over again.
         """
-        if self._give_up(self._dead, {turn.number for turn in self._running.values()}):
+        if self._give_up(self._dead, {ticket.number for ticket in self._running.values()}):
             self._dead = set()
 
-    def _give_up(self, nodes: set[str], turns: set[int]) -> bool:
-        """Void what began on these nodes; take back those of these turns that have not begun, which costs no try.
+    def _give_up(self, nodes: set[str], tickets: set[int]) -> bool:
+        """Void what began on these nodes; take back those of these tickets that have not begun, which costs no try.
 
         Whether the hub has answered; if not it is asked at the next look.
         """
         try:
-            lost, back = ray.get(self._hub.give_up.remote(nodes, turns), timeout=CLOSING_S)
+            lost, back = ray.get(self._hub.give_up.remote(nodes, tickets), timeout=CLOSING_S)
         except RayError as error:
             log.warning("the driver's node does not say yet what has begun: %s", error)
             return False
-        for reference, turn in list(self._running.items()):
-            if turn.number not in lost | back or reference in self._ended:
+        given_up = lost | back
+        for reference, ticket in list(self._running.items()):
+            if ticket.number not in given_up or reference in self._ended:
                 continue
             if ray.wait([reference], timeout=0)[0]:
                 continue
             del self._running[reference]
-            ray.cancel(reference, force=turn.number in lost)
-            self._parts.forget(turn.job)
-            if turn.number in lost:
-                self._given_up.append(voided(turn.job, RayError("its node is gone")))
+            ray.cancel(reference, force=ticket.number in lost)
+            self._parts.forget(ticket.job)
+            if ticket.number in lost:
+                self._given_up.append(voided(ticket.job, RayError("its node is gone")))
             else:
-                self._waiting.appendleft((turn.job, turn.submitted))
+                self._waiting.appendleft((ticket.job, ticket.submitted))
         return True
 
     def _begin(self) -> None:
@@ -294,9 +297,9 @@ class RayPool:
                 takes["memory"] = self._buried
             bare, names, parts = self._parts.taken_out(job)
             task = self._task.options(max_retries=0, **takes)
-            turn = _Turn(number=next(self._turns), job=job, submitted=submitted, at=self._clock())
-            given = task.remote(turn.number, bare, self._hub, self._id, self._stalled_s, names, *parts)
-            self._running[given] = turn
+            ticket = _Ticket(number=next(self._tickets), job=job, submitted=submitted, at=self._clock())
+            given = task.remote(ticket.number, bare, self._hub, self._id, self._stalled_s, names, *parts)
+            self._running[given] = ticket
 
     def _done(self, timeout_s: float | None) -> Any:
         """A task that ended, None if none did in that time; a watched cluster is looked at again before long."""
@@ -314,14 +317,14 @@ class RayPool:
         return ray.wait(list(self._running), num_returns=count, timeout=timeout_s)[0]
 
     def _result(self, done: Any) -> Result:
-        turn = self._running.pop(done)
+        ticket = self._running.pop(done)
         self._begin()
         try:
             result: Result = ray.get(done)
         except RayError as error:
-            self._parts.forget(turn.job)
-            return self._lost(turn.job, error)
-        queued_s = max(0.0, (result.started - turn.submitted).total_seconds())
+            self._parts.forget(ticket.job)
+            return self._lost(ticket.job, error)
+        queued_s = max(0.0, (result.started - ticket.submitted).total_seconds())
         return replace(result, queued_s=result.queued_s + queued_s)
 
     def _lost(self, job: Job, error: RayError) -> Result:
