@@ -34,7 +34,7 @@ def check_picture(path: Path) -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "--plot needs matplotlib, which is not installed: pip install 'dgm[plot]'"
+            "--plot needs matplotlib, which is not installed: pip install matplotlib"
         ) from error
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"--plot writes {', '.join(FORMATS)}, got {path.name!r}")
