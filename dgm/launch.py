@@ -165,7 +165,7 @@ def _search(
     with ExitStack() as stack:
         past = stack.enter_context(archive.open(run.path))
         tell = events.tell if screen is None else screen.tell
-        displays = observe(watchers, prepared, run, past, pool, level, events, tell)
+        displays = observe(watchers, prepared, run, past, pool, level, events, tell, stops)
         if screen is not None:
             stack.enter_context(screen)
             screen.recall(outcomes_of(past))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -66,13 +66,15 @@ def observe(
     level: Level,
     events: Events,
     tell: Sink,
+    stops: Callable[[], int],
 ) -> list[Display]:
-    """Whom a search is to tell besides its screen, until `stack` is left. `tell` shows a line to the operator."""
+    """Whom a search is to tell besides its screen, until `stack` is left. `tell` shows a line to the operator, `stops`
+    says how often that one asked to stop."""
     log = DriverLog(log_path(prepared), str(prepared.path), tell)
     events.add(stack.enter_context(log))
     tracking: Tracking | None = build(prepared.config, "tracking")
     if tracking is not None:
-        events.add(stack.enter_context(tracking.opened(tell)))
+        events.add(stack.enter_context(tracking.opened(tell, stops)))
     events.recall(outcomes_of(past))
     events.event(
         "started",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,9 @@ MOST_WAITING = 1 << 20
 
 LOOK_S = 0.05
 
+HURRIED_S = 1.0
+"""The patience with a tracker once the operator has asked to stop a second time."""
+
 
 def nothing() -> None:
     """No tracker."""
@@ -43,10 +47,10 @@ class Tracking:
     patience_s: float = 30.0
 
     @contextmanager
-    def opened(self, tell: Sink) -> Iterator[Sink]:
-        """A sink for events. Never raises."""
+    def opened(self, tell: Sink, stops: Callable[[], int] = lambda: 0) -> Iterator[Sink]:
+        """A sink for events. Never raises. `stops` says how often the operator asked to stop."""
         with tempfile.TemporaryFile() as said:
-            process = _Process(self, said, tell)
+            process = _Process(self, said, tell, stops)
             try:
                 yield process.take
             finally:
@@ -54,10 +58,11 @@ class Tracking:
 
 
 class _Process:
-    def __init__(self, tracking: Tracking, said: IO[bytes], tell: Sink) -> None:
+    def __init__(self, tracking: Tracking, said: IO[bytes], tell: Sink, stops: Callable[[], int]) -> None:
         self._tracking = tracking
         self._said = said
         self._tell = tell
+        self._stops = stops
         self._waiting = bytearray()
         self._failed = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -84,27 +89,40 @@ class _Process:
         self._flush()
 
     def close(self) -> None:
-        """Let it finish, or end it."""
+        """Let it finish, or end it; nothing that it has started is left behind."""
         if self._process is None:
             return
-        until = time.monotonic() + self._tracking.patience_s
-        while self._waiting and self._process.poll() is None and time.monotonic() < until:
-            self._flush()
-            time.sleep(LOOK_S)
+        try:
+            patience_s = self._let_finish(self._process)
+            if self._process.poll() is None:
+                self._cannot(f"was not done {patience_s:.3g} s after the end of the run, and was ended")
+            elif self._process.returncode:
+                self._cannot(f"ended with status {self._process.returncode}: {self._last_words()}")
+        finally:  # whoever asks a third time does not wait at all
+            self._end_of_input()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _let_finish(self, process: subprocess.Popen[bytes]) -> float:
+        """Hand over the rest and wait; for how long at most."""
+        began, patience_s, hurried = time.monotonic(), self._tracking.patience_s, False
+        while process.poll() is None and (waited_s := time.monotonic() - began) < patience_s:
+            if not hurried and self._stops() > 1:
+                patience_s, hurried = min(patience_s, waited_s + HURRIED_S), True
+            if self._waiting:
+                self._flush()
+            if not self._waiting:
+                self._end_of_input()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_S)
+        return patience_s
+
+    def _end_of_input(self) -> None:
+        assert self._process is not None
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
-        try:
-            status = self._process.wait(max(LOOK_S, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            self._cannot(
-                f"was not done {self._tracking.patience_s:g} s after the end of the run, and was ended"
-            )
-            return
-        if status:
-            self._cannot(f"ended with status {status}: {self._last_words()}")
 
     def _flush(self) -> None:
         """Hand over what the pipe takes."""

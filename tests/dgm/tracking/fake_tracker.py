@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ given = options()
 if given["does"] == "raises":
     raise RuntimeError("the server is gone")
 if given["does"] == "hangs":
+    if "helper" in given:
+        subprocess.Popen(["sleep", given["helper"]])
     Path(given["at"]).write_text(str(os.getpid()))
     time.sleep(600)
 for event in told():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,30 @@ def test_one_that_hangs_is_ended_after_the_run(tmp_path: Path) -> None:
     assert len(told) == 1
     assert "does not read what it is told" in told[0]
     assert gone("tests.dgm.tracking.fake_tracker")
+
+
+def test_one_that_hangs_delays_nobody_who_asks_twice_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    at, helper = tmp_path / "pid", f"600.{time.time_ns()}"
+    told: list[str] = []
+    tracking = fake(patience_s=600.0, does="hangs", at=str(at), helper=helper)
+    stops = iter([1, 1])  # a second time while it is waited for
+    with tracking.opened(told.append, lambda: next(stops, 2)):
+        while not at.exists():
+            time.sleep(0.01)
+    [line] = told
+    assert "was not done 1" in line
+    assert gone(str(at))
+    assert gone(helper)
+
+
+def test_the_third_time_nobody_waits(tmp_path: Path) -> None:
+    def stops() -> int:
+        raise KeyboardInterrupt
+
+    at = tmp_path / "pid"
+    with pytest.raises(KeyboardInterrupt), fake(does="hangs", at=str(at)).opened(print, stops):
+        pass
+    assert gone(str(at))
 
 
 def test_one_that_is_not_there_and_one_that_fails_at_its_end_are_told() -> None:
