@@ -1,4 +1,4 @@
-"""Looks for what killed processes left, once in a while."""
+"""Looks for what killed processes left, once in a while and at the end."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from sandbox.errors import SandboxUnavailableError
 log = logging.getLogger(__name__)
 
 PERIOD = 60.0  # seconds
+LAST_S = 5.0
+"""Seconds that the last look may take."""
 
 
 class Reaper:
@@ -31,16 +33,20 @@ class Reaper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Idempotent."""
+        """Look a last time, unless that takes long. Idempotent."""
         self._stop.set()
-        self._thread.join(5.0)
+        self._thread.join(LAST_S)
         if self._release is not None:
             self._release()
 
     def _loop(self) -> None:
         while not self._stop.wait(self._period):
-            try:
-                if removed := self._look():
-                    log.warning("removed %d things that a killed process left", removed)
-            except (SandboxUnavailableError, OSError) as error:
-                log.warning("could not look for what is left over: %s", error)
+            self._look_once()
+        self._look_once()
+
+    def _look_once(self) -> None:
+        try:
+            if removed := self._look():
+                log.warning("removed %d things that a killed process left", removed)
+        except (SandboxUnavailableError, OSError) as error:
+            log.warning("could not look for what is left over: %s", error)

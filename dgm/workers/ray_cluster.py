@@ -15,7 +15,7 @@ from ray.exceptions import RayError
 
 from dgm.workers.placing import SLOTS, Node, Places, places
 from dgm.workers.pulse import tidy_pulses
-from sandbox import Place
+from sandbox import Level, SandboxUnavailableError, open_reaper
 
 LOOK_S = 1.0
 """Seconds between two looks at what nodes a cluster has: a millisecond each."""
@@ -174,8 +174,9 @@ def _nothing() -> None:
     pass
 
 
-def leave() -> None:
-    """Workers are killed at the end: what they held is removed now, or by whoever comes next."""
+def leave(level: Level = Level.PROCESS) -> None:
+    """Workers are killed at the end: what they held on this machine is removed now, or by whoever comes next."""
     ray.shutdown()
-    Place().sweep()
     tidy_pulses()
+    with contextlib.suppress(SandboxUnavailableError):  # the driver's machine may have no engine
+        open_reaper(level).stop()

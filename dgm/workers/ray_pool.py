@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -354,10 +354,10 @@ def start(
     if address is None:
         there = slots or os.cpu_count() or 1
         start_cluster(there)
-        return RayPool(settings, there, leave)
+        return RayPool(settings, there, partial(leave, settings.level))
     join(address)
     watched = Watched(labels or {}, docker=settings.level is Level.DOCKER)
     if watched.places.unfit and not watched.places.total:
         leave()
         raise ValueError(watched.places.lack())
-    return RayPool(settings, slots, leave, watched)
+    return RayPool(settings, slots, partial(leave, settings.level), watched)

@@ -140,3 +140,14 @@ def test_a_reaper_looks_again_and_again_whatever_comes_between() -> None:
     assert enough.wait(30)
     reaper.stop()
     assert closed == [True]
+
+
+def test_a_reaper_looks_once_more_when_it_is_stopped() -> None:
+    seen: list[bool] = []
+
+    def look() -> int:
+        seen.append(True)
+        return 1
+
+    Reaper(look, 600.0).stop()
+    assert seen == [True]

@@ -29,17 +29,15 @@ def comes_true(holds: Callable[[], object], within_s: float = 90.0) -> bool:
     return True
 
 
-def workers(scratch: str) -> list[int]:
-    """Worker processes of the cluster whose temporary files are in `scratch` that have a job."""
+def processes(title: str, scratch: str) -> list[int]:
+    """Those of the cluster whose temporary files are in `scratch`."""
     return [
-        pid
-        for pid in processes_named("ray::_do")
-        if scratch.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        pid for pid in processes_named(title) if scratch.encode() in Path(f"/proc/{pid}/environ").read_bytes()
     ]
 
 
 @pytest.mark.timeout(300)
-def test_a_killed_workers_containers_and_volumes_go_within_the_period(
+def test_a_killed_workers_containers_and_volumes_go_within_the_period_or_at_the_end(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dgm.workers.ray_pool import start
@@ -52,11 +50,17 @@ def test_a_killed_workers_containers_and_volumes_go_within_the_period(
         try:
             pool.submit(job(1, "time.sleep(600)\n", seconds=600.0))
             assert comes_true(lambda: engine.containers(mine)), "the job does not begin"
-            [doomed] = workers(scratch)
+            [doomed] = processes("ray::_do", scratch)
             os.kill(doomed, signal.SIGKILL)
             [result] = finish(pool, 1)
             assert result.outcome is Outcome.VOID
             assert comes_true(lambda: not engine.containers({"dgm.place": place.id}))
             assert engine.volumes({"dgm.place": place.id}) == []
+
+            pool.submit(job(2, "time.sleep(600)\n", seconds=600.0))
+            assert comes_true(lambda: engine.containers(mine)), "the job does not begin"
+            for doomed in [*processes("ray::_do", scratch), *processes("ray::NodeGateway", scratch)]:
+                os.kill(doomed, signal.SIGKILL)
         finally:
             pool.close()
+        assert engine.containers({"dgm.place": place.id}) == []
