@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from numpy.random import default_rng
@@ -46,7 +45,7 @@ from dgm.streams import Purpose, stream
 from sandbox import Files
 
 TREES = 64
-"""Agents whose files are remembered: most jobs are of agents that had one just before."""
+"""Agents whose files are remembered: most jobs are of agents that had one, or were made, just before."""
 
 ANSWER, TRANSCRIPT, LOG, BRIEF, PATCH = "answer", "transcript", "log", "brief", "patch"
 """Names of the texts of a result."""
@@ -91,7 +90,17 @@ class RunPlanner:
         self._past: RunReader | None = None
         self._recalled: dict[AgentId, list[Evaluation]] = {}
         self._kept: dict[str, dict[str, str]] = {}
-        self._files = lru_cache(maxsize=TREES)(code.files)
+        self._trees: dict[AgentId, Files] = {}
+
+    def _files(self, agent: AgentId) -> Files:
+        known = agent in self._trees
+        return self._remember(agent, self._trees.pop(agent) if known else self._code.files(agent))
+
+    def _remember(self, agent: AgentId, files: Files) -> Files:
+        self._trees[agent] = files
+        if len(self._trees) > TREES:
+            del self._trees[next(iter(self._trees))]  # of all the one that was asked for the longest time ago
+        return files
 
     def recall(self, run: RunReader) -> None:
         """Take note of the rows of `run`; evaluations are read once there is a job about their agent."""
@@ -315,6 +324,7 @@ class RunPlanner:
             message=f"Child of {decision.agent}\n\nDecision {decision.seq}",
             seq=decision.seq,
         )
+        self._remember(agent, dict(sorted(files.items())))
         return Agent(
             id=agent,
             seq=seq,

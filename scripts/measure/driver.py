@@ -1,11 +1,12 @@
 """The driver's own work per result: a real search on a real archive, its jobs made up.
 
 The search, its policy, planning, rows, git, blobs and the log with its waits for the disk are those of `dgm run`; only
-the pool is not: it hands out results in the sizes of a small task as soon as they are asked for, or at `--rate`. The
-archive holds so many evaluations when the driver begins, an agent for every forty.
+the pool is not: it hands out results in the sizes of a small task, as soon as they are asked for, then at `--rate`. The
+archive holds so many evaluations when the driver begins, an agent for every forty. Making results up is not counted.
 
-The *delay* is from a result's being there to the submission of the job that takes its place: both are on disk then.
-At *saturation* as many results as there are slots are always there, so that delays say little.
+At *saturation* as many results as there are slots are always there. The *delay* is from a result's being there to the
+submission of the job that takes its place: both are on disk then. Nothing is removed before the end: file systems take
+long to make files where many were removed just before.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 import archive
 from archive import Agent, Blobs, Run, RunInfo, Split, create_run, resume_run, tree_hash
@@ -37,12 +39,25 @@ from dgm.search import Search, Settings, StoppedError
 from dgm.seeds import read_agent
 from dgm.tree import Tree
 from scripts.measure.large_run import RUN, TASKS, make
+from scripts.measure.parts import Parts
 from scripts.measure.report import Figure, Report, Target, machine
-from scripts.measure.simulated_jobs import Paced, Simulated
+from scripts.measure.simulated_jobs import Seen, Simulated, result_of
 from scripts.measure.stats import figure
 
 RATE = 1000.0
 EACH = 40
+MADE_UP = "making results up"
+PARTS = {
+    Decider.decide.__code__: "deciding",
+    Search._fold.__code__: "folding rows in",
+    RunPlanner.job.__code__: "planning jobs",
+    RunPlanner.keep.__code__: "texts",
+    RunPlanner.rows.__code__: "rows and children",
+    Run.append_many.__code__: "log",
+    Run._roll.__code__: "sealing",
+    Events._tell.__code__: "driver.log",
+    result_of.__code__: MADE_UP,
+}
 POLICIES: dict[str, Policy[Any]] = {"huxley": Huxley(), "pedigree": Pedigree()}
 
 
@@ -52,9 +67,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--evaluations", type=int, nargs="*", default=sizes, help="in the archive (0 10000 100000)"
     )
     parser.add_argument("--policies", choices=list(POLICIES), nargs="*", default=list(POLICIES))
-    parser.add_argument("--results", type=int, default=3000, help="results that are measured (3000)")
     parser.add_argument(
-        "--rate", type=float, default=RATE, help="results per second of the paced search (1000)"
+        "--results", type=int, default=3000, help="results that are measured, of each kind (3000)"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=None, help="results per second below saturation (half of it)"
     )
     parser.add_argument("--slots", type=int, default=256, help="jobs in flight (256)")
     parser.add_argument("--directory", type=Path, default=None, help="where the runs lie (a temporary one)")
@@ -64,72 +81,82 @@ def measure(options: argparse.Namespace) -> Report:
     before = os.getloadavg()
     figures: list[Figure] = []
     targets: list[Target] = []
-    for evaluations in options.evaluations:
-        with tempfile.TemporaryDirectory(dir=options.directory, prefix="dgm-perf-") as folder:
-            made = Path(folder) / "made"
+    pa.array([0])  # a process pays once for what this imports: some 0.3 s
+    with tempfile.TemporaryDirectory(dir=options.directory, prefix="dgm-perf-") as folder:
+        for evaluations in options.evaluations:
+            made = Path(folder) / f"made-{evaluations}"
             _made(made, evaluations)
             for name in options.policies:
                 label = f"{name}, {evaluations} evaluations"
-                fast = _searched(options, name, made, rate=None)
-                figures += _told(f"{label}: saturation", fast, delays=False)
-                reached = fast.results / fast.wall
+                fast, paced = _searched(options, name, made, made.with_name(f"{name}-{evaluations}"))
+                figures += [*_rates(label, fast), *_parts(label, fast), *_delays(label, paced)]
+                rate = fast.results / fast.wall
                 targets.append(
-                    Target(name=f"{label}: saturation", unit="/s", value=reached, bound=RATE, at_least=True)
+                    Target(name=f"{label}: saturation", unit="/s", value=rate, bound=RATE, at_least=True)
                 )
-                paced = _searched(options, name, made, rate=options.rate)
-                figures += _told(f"{label}: {options.rate:g}/s", paced)
-    settings = {"results": options.results, "slots": options.slots, "rate": options.rate}
+    settings = {"results": options.results, "slots": options.slots}
     return Report(
         subject="driver", machine=machine(), settings=settings, load_before=before, load_after=os.getloadavg(),
         figures=tuple(figures), targets=tuple(targets),
     )  # fmt: skip
 
 
-def _told(label: str, seen: Paced, *, delays: bool = True) -> list[Figure]:
-    found = [
-        figure(f"{label}: results per second", "/s", [seen.results / seen.wall]),
-        figure(f"{label}: CPU per result", "ms", [1000 * seen.processor / seen.results]),
+def _rates(label: str, seen: Seen) -> list[Figure]:
+    processor, wall = 1000 * seen.processor / seen.results, 1000 * seen.wall / seen.results
+    return [
+        figure(f"{label}: saturation", "/s", [1000 / wall]),
+        figure(f"{label}: a result's wait for the disk and for a core", "ms", [wall - processor]),
+        figure(f"{label}: CPU of a result", "ms", [processor]),
     ]
-    if delays and len(seen.delays):
-        late = 1000 * np.asarray(seen.delays)
-        note = f"99 % within {float(np.quantile(late, 0.99)):.1f}"
-        found.append(figure(f"{label}: delay", "ms", late.tolist(), note=note))
-    return found
 
 
-def _searched(options: argparse.Namespace, name: str, made: Path, *, rate: float | None) -> Paced:
-    """One search of so many results, going on with a copy of the run that was made."""
-    with tempfile.TemporaryDirectory(dir=made.parent) as folder:
-        path = Path(folder) / "run"
-        shutil.copytree(made, path)
-        pool = Simulated(options.slots, rate=rate, warm=2 * options.slots, count=options.results)
-        with (
-            resume_run(path) as run,
-            archive.open(path) as past,
-            DriverLog(path / "driver.log", "run", print) as log,
-        ):
-            more = 2 * options.results + 8 * options.slots
-            there = _evaluations(past)
-            settings = Settings(
-                seed=0, evaluations=there + more, confirm=0, test_repeats=0,
-                expansions=max(len(past.lineage), 2 * int((there + more) ** 0.6)),
-            )  # fmt: skip
-            search = Search(
-                archive=run,
-                decider=Decider(
-                    policy=POLICIES[name], tree=Tree(TASKS), tests=(), operator=SingleFailure().name
-                ),
-                pool=pool,
-                planner=RunPlanner(_plan(path), run.code, Blobs(path / "blobs")),
-                settings=settings,
-                display=Events("run", [log]),
-                clock=time.monotonic,
-                past=past,
-                stops=lambda: 0 if pool.seen is None else 2,
-            )
-            with suppress(StoppedError):
-                search.run()
-    assert pool.seen is not None, "the budget ended before the results"
+def _parts(label: str, seen: Seen) -> list[Figure]:
+    shares = {part: share for part, share in seen.parts.items() if part != MADE_UP}
+    each = 1000 * seen.processor / seen.results / (sum(shares.values()) or 1.0)
+    return [figure(f"{label}: of it {part}", "ms", [share * each]) for part, share in shares.items()]
+
+
+def _delays(label: str, seen: Seen) -> list[Figure]:
+    late = 1000 * np.asarray(seen.delays)
+    rate = seen.results / seen.wall
+    note = f"99 % within {float(np.quantile(late, 0.99)):.1f}; at {rate:.0f}/s"
+    return [
+        figure(f"{label}: CPU of a result below saturation", "ms", [1000 * seen.processor / seen.results]),
+        figure(f"{label}: delay below saturation", "ms", late.tolist(), note=note),
+    ]
+
+
+def _searched(options: argparse.Namespace, name: str, made: Path, path: Path) -> list[Seen]:
+    """One search of so many results twice, going on with a copy of the run that was made."""
+    shutil.copytree(made, path)
+    pool = Simulated(
+        options.slots, warm=2 * options.slots, count=options.results, rate=options.rate, parts=Parts(PARTS)
+    )
+    with (
+        resume_run(path) as run,
+        archive.open(path) as past,
+        DriverLog(path / "driver.log", "run", print) as log,
+    ):
+        more = 3 * options.results + 12 * options.slots
+        there = _evaluations(past)
+        settings = Settings(
+            seed=0, evaluations=there + more, confirm=0, test_repeats=0,
+            expansions=max(len(past.lineage), 2 * int((there + more) ** 0.6)),
+        )  # fmt: skip
+        search = Search(
+            archive=run,
+            decider=Decider(policy=POLICIES[name], tree=Tree(TASKS), tests=(), operator=SingleFailure().name),
+            pool=pool,
+            planner=RunPlanner(_plan(path), run.code, Blobs(path / "blobs")),
+            settings=settings,
+            display=Events("run", [log]),
+            clock=time.monotonic,
+            past=past,
+            stops=lambda: 2 if len(pool.seen) == 2 else 0,
+        )
+        with suppress(StoppedError):
+            search.run()
+    assert len(pool.seen) == 2, "the budget ended before the results"
     return pool.seen
 
 

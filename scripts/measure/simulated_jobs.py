@@ -1,11 +1,11 @@
-"""A pool without workers: results come as fast as they are taken, or so many per second."""
+"""A pool without workers: results come as fast as they are taken, then so many per second."""
 
 from __future__ import annotations
 
 import time
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +13,7 @@ from archive import ExpansionOutcome, Outcome, TestResult, TestStatus
 from dgm.jobs import EvaluateResult, ExpandJob, ExpandResult, Job, Result
 from dgm.llm import CallRecord, Exchange, RolloutRecord, Tokens
 from dgm.workers import Figure
+from scripts.measure.parts import Parts
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 CALLS = 3
@@ -20,30 +21,34 @@ TESTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Paced:
-    """What was seen: processor and wall seconds, and seconds from each result to the next job that was submitted."""
+class Seen:
+    """What was seen of so many results: processor and wall seconds, without what it took to make the results up, the
+    share of each part, and seconds from each result to the next job that was submitted."""
 
+    results: int
     processor: float
     wall: float
-    results: int
+    parts: Mapping[str, float]
     delays: array[float]
 
 
 class Simulated:
-    """See `dgm.workers.base.Pool`. With a `rate` the n-th result is there n / `rate` seconds after the first job began;
-    without one as soon as it is asked for. After `warm` results so many are counted, then `seen` is there."""
+    """See `dgm.workers.base.Pool`. After `warm` results two times `count` are `seen`: results are there as soon as they
+    are asked for, then at `rate` per second, by default half of what was reached before."""
 
-    def __init__(self, slots: int, *, rate: float | None, warm: int, count: int) -> None:
+    def __init__(self, slots: int, *, warm: int, count: int, rate: float | None, parts: Parts) -> None:
         self.slots = slots
-        self.seen: Paced | None = None
-        self._rate = rate
+        self.seen: list[Seen] = []
         self._warm = warm
         self._count = count
+        self._rate = rate
+        self._parts = parts
         self._jobs: deque[Job] = deque()
-        self._handed: deque[float] = deque()
+        self._handed: deque[tuple[int, float]] = deque()
         self._taken = 0
-        self._first: float | None = None
+        self._begun = False
         self._from = (0.0, 0.0)
+        self._made_up = (0.0, 0.0)
         self._delays = array("d")
 
     @property
@@ -51,42 +56,61 @@ class Simulated:
         return len(self._jobs)
 
     def submit(self, job: Job) -> None:
-        now = time.perf_counter()
-        self._first = self._first or now
         self._jobs.append(job)
-        if self._handed:
-            due = self._handed.popleft()
-            if self._taken > self._warm:
-                self._delays.append(now - due)
-            if len(self._delays) == self._count and self.seen is None:
-                self.seen = self._seen()
+        if not self._handed:
+            return
+        phase, due = self._handed.popleft()
+        if self._begun and phase == len(self.seen):
+            self._delays.append(time.perf_counter() - due)
+            if len(self._delays) == self._count:
+                self._end()
 
     def next_finished(self, timeout_s: float | None = None) -> Result | None:
         if not self._jobs:
             time.sleep(timeout_s or 0.0)
             return None
+        if not self._begun and (len(self.seen) == 1 or (not self.seen and self._taken == self._warm)):
+            self._begin()
         due = time.perf_counter()
-        if self._rate is not None and self._first is not None:
-            due = self._first + (self._taken + 1) / self._rate
+        if self.seen and self._rate is not None:
+            due = self._from[1] + (self._taken + 1) / self._rate
             wait = due - time.perf_counter()
             if wait > 0:
                 time.sleep(min(wait, wait if timeout_s is None else timeout_s))
                 if time.perf_counter() < due:
                     return None
-        if self._taken == self._warm:
-            self._from = time.process_time(), time.perf_counter()
         self._taken += 1
-        self._handed.append(due)
-        return result_of(self._jobs.popleft())
+        self._handed.append((len(self.seen), due))
+        return self._make_up()
 
-    def _seen(self) -> Paced:
-        processor, wall = self._from
-        return Paced(
-            processor=time.process_time() - processor,
-            wall=time.perf_counter() - wall,
-            results=self._taken - self._warm,
+    def _make_up(self) -> Result:
+        processor, wall = time.thread_time(), time.perf_counter()
+        made = result_of(self._jobs.popleft())
+        before = self._made_up
+        self._made_up = (
+            before[0] + time.thread_time() - processor,
+            before[1] + time.perf_counter() - wall,
+        )
+        return made
+
+    def _begin(self) -> None:
+        self._begun, self._taken, self._delays, self._made_up = True, 0, array("d"), (0.0, 0.0)
+        self._handed.clear()
+        self._from = time.process_time(), time.perf_counter()
+        self._parts.start()
+
+    def _end(self) -> None:
+        processor, wall = time.process_time() - self._from[0], time.perf_counter() - self._from[1]
+        seen = Seen(
+            results=self._taken,
+            processor=processor - self._made_up[0],
+            wall=wall - self._made_up[1],
+            parts=self._parts.stop(),
             delays=self._delays,
         )
+        self.seen.append(seen)
+        self._begun = False
+        self._rate = self._rate or seen.results / seen.wall / 2
 
     def lack(self) -> str:
         return ""
