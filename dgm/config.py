@@ -27,6 +27,7 @@ from dgm.choices import SimulateConfig, schemas
 from dgm.errors import ConfigError
 from dgm.schemas import (
     FREE_ON_RESUME,
+    MISSING,
     PLACE,
     BudgetConfig,
     GatesConfig,
@@ -68,7 +69,13 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="run_schema", node=RunConfig)
     store.store(name="simulate_schema", node=SimulateConfig)
-    for group, name, node in (
+    for group, name, node in _choices():
+        store.store(group=group, name=name, node=node)
+
+
+def _choices() -> Iterator[tuple[str, str, Any]]:
+    """Group, name and schema of each choice."""
+    yield from (
         ("operator", "single_failure_schema", SingleFailureConfig),
         ("operator", "mixed_schema", MixedConfig),
         ("operator", "redraw_schema", RedrawConfig),
@@ -84,8 +91,7 @@ def register() -> None:
         ("tracking", "mlflow_schema", MlflowConfig),
         ("tracking", "wandb_schema", WandbConfig),
         *schemas(),
-    ):
-        store.store(group=group, name=name, node=node)
+    )
 
 
 def _open_to_names(schema: type) -> DictConfig:
@@ -102,6 +108,40 @@ def identity(config: Plain) -> dict[str, Any]:
     """The part of a resolved configuration that says which run this is: without what is `FREE_ON_RESUME` or
     `PLACE`."""
     return {key: value for key, value in config.items() if key not in (*FREE_ON_RESUME, *PLACE)}
+
+
+def with_new_keys(recorded: Plain, today: Plain) -> dict[str, Any]:
+    """What an older version recorded, with the keys that it did not know yet as they are by default.
+
+    Keys of a choice are by default what its schema says; a choice that has no schema of ours gains none.
+    """
+    known = _defaults(today)
+    return {
+        **_only_in(known, recorded),
+        **{
+            key: {**_only_in(known[key], value), **value}
+            if isinstance(value, Mapping) and isinstance(known.get(key), Mapping)
+            else value
+            for key, value in recorded.items()
+        },
+    }
+
+
+def _only_in(known: Plain, recorded: Plain) -> dict[str, Any]:
+    """The keys with defaults that were not recorded."""
+    return {key: value for key, value in known.items() if key not in recorded and value != MISSING}
+
+
+def _defaults(config: Plain) -> dict[str, Any]:
+    """What the keys of a configuration are if nobody gives them; of each group those of the choice that it has."""
+    found = OmegaConf.to_container(OmegaConf.structured(RunConfig))
+    assert isinstance(found, dict)
+    for group, _, schema in _choices():
+        choice = OmegaConf.to_container(OmegaConf.structured(schema))
+        assert isinstance(choice, dict)
+        if isinstance(given := config.get(group), Mapping) and given.get("_target_") == choice["_target_"]:
+            found[group] = choice
+    return {str(key): value for key, value in found.items()}
 
 
 def run_id(config: Plain) -> str:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 import archive
 from archive import Change, Outcome, Run, RunReader, TaskId, tree_hash
-from dgm.config import Plain, differences, identity
+from dgm.config import Plain, differences, identity, with_new_keys
 from dgm.ending import end_bounds
 from dgm.errors import ConfigError
 from dgm.prepare import Prepared, expansions
@@ -26,8 +26,12 @@ NOTED = ("budget", "workers")
 
 
 def refuse_another(prepared: Prepared, run: RunReader) -> None:
-    """Refuse to go on with a run that was started with another configuration, agent, other tasks or a larger budget."""
-    changed = differences(identity(run.info.config), identity(prepared.config))
+    """Refuse to go on with a run that was started with another configuration, agent, other tasks or a larger budget.
+
+    A key that was not there yet when the run was started is no difference as long as it has its default.
+    """
+    started = with_new_keys(run.info.config, prepared.config)
+    changed = differences(identity(started), identity(prepared.config))
     if changed:
         listed = "\n  ".join(changed)
         raise ConfigError(
