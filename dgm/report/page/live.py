@@ -18,6 +18,7 @@ from dgm.report.page import tables
 from dgm.report.page.details import Details
 from dgm.report.page.document import as_json, block, document
 from dgm.report.page.head import head_data
+from dgm.report.page.over import how_it_ended, is_driven, quiet_s
 from dgm.report.page.report import TABLES
 from dgm.report.views import RunView, view_of
 
@@ -50,6 +51,7 @@ class Live:
         self._told: dict[str, bytes] = {}
         self._rests_until = float("-inf")
         self._closing = False
+        self._finished: bool | None = None
 
     def __enter__(self) -> Live:
         self._refresh()
@@ -96,12 +98,20 @@ class Live:
         view = self._view
         what, _, key = path.partition("/")
         if what == "new":
-            return True
+            return self._state()
         if what == "head":
             return self.head()
         if what == "table" and view.agents:
             return self._table(view, key, since)
         return self._detail(view, what, int(key)) if key.isascii() and key.isdecimal() else None
+
+    def _state(self) -> Mapping[str, object]:
+        """How it ended, empty while a driver has the run, which has not written for `quiet_s` seconds."""
+        if is_driven(self._path):
+            return {"over": "", "quiet_s": quiet_s(self._path)}
+        if self._finished is None:
+            self._finished = bool(self._view.agents) and self._view.ended()
+        return {"over": "finished" if self._finished else how_it_ended(self._path)}
 
     def head(self) -> Mapping[str, object]:
         """What the page begins with; of a run without an agent only that there is none."""
@@ -139,6 +149,7 @@ class Live:
             self._run = found
             self._told.clear()
             self._view = view_of(found)
+            self._finished = None
             self._details = Details(self._view)
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import time
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from dgm.report.page.live import Live, serve
 from dgm.report.page.report import report
 from scripts.measure.browser import PROGRAMS, Browser, browser, program
 from tests.dgm.commands import dgm
+from tests.dgm.report.ended import ended_run
 from tests.dgm.report.hostile import BIDI, EVIL, ODD_TASK, SCRIPT, another_child, hostile_run
 
 TOLD = f"{SCRIPT}{EVIL}\ud800"
@@ -307,6 +309,45 @@ def test_a_live_run_is_followed_by_those_who_know_its_address(
         assert b"the one that dgm view printed" in refused.value.read()
         refused.value.close()
     assert address.startswith("http://127.0.0.1:")
+
+
+def ended(run: Path, how: str, text: str) -> None:
+    lines = [{"event": "started"}, {"event": "ended", "how": how, "text": text}, {"event": "log"}]
+    (run / "driver.log").write_text("".join(json.dumps(line) + "\n" for line in lines) + "torn")
+
+
+def test_a_followed_run_says_whether_it_goes_on_and_how_it_ended(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(run, path)
+
+    def state() -> Any:
+        with Live(path) as live:
+            found = live.answer("new")
+        assert found is not None
+        return json.loads(found)["value"]
+
+    assert state() == {"over": "nobody runs it: the same command goes on"}
+    with archive.resume_run(path):
+        assert state()["over"] == ""
+        old = time.time() - 7200
+        for one in (path / "run.json", path / "log", *(path / "log").iterdir()):
+            os.utime(one, (old, old))
+        assert 7190 < state()["quiet_s"] < 86400
+    for how, told in (
+        ("stopped", "stopped: the same command goes on"),
+        ("interrupted", "stopped: the same command goes on"),
+        ("failed", "failed: the disk is full"),
+        ("gave_up", "failed: the disk is full"),
+    ):
+        ended(path, how, "the disk is full")
+        assert state() == {"over": told}
+
+
+def test_a_finished_run_is_said_to_be_finished(tmp_path: Path) -> None:
+    with Live(ended_run(tmp_path / "a")) as live:
+        found = live.answer("new")
+    assert found is not None
+    assert json.loads(found)["value"] == {"over": "finished"}
 
 
 def test_the_view_ends_while_an_answer_is_worked_out(run: Path) -> None:

@@ -1,6 +1,7 @@
 // A live run: the server that shows it is asked what is new; tables that only grow are read from where they ended.
 
 const EVERY_MS = 2000;
+const QUIET_S = 300; // from then on it is said how long nothing was written
 const GROWS = new Set(["jobs", "decisions"]);
 
 async function asked(path) {
@@ -30,22 +31,27 @@ async function follow() {
   for (;;) {
     await waited();
     try {
-      await asked("new"); // refreshes what is known if there is more
-      tellLost("");
+      const state = await asked("new"); // refreshes what is known if there is more
+      if (state) tellState(state);
       if (broken) await show();
       else if (store.head.seq > drawn && nobodyIsBusy()) {
         drawn = store.head.seq;
         await drawAgain();
       }
     } catch (error) {
-      tellLost(error.message);
+      tell(error.message, "lost");
     }
   }
 }
 
-function tellLost(why) {
-  byId("live").classList.toggle("lost", why !== "");
-  replace(byId("live"), why || "live");
+function tellState({ over, quiet_s }) {
+  if (over) tell(over, over.startsWith("failed") ? "lost" : "over");
+  else tell(quiet_s > QUIET_S ? `live, nothing written for ${seconds(quiet_s)}` : "live", "");
+}
+
+function tell(text, kind) {
+  byId("live").className = `live ${kind}`;
+  replace(byId("live"), text);
 }
 
 let refreshing = null;
