@@ -296,10 +296,11 @@ def test_a_live_run_is_followed_by_those_who_know_its_address(
     shown.wait("document.querySelector('#live.lost')?.textContent.includes('cannot be read')")
     shown.click('#tabs a[href="#costs"]')
     shown.wait("document.querySelector('p.empty')?.textContent.includes('cannot be shown now')")
+    ended(away, "failed", f"the disk is full {BIDI}")
     away.rename(path)
-    shown.wait(
-        "document.querySelector('h1')?.textContent === 'Costs' && !document.querySelector('#live.lost')"
-    )
+    shown.wait("document.querySelector('h1')?.textContent === 'Costs'")
+    shown.wait("document.querySelector('#live')?.textContent.startsWith('failed: the disk is full')")
+    assert not UNSEEN.search(shown.text())
 
     for wrong, host in ((address[:-5] + "wrong/", None), (address, "example.org")):
         request = Request(wrong, headers={"Host": host} if host else {})
