@@ -18,7 +18,7 @@ from dgm.workers.pulse import tidy_pulses
 from sandbox import Level, SandboxUnavailableError, open_reaper
 
 LOOK_S = 1.0
-"""Seconds between two looks at what nodes a cluster has: a millisecond each."""
+"""Seconds between two looks at a cluster's head and nodes: a millisecond each."""
 
 GONE_S = 20.0
 """Seconds without a head after which a run ends; Ray would end the whole process after a minute."""
@@ -62,7 +62,7 @@ def shared_cluster(slots: int) -> Iterator[str]:
     """A local cluster for several drivers, by its address; it ends with this block, or with this process."""
     start_cluster(slots)
     try:
-        yield str(ray.get_runtime_context().gcs_address)
+        yield own_address()
     finally:
         leave()
 
@@ -89,20 +89,23 @@ def alive() -> list[Node]:
     ]
 
 
-class Head:
-    """The head of the cluster that this process has joined: whether it is `there`. One that is slow is."""
+def own_address() -> str:
+    """Where the head of the cluster is that this process has joined."""
+    return str(ray.get_runtime_context().gcs_address)
 
-    def __init__(self) -> None:
+
+class Head:
+    """The head of a cluster, by its address: whether it is `there`. One that is slow is."""
+
+    def __init__(self, address: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.there = True
-        self._address = str(ray.get_runtime_context().gcs_address)
-        self._looked = self._answered = time.monotonic()
+        self._address = address
+        self._clock = clock
+        self._answered = clock()
 
     def look(self) -> None:
-        """Look now and then. Raises ConnectionError when it has been gone for a while."""
-        now = time.monotonic()
-        if now - self._looked < LOOK_S:
-            return
-        self._looked = now
+        """Raises ConnectionError when it has been gone for a while."""
+        now = self._clock()
         host, _, port = self._address.rpartition(":")
         try:
             socket.create_connection((host, int(port)), timeout=LOOK_S).close()
@@ -120,21 +123,15 @@ class Head:
 class Watched:
     """A cluster whose nodes come and go. `labels` are those that the nodes of our jobs must have."""
 
-    def __init__(
-        self, labels: Mapping[str, str], *, docker: bool, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, labels: Mapping[str, str], *, docker: bool) -> None:
         self._labels = labels
         self._docker = docker
-        self._clock = clock
-        self._at = clock()
         self.places = places(alive(), labels, docker=docker)
 
     def look(self) -> Places:
         """What it is now, as far as can be seen; a cluster that does not answer is as it was."""
-        if self._clock() - self._at >= LOOK_S:
-            self._at = self._clock()
-            with contextlib.suppress(RayError):
-                self.places = places(alive(), self._labels, docker=self._docker, before=self.places)
+        with contextlib.suppress(RayError):
+            self.places = places(alive(), self._labels, docker=self._docker, before=self.places)
         return self.places
 
     def options(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from dgm.jobs import Job, NodeServices, Result, rollouts, voided
 from dgm.jobs.services import NodeSettings, open_box_maker, work
 from dgm.workers.base import Figure
-from dgm.workers.ray_cluster import LOOK_S, Demand, Head, Watched, join, leave, start_cluster
+from dgm.workers.ray_cluster import LOOK_S, Demand, Head, Watched, join, leave, own_address, start_cluster
 from dgm.workers.ray_nodes import BEGIN, CLOSING_S, Hub, Journals, RemoteDoors, begin, pulse
 from dgm.workers.ray_parts import Parts
 from sandbox import Level, Sandbox
@@ -120,7 +120,7 @@ class RayPool:
         self._release = release
         self._watched = watched
         self._clock = clock
-        self._head = Head()
+        self._head = Head(own_address(), clock)
         beside_us = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         journals: Any = (
             ray.remote(Journals)
@@ -143,7 +143,7 @@ class RayPool:
         self._buried = 0
         self._dead: set[str] = set()
         self._demand = Demand()
-        self._rested_at = self._recalled_at = clock()
+        self._rested_at = self._looked_at = clock()
         self._gauges: dict[str, Gauge] = {}
         self._closed = False
 
@@ -216,15 +216,16 @@ class RayPool:
 
     def _look(self) -> None:
         """Follow the cluster: hand over what has a slot now, ask for nodes, let go of those without work."""
-        self._head.look()
+        if self._clock() - self._looked_at < LOOK_S:
+            return
+        self._looked_at = self._clock()
+        self._head.look()  # first: who asks one that is gone anything else waits for a minute
         if not self._head.there:
             return
         self._recall()
         if self._watched is None:
             return
         before, places = self._watched.places, self._watched.look()
-        if places is before:
-            return
         gone = before.alive - places.alive
         self._buried += len(gone)
         self._dead |= gone
@@ -241,14 +242,8 @@ class RayPool:
 
     def _recall(self) -> None:
         """Hand over again what should long have begun: its worker may stand still since before it had a pulse."""
-        now = self._clock()
-        if now - self._recalled_at < LOOK_S:
-            return
-        self._recalled_at = now
-        patience = BEGIN * self._stalled_s
-        late = [
-            ticket for ticket in self._running.values() if not ticket.begun and now - ticket.at > patience
-        ]
+        since = self._clock() - BEGIN * self._stalled_s
+        late = [ticket for ticket in self._running.values() if not ticket.begun and ticket.at < since]
         if late and self._give_up(set(), {ticket.number for ticket in late}):
             for ticket in late:
                 ticket.begun = True

@@ -1,0 +1,31 @@
+"""The head of a cluster: one that does not answer for a while is waited for, and then the run ends and says so."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from dgm.workers.ray_cluster import GONE_S, Head
+
+
+def test_a_head_that_is_gone_is_waited_for_before_the_run_ends() -> None:
+    now = 0.0
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        head = Head(f"127.0.0.1:{port}", clock=lambda: now)
+        head.look()
+        assert head.there
+    head.look()
+    assert not head.there
+    now = GONE_S
+    head.look()
+    with socket.create_server(("127.0.0.1", port)):
+        head.look()
+        assert head.there
+    now = 2 * GONE_S
+    head.look()
+    assert not head.there
+    now = 2 * GONE_S + 1
+    with pytest.raises(ConnectionError, match=rf"127.0.0.1:{port} is gone.*run the same command to go on"):
+        head.look()
