@@ -101,7 +101,7 @@ def test_without_matplotlib_a_plot_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     said = dgm("simulate", *FEW, "--plot", str(tmp_path / "one.png"))
     assert (said.status, said.out) == (2, "")
-    assert "pip install 'dgm[plot]'" in said.err
+    assert "matplotlib, which is not installed: pip install matplotlib" in said.err
 
 
 @pytest.mark.parametrize(
