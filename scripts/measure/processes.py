@@ -9,7 +9,8 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
-DRIVER, RAY, WORKERS, BOXES, GATEWAY = "driver", "Ray itself", "workers", "boxes", "gateway and journals"
+DRIVER, RAY, WORKERS, BOXES = "driver", "Ray itself", "workers", "boxes"
+ACTORS = {"Gateway": "gateway", "Journals": "journals", "Hub": "hub"}
 
 
 def used_below(pid: int) -> dict[str, float]:
@@ -45,5 +46,5 @@ def _kind(pid: int, parent: str) -> str:
     with suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     if words.startswith("ray::"):
-        return GATEWAY if any(word in words for word in ("Gateway", "Journals", "Hub")) else WORKERS
+        return next((kind for name, kind in ACTORS.items() if name in words), WORKERS)
     return RAY if "ray" in words else BOXES
