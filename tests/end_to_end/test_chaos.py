@@ -1,4 +1,4 @@
-"""Random faults in mid-run: processes and whole nodes that die or stand still cost retries, and nothing else.
+"""Faults in mid-run: processes, whole nodes and engines that die or stand still cost retries, and nothing else.
 
 What agents do is scripted, and the policy comes to the same end whatever comes first, so the end can be compared with
 that of a run without faults.
@@ -11,10 +11,12 @@ import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from numpy.random import Generator
@@ -28,12 +30,15 @@ from dgm.policies import Action, Evaluate, Expand, View, Wait
 from dgm.tree import MAX_ATTEMPTS
 from dgm.workers import Pool
 from dgm.workers.ray_pool import start
+from sandbox import Level, Place
+from sandbox.docker import Engine
 from tests.dgm.commands import dgm
 from tests.dgm.jobs.agents import RIGHT, TASK, WRONG, agent
 from tests.dgm.scripted import THEN, Driver
 from tests.dgm.workers.contract import SETTINGS, scratch_directory
 from tests.dgm.workers.machines import ENVIRONMENT, Machines, machines
 from tests.end_to_end.real import assert_whole
+from tests.sandbox.detour import Detour, detours
 
 SLOTS, NODES = 4, 3
 STALLED_S = 10.0
@@ -51,6 +56,7 @@ level = work.joinpath("level.txt")
 level.write_text(str(int(level.read_text()) + 1))
 """
 SEED = agent(DICE, CLIMB, **{"level.txt": "0"})
+SLOW = agent(f"time.sleep(2)\n{DICE}", f"time.sleep(2)\n{CLIMB}", **{"level.txt": "0"})
 
 
 def resolves(level: int, task: str) -> bool:
@@ -100,7 +106,7 @@ def without_faults(job: Job) -> Result:
     )
 
 
-def driver(path: Path, agents: int, tasks: int) -> Driver:
+def driver(path: Path, agents: int, tasks: int, seed_tree: Mapping[str, bytes] = SEED) -> Driver:
     splits = {
         split: tuple(f"made-up/{split}{n}" for n in range(count))
         for split, count in ((Split.SEARCH, tasks), (Split.CONFIRM, 0), (Split.TEST, 2))
@@ -112,7 +118,7 @@ def driver(path: Path, agents: int, tasks: int) -> Driver:
         own_policy=Ladder(agents),
         slots=SLOTS,
         work=without_faults,
-        seed_tree=SEED,
+        seed_tree=seed_tree,
         splits=splits,
         tasks={name: replace(TASK, id=name, instruction=name) for name in names},
         gates=Gates(smoke=False, check=False),
@@ -132,8 +138,15 @@ def end_of(path: Path) -> tuple[set[str], Counter[tuple[str, str, int, str]]]:
     )
 
 
+class Breakage(Protocol):
+    """What can break. `strike` says whether it hit something that is at work."""
+
+    def strike(self, fault: str) -> bool: ...
+    def mend(self) -> None: ...
+
+
 WORKER, GATEWAY, HEAD = "ray::_do", "ray::NodeGateway", "gcs_server"
-FAULTS = {
+OF_CLUSTER = {
     "a worker is killed": (signal.SIGKILL, WORKER),
     "a worker stands still": (signal.SIGSTOP, WORKER),
     "a gateway is killed": (signal.SIGKILL, GATEWAY),
@@ -142,23 +155,81 @@ FAULTS = {
     "a node stands still": (signal.SIGSTOP, ""),
     "the head stands still": (signal.SIGSTOP, HEAD),
 }
-HEAD_S = 5.0
-"""Seconds for which the head stands still."""
+STILL_S = 5.0
+"""Seconds for which a head or an engine stands still, or is away."""
+
+
+class BrokenCluster:
+    """A cluster whose processes and nodes end or stand still."""
+
+    def __init__(self, cluster: Machines, dice: random.Random) -> None:
+        self._cluster = cluster
+        self._dice = dice
+        self._timers: list[threading.Timer] = []
+
+    def strike(self, fault: str) -> bool:
+        number, word = OF_CLUSTER[fault]
+        if word == HEAD:
+            head = self._cluster.head
+            self._timers.append(threading.Timer(STILL_S, head.signal, (signal.SIGCONT, HEAD)))
+            self._timers[-1].start()
+            return head.signal(number, HEAD) > 0
+        at_work = [node for node in self._cluster.living if node.pids(WORKER) and node.pids(GATEWAY)]
+        if not at_work:
+            return False
+        node = self._dice.choice(at_work)
+        if word:
+            return node.signal(number, word, most=1) > 0
+        node.lost = True
+        self._cluster.add(2)
+        return node.signal(number) > 0
+
+    def mend(self) -> None:
+        for timer in self._timers:
+            timer.join()
+
+
+OF_ENGINE = ["the engine is gone", "the engine stands still"]
+BEGUN_S = 1.5
+"""Seconds after which a job that has a slot runs commands in its box."""
+
+
+class BrokenEngine:
+    """An engine that leaves boxes alone for a while, in the middle of their commands."""
+
+    def __init__(self, detour: Detour) -> None:
+        self._detour = detour
+        self._timers: list[threading.Timer] = []
+
+    def strike(self, fault: str) -> bool:
+        if any(timer.is_alive() for timer in self._timers):
+            return False
+        away, back = (
+            (self._detour.kill, self._detour.start)
+            if fault == OF_ENGINE[0]
+            else (self._detour.stop, self._detour.go_on)
+        )
+        self._timers = [threading.Timer(BEGUN_S, away), threading.Timer(BEGUN_S + STILL_S, back)]
+        for timer in self._timers:
+            timer.start()
+        return True
+
+    def mend(self) -> None:
+        for timer in self._timers:
+            timer.join()
 
 
 class Storm:
-    """A pool on a cluster where something breaks after every few results; see `dgm.workers.Pool`."""
+    """A pool where something breaks after every few results; see `dgm.workers.Pool`."""
 
-    def __init__(self, inner: Pool, cluster: Machines, dice: random.Random, faults: int, every: int) -> None:
+    def __init__(self, inner: Pool, breakage: Breakage, faults: list[str], every: int) -> None:
         self._inner = inner
-        self._cluster = cluster
-        self._dice = dice
-        self._faults = [dice.choice(list(FAULTS)) for _ in range(faults)]
+        self._breakage = breakage
+        self._faults = faults
         self._every = every
         self._results = 0
         self._tries: dict[int, int] = {}
-        self._timers: list[threading.Timer] = []
-        self.struck = 0
+        self.struck = self.voided = 0
 
     @property
     def slots(self) -> int:
@@ -191,36 +262,20 @@ class Storm:
             self._results += 1
             del self._tries[result.decision]
             if not result.outcome.counted:
+                self.voided += 1
                 self._tell(f"void: {result.detail[:150]}")
         return result
 
     def close(self) -> None:
-        for timer in self._timers:
-            timer.join()
+        self._breakage.mend()
 
     def _tell(self, what: str) -> None:
         """At once: a test that hangs has then told how it came to that."""
         sys.stdout.write(f"{datetime.now(UTC):%T} {what}\n")
 
     def _strikes(self, fault: str) -> bool:
-        """Whether it hit something that is at work. Nobody is hit in his last try: that would be a lost result."""
-        if MAX_ATTEMPTS in self._tries.values():
-            return False
-        number, word = FAULTS[fault]
-        if word == HEAD:
-            head = self._cluster.head
-            self._timers.append(threading.Timer(HEAD_S, head.signal, (signal.SIGCONT, HEAD)))
-            self._timers[-1].start()
-            return head.signal(number, HEAD) > 0
-        at_work = [node for node in self._cluster.living if node.pids(WORKER) and node.pids(GATEWAY)]
-        if not at_work:
-            return False
-        node = self._dice.choice(at_work)
-        if word:
-            return node.signal(number, word, most=1) > 0
-        node.lost = True
-        self._cluster.add(2)
-        return node.signal(number) > 0
+        """Nobody is hit in his last try: that would be a lost result."""
+        return MAX_ATTEMPTS not in self._tries.values() and self._breakage.strike(fault)
 
 
 @pytest.mark.parametrize(
@@ -246,13 +301,44 @@ def test_random_faults_change_nothing_of_what_a_run_comes_to(
             cluster.wait()
             settings = replace(SETTINGS, slots=2, stalled_s=STALLED_S)
             inner = start(settings, slots=SLOTS, address=cluster.address)
-            storm = Storm(inner, cluster, random.Random(seed), faults, agents * tasks // (faults + 2))
+            dice = random.Random(seed)
+            struck = [dice.choice(list(OF_CLUSTER)) for _ in range(faults)]
+            storm = Storm(inner, BrokenCluster(cluster, dice), struck, agents * tasks // (faults + 2))
             try:
                 stormy = replace(driver(tmp_path / "stormy", agents, tasks), pool=lambda _: storm)
                 stormy.search()
             finally:
                 inner.close()
     assert storm.struck == faults
+    assert end_of(stormy.path) == end_of(calm.path)
+    assert_whole(stormy.path)
+    assert dgm("verify", str(stormy.path)).status == 0
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(600)
+def test_an_engine_that_is_gone_for_a_while_changes_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    if not engine.local:
+        pytest.skip("the engine is at no Unix socket")
+    calm = driver(tmp_path / "calm", 3, 4, SLOW)
+    calm.search()
+    with scratch_directory() as scratch, detours() as detour:
+        monkeypatch.setenv("TMPDIR", scratch)
+        monkeypatch.setenv("DOCKER_HOST", detour.url)
+        place = Place()
+        inner = start(replace(SETTINGS, level=Level.DOCKER), slots=2)
+        storm = Storm(inner, BrokenEngine(detour), OF_ENGINE * 2, 2)
+        try:
+            stormy = replace(driver(tmp_path / "stormy", 3, 4, SLOW), pool=lambda _: storm)
+            stormy.search()
+        finally:
+            storm.close()
+            inner.close()
+        assert engine.containers({"dgm.place": place.id}) == []
+    assert storm.struck == 4
+    assert storm.voided > 0
     assert end_of(stormy.path) == end_of(calm.path)
     assert_whole(stormy.path)
     assert dgm("verify", str(stormy.path)).status == 0
