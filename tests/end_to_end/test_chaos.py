@@ -278,6 +278,7 @@ class Storm:
         return MAX_ATTEMPTS not in self._tries.values() and self._breakage.strike(fault)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("agents", "tasks", "faults", "seed"),
     [

@@ -29,6 +29,7 @@ SEGMENT_LINES = 2
 LONGEST_LIFE_S = 4.0
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("kills", "seed"),
     [

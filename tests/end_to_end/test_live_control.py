@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from archive import Change, Decision
 from tests.dgm.commands import dgm
 from tests.end_to_end.real import Driver, assert_whole, open_decisions, rows_of, small
@@ -11,6 +13,7 @@ from tests.end_to_end.real import Driver, assert_whole, open_decisions, rows_of,
 PATIENT = ("--wait", "150")
 
 
+@pytest.mark.whole
 def test_pause_change_resume_stop_and_go_on(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "a"
     values = {"llm.latency_s": 0.3, "budget.evaluations": 7, "budget.test_repeats": 0, "grace_s": 300.0}

@@ -63,6 +63,7 @@ def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path
     assert {row.seq for row in rows_of(run, Decision)} >= left
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(600)
 def test_ray_records_what_was_running(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "a"

@@ -107,6 +107,7 @@ def serving() -> Sequence[str]:
     return [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
 
 
+@pytest.mark.whole
 def test_a_call_paid_on_a_node_that_died_is_not_bought_again_on_another(
     cluster: Cluster, run_directory: Path
 ) -> None:
@@ -149,6 +150,7 @@ def actor(made: type, place: NodeAffinity) -> Any:
     return ray.remote(made).options(num_cpus=0, max_concurrency=TOGETHER, scheduling_strategy=place)
 
 
+@pytest.mark.whole
 def test_rollouts_on_two_nodes_race_for_one_cap(
     cluster: Cluster, run_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

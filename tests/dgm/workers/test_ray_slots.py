@@ -43,6 +43,7 @@ def demand(cluster: Cluster) -> int:
     return sum(one.count for each in waiting for one in each.bundles_by_count)
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(600)
 def test_a_pool_follows_its_cluster(cluster: Cluster) -> None:
     pool = start(SETTINGS, slots=5, address=cluster.address)
@@ -75,6 +76,7 @@ def test_a_pool_follows_its_cluster(cluster: Cluster) -> None:
         pool.close()
 
 
+@pytest.mark.whole
 def test_a_cluster_on_which_no_node_can_serve_is_refused(cluster: Cluster) -> None:
     cluster.add_node(num_cpus=1, resources={"dgm_slots": 1}, labels={"dgm-arch": "aarch64"})
     with pytest.raises(ValueError, match=r"needs dgm-arch=riscv.*dgm-arch=aarch64"):
@@ -90,6 +92,7 @@ def test_a_cluster_on_which_no_node_can_serve_is_refused(cluster: Cluster) -> No
         pool.close()
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(600)
 def test_who_stands_still_before_anybody_looks_after_him_costs_no_try() -> None:
     """A worker while it imports, and then a gateway: the job is handed over again, the gateway is replaced."""
