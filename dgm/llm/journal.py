@@ -66,12 +66,13 @@ class JournalFile(Protocol):
 
 
 class LocalFile:
-    """A `JournalFile` on a file system that this process sees, locked while it is open."""
+    """A `JournalFile` on a file system that this process sees, locked while it is open. Used by any thread."""
 
     def __init__(self, path: Path) -> None:
         """Open or create it. Raises OSError, BlockingIOError when somebody else holds it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._lock = threading.Lock()
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,22 +87,27 @@ class LocalFile:
         return self._path.read_bytes()
 
     def append(self, data: bytes) -> None:
-        try:
-            written = os.write(self._descriptor, data)
-            if written < len(data):
-                raise OSError(f"wrote {written} of {len(data)} bytes")
-            os.fdatasync(self._descriptor)  # the size too, but not the times, which cost a second write
-        except OSError:
-            os.ftruncate(self._descriptor, self._size)
-            raise
-        self._size += len(data)
+        with self._lock:
+            try:
+                written = os.write(self._descriptor, data)
+                if written < len(data):
+                    raise OSError(f"wrote {written} of {len(data)} bytes")
+                os.fdatasync(self._descriptor)  # the size too, but not the times, which cost a second write
+            except OSError:
+                os.ftruncate(self._descriptor, self._size)
+                raise
+            self._size += len(data)
 
     def cut(self, size: int) -> None:
-        os.ftruncate(self._descriptor, size)
-        self._size = size
+        with self._lock:
+            os.ftruncate(self._descriptor, size)
+            self._size = size
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """Another thread's append ends before; one that comes later does not meet a file that got the same number."""
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
 
 
 OpenFile = Callable[[Path], JournalFile]

@@ -9,7 +9,7 @@ import pytest
 
 from dgm.llm import Gateway, JournalError, read_journal
 from dgm.llm.backends import OpenAIBackend
-from dgm.llm.journal import Answered, Journal
+from dgm.llm.journal import Answered, Journal, LocalFile
 from dgm.llm.values import Tokens
 from tests.dgm.llm.conftest import PRICES, Connect, spec
 from tests.fake_upstream import FakeUpstream
@@ -246,3 +246,17 @@ def test_a_place_without_permission(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="cannot open the journal"):
         Journal.open(tmp_path / "file" / "j")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_closed_file_of_a_journal_writes_into_no_other(tmp_path: Path) -> None:
+    closed = LocalFile(tmp_path / "1.jsonl")
+    closed.append(b"paid\n")
+    closed.close()
+    other = LocalFile(tmp_path / "2.jsonl")  # gets the number that the other had
+    other.append(b"paid, and more than the other\n")
+    for late in (lambda: closed.append(b"late\n"), lambda: closed.cut(0)):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            late()
+    assert closed.read() == b"paid\n"
+    assert other.read() == b"paid, and more than the other\n"
+    other.close()
