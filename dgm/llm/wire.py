@@ -39,6 +39,16 @@ DROPPED = frozenset(
 )
 """Labels without effect on the answer."""
 
+NOT_IN_IT = {
+    **dict.fromkeys(["file", "file_id", "file_ids", "attachments"], "refers to what the provider keeps"),
+    **dict.fromkeys(["audio", "input_audio"], "is not available: text and inline images only"),
+    **dict.fromkeys(
+        ["file_data", "file_url", "audio_url", "video_url"], "is not available: no files, no media"
+    ),
+    "cache_control": "is not available: what keeping it costs is not metered",
+}
+"""Keys that nothing in a conversation may have, with the reason; servers differ in what they read beside a `type`."""
+
 MAX_DEPTH = 100
 """Levels of a body, far from where writing it again could meet the interpreter's recursion limit."""
 
@@ -112,6 +122,13 @@ def output_limit(body: Body, *keys: str) -> int | None:
             raise refused(key, "invalid_value", "must be a whole number of at least 1")
         limits.append(value)
     return min(limits, default=None)
+
+
+def no_more_than_text(told: Mapping[str, object], where: str) -> None:
+    """Refuse a message, an item or a part that has something of `NOT_IN_IT`."""
+    for key in NOT_IN_IT.keys() & told.keys():
+        if told[key] is not None:
+            raise refused(f"{where}.{key}", "not_allowed_here", NOT_IN_IT[key])
 
 
 def is_inline_image(url: object) -> bool:

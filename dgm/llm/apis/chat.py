@@ -15,6 +15,7 @@ from dgm.llm.wire import (
     digest,
     is_inline_image,
     is_schema,
+    no_more_than_text,
     output_limit,
     read_fields,
     refused,
@@ -115,8 +116,7 @@ def _check_messages(messages: object) -> None:
         where = f"messages[{i}]"
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise refused(where, "invalid_type", "must be an object with a role")
-        if message.get("audio") is not None:
-            raise refused(f"{where}.audio", "not_allowed_here", "refers to what the provider keeps")
+        no_more_than_text(message, where)
         calls = message.get("tool_calls")
         if calls is not None and not (isinstance(calls, list) and all(map(_is_call, calls))):
             raise refused(
@@ -136,14 +136,18 @@ def _check_part(part: object, where: str) -> None:
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(part, dict) or kind not in ("text", "refusal", "image_url"):
         raise refused(where, "not_allowed_here", "must be text or an inline image: no files, no audio")
-    if kind != "image_url" and not isinstance(part.get(kind), str):
-        raise refused(f"{where}.{kind}", "invalid_type", "must be text")
+    no_more_than_text(part, where)
+    image = part.get("image_url")
     if kind == "image_url":
-        image = part.get("image_url")
-        if not is_inline_image(image.get("url") if isinstance(image, dict) else None):
+        if not isinstance(image, dict) or not is_inline_image(image.get("url")):
             raise refused(
                 f"{where}.image_url", "not_allowed_here", "must be inline (data:image/...;base64,...)"
             )
+        no_more_than_text(image, f"{where}.image_url")
+    elif image is not None:
+        raise refused(f"{where}.image_url", "not_allowed_here", "is for parts of type image_url only")
+    elif not isinstance(part.get(kind), str):
+        raise refused(f"{where}.{kind}", "invalid_type", "must be text")
 
 
 def _check_tools(tools: object) -> None:
@@ -151,12 +155,13 @@ def _check_tools(tools: object) -> None:
         raise refused("tools", "invalid_type", "must be a list")
     for i, tool in enumerate(tools):
         kind = tool.get("type") if isinstance(tool, dict) else None
-        if kind not in ("function", "custom"):
+        if not isinstance(tool, dict) or kind not in ("function", "custom"):
             raise refused(
                 f"tools[{i}]",
                 "not_allowed_here",
                 f"has type {kind!r}: only functions that the caller runs itself",
             )
+        no_more_than_text(tool, f"tools[{i}]")
         told = tool[kind] if isinstance(tool.get(kind), dict) else {}
         if not isinstance(told.get("name"), str):
             raise refused(f"tools[{i}].{kind}.name", "invalid_type", "must be text")

@@ -15,6 +15,7 @@ from dgm.llm.wire import (
     digest,
     is_inline_image,
     is_schema,
+    no_more_than_text,
     output_limit,
     read_fields,
     refused,
@@ -127,6 +128,9 @@ def _check_item(item: object, where: str) -> None:
     if not isinstance(item, dict):
         raise refused(where, "invalid_type", "must be an object")
     kind = item.get("type", "message")
+    if not isinstance(kind, str):
+        raise refused(f"{where}.type", "invalid_type", "must be text")
+    no_more_than_text(item, where)
     if kind == "message":
         if not isinstance(item.get("role"), str):
             raise refused(where, "invalid_type", "must have a role")
@@ -159,8 +163,10 @@ def _check_content(content: object, where: str) -> None:
     for j, part in enumerate(content):
         kind = part.get("type") if isinstance(part, dict) else None
         at = f"{where}[{j}]"
+        if isinstance(part, dict) and kind in ("input_image", *TEXTS):
+            no_more_than_text(part, at)
         if isinstance(part, dict) and kind == "input_image":
-            if not is_inline_image(part.get("image_url")) or part.get("file_id") is not None:
+            if not is_inline_image(part.get("image_url")):
                 raise refused(
                     f"{at}.image_url", "not_allowed_here", "must be inline (data:image/...;base64,...)"
                 )
@@ -168,6 +174,8 @@ def _check_content(content: object, where: str) -> None:
             raise refused(at, "not_allowed_here", "must be text or an inline image: no files, no audio")
         elif not isinstance(part.get("refusal" if kind == "refusal" else "text"), str):
             raise refused(at, "invalid_type", "must have a text")
+        elif part.get("image_url") is not None:
+            raise refused(f"{at}.image_url", "not_allowed_here", "is for parts of type input_image only")
 
 
 def _check_tools(tools: object) -> None:
@@ -181,6 +189,7 @@ def _check_tools(tools: object) -> None:
                 "not_allowed_here",
                 f"has type {kind!r}: only functions that the caller runs itself",
             )
+        no_more_than_text(tool, f"tools[{i}]")
         if not isinstance(tool.get("name"), str):
             raise refused(f"tools[{i}].name", "invalid_type", "must be text")
         if kind == "function" and tool.get("parameters") is not None and not is_schema(tool["parameters"]):

@@ -24,6 +24,7 @@ from tests.dgm.llm.test_gateway import HELLO, post
 
 ANYTHING = Allowance(tokens=1 << 40)
 ASSISTANT: dict[str, Any] = {"role": "assistant", "content": None}
+IMAGE = "data:image/png;base64,AA=="
 CUSTOM: dict[str, Any] = {"type": "custom", "custom": {"name": "bash", "input": "ls"}}
 
 
@@ -68,6 +69,18 @@ REQUESTS = {
     ),
     "needed names that are none": body(
         tools=[{"type": "function", "function": {"name": "f", "parameters": {"required": 4}}}]
+    ),
+    **{
+        f"a part with {key}": body(
+            messages=[{"role": "user", "content": [{"type": "text", "text": "x", key: "x"}]}]
+        )
+        for key in ("file", "file_id", "image_url", "video_url", "cache_control")
+    },
+    "a message with a file": body(messages=[{"role": "user", "content": "x", "attachments": ["file-1"]}]),
+    "an image with a file": body(
+        messages=[
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": IMAGE, "file_id": "x"}}]}
+        ]
     ),
     "a custom tool, which the stand-in does not know": body(tools=[CUSTOM]),
     "a call of a custom tool": called({"id": "a", **CUSTOM}),

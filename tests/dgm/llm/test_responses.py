@@ -15,6 +15,7 @@ from dgm.llm.backends import OpenAIBackend, Recorded, ReplayBackend
 from tests.dgm.llm.conftest import KEY, PRICES, Connect, spec
 from tests.fake_upstream import FakeUpstream
 
+PATIENCE_S = 2.0
 TOOL: Any = {
     "type": "function",
     "name": "bash",
@@ -133,6 +134,11 @@ REFUSED: list[dict[str, Any]] = [
     {"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "https://e.org/x"}]}]},
     {"input": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]},
     {"input": [{"role": "user", "content": [{"type": "input_text"}]}]},
+    *({"input": [{"role": "user", "content": [{"type": "input_text", "text": "x", key: "x"}]}]} for key in (
+        "file_id", "file_url", "image_url", "cache_control",
+    )),
+    {"input": [{"role": "user", "content": "x", "attachments": [{"file_id": "file-1"}]}]},
+    {"input": [{"type": []}]}, {"input": [{"type": {}, "role": "user", "content": "x"}]},
     {"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": {}}]},
     {"input": [{"type": "function_call_output", "call_id": 3, "output": "x"}]},
     {"input": [{"type": "function_call_output", "call_id": "c", "output": [{"type": "input_file", "file_id": "f"}]}]},
