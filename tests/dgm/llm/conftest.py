@@ -35,14 +35,20 @@ def upstream(upstream_process: FakeUpstream) -> FakeUpstream:
 
 
 @pytest.fixture
-def backend(upstream: FakeUpstream) -> OpenAIBackend:
+def patience_s(request: pytest.FixtureRequest) -> float:
+    """How long the backend waits for an answer: short in files that test silence, and else no matter of speed."""
+    return float(getattr(request.module, "PATIENCE_S", 60.0))
+
+
+@pytest.fixture
+def backend(upstream: FakeUpstream, patience_s: float) -> OpenAIBackend:
     return OpenAIBackend(
         models={"solve": "fake-1", "improve": "fake-2", "smart": "reasoning-1", "lost": "missing-1"},
         environ={"OPENAI_API_KEY": KEY},
         base_url=upstream.base_url,
         api="both",
-        timeout_s=2.0,
-        stall_s=1.5,
+        timeout_s=patience_s,
+        stall_s=patience_s * 0.75,
     )
 
 

@@ -21,12 +21,7 @@ from tests.dgm.llm.conftest import KEY, PRICES, Connect, Naps, spec
 from tests.fake_upstream import FakeUpstream
 
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
-QUOTA = {
-    "message": "You exceeded your current quota",
-    "type": "q",
-    "param": None,
-    "code": "insufficient_quota",
-}
+QUOTA = {"message": "You exceeded your quota", "type": "q", "param": None, "code": "insufficient_quota"}
 LENGTH = {
     "message": "This model's maximum context length is 8192 tokens.",
     "type": "invalid_request_error",
@@ -38,6 +33,7 @@ FLAGGED = {
     "code": 403,
     "metadata": {"reasons": ["violence"], "flagged_input": "text", "provider_name": "p", "model_slug": "m"},
 }
+PATIENCE_S = 2.0
 MAXIMUM = 16_384 * 10
 """Micro-dollars; what the output limit alone costs at the price of `fake-1`."""
 

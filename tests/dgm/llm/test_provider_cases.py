@@ -21,6 +21,7 @@ from tests.dgm.jobs.agents import TASK
 from tests.dgm.llm.conftest import Connect, Naps, spec
 from tests.fake_upstream import FakeUpstream
 
+PATIENCE_S = 2.0
 LENGTH = {"message": "too long", "type": "invalid_request_error", "code": "context_length_exceeded"}
 MAXIMUM = 16_384 * 10
 """Micro-dollars; what the output limit alone costs at the price of `fake-1`."""
