@@ -100,15 +100,16 @@ class Head:
     def __init__(self, address: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.there = True
         self._address = address
+        host, _, port = address.rpartition(":")
+        self._place = host.strip("[]"), int(port)  # an address of IPv6 stands in brackets
         self._clock = clock
         self._answered = clock()
 
     def look(self) -> None:
         """Raises ConnectionError when it has been gone for a while."""
         now = self._clock()
-        host, _, port = self._address.rpartition(":")
         try:
-            socket.create_connection((host, int(port)), timeout=LOOK_S).close()
+            socket.create_connection(self._place, timeout=LOOK_S).close()
         except OSError as error:
             self.there = False
             if now - self._answered > GONE_S:

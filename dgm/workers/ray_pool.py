@@ -143,6 +143,7 @@ class RayPool:
         self._buried = 0
         self._dead: set[str] = set()
         self._demand = Demand()
+        self._lacked = False
         self._rested_at = self._looked_at = clock()
         self._gauges: dict[str, Gauge] = {}
         self._closed = False
@@ -161,6 +162,7 @@ class RayPool:
     def lack(self) -> str:
         if self.slots or self._watched is None:
             return ""
+        self._lacked = True
         self._demand.want(1, self._watched.options())
         return self._watched.places.lack()
 
@@ -232,13 +234,17 @@ class RayPool:
         if self._dead:
             self._bury()
         self._begin()
-        full = self.running >= self.slots > 0
-        self._demand.want(
-            min(self._asked - self.slots, max(AT_ONCE, self.slots)) if full else 0, self._watched.options()
-        )
+        self._demand.want(self._wished(), self._watched.options())
+        self._lacked = False
         if self._clock() - self._rested_at >= IDLE_S:
             self._rested_at = self._clock()
             self._hub.rest.remote({ticket.number for ticket in self._running.values()}, IDLE_S)
+
+    def _wished(self) -> int:
+        """How many slots more would be taken at once: one where there are none and somebody asked for one."""
+        if not self.slots:
+            return int(self._lacked)
+        return min(self._asked - self.slots, max(AT_ONCE, self.slots)) if self.running >= self.slots else 0
 
     def _recall(self) -> None:
         """Hand over again what should long have begun: its worker may stand still since before it had a pulse."""

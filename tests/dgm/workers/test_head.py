@@ -29,3 +29,11 @@ def test_a_head_that_is_gone_is_waited_for_before_the_run_ends() -> None:
     now = 2 * GONE_S + 1
     with pytest.raises(ConnectionError, match=rf"127.0.0.1:{port} is gone.*run the same command to go on"):
         head.look()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_a_head_may_have_an_address_of_ipv6() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listening:
+        head = Head(f"[::1]:{listening.getsockname()[1]}")
+        head.look()
+        assert head.there

@@ -17,6 +17,7 @@ from ray.cluster_utils import Cluster
 
 from archive import Outcome
 from dgm.workers import Pool
+from dgm.workers.ray_cluster import LOOK_S
 from dgm.workers.ray_parts import KEPT, Parts
 from dgm.workers.ray_pool import start
 from tests.dgm.jobs.agents import agent, evaluate_job
@@ -51,6 +52,11 @@ def test_a_pool_follows_its_cluster(cluster: Cluster) -> None:
         assert pool.slots == 0
         assert "ray start --address=HOST:PORT" in pool.lack()
         until(pool, lambda: demand(cluster) == 1)
+        looked_at = time.monotonic()
+        while time.monotonic() < looked_at + 2 * LOOK_S:
+            assert pool.lack()
+            assert pool.next_finished(timeout_s=0.1) is None
+            assert demand(cluster) == 1
 
         cluster.add_node(num_cpus=1, resources={"dgm_slots": 2})
         until(pool, lambda: pool.slots == 2)
