@@ -85,7 +85,7 @@ def _choices() -> Iterator[tuple[str, str, Any]]:
         ("llm", "rehearsal_schema", RehearsalConfig),
         ("llm", "openai_schema", _open_to_names(OpenAIConfig)),
         ("llm", "replay_schema", ReplayConfig),
-        ("workers", "ray_schema", RayConfig),
+        ("workers", "ray_schema", _open_to_names(RayConfig)),
         ("workers", "local_schema", LocalConfig),
         ("tracking", "none_schema", NoTrackingConfig),
         ("tracking", "mlflow_schema", MlflowConfig),

@@ -246,7 +246,7 @@ def check_surroundings(prepared: Prepared) -> None:
     if _HOST_AND_PORT.fullmatch(address):
         host, port = address.rsplit(":", 1)
         try:
-            socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
         except (OSError, OverflowError) as error:
             raise ConfigError(f"workers.address: nothing answers at {address} ({error})") from error
 

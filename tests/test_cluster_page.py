@@ -44,6 +44,13 @@ def test_every_search_on_the_page_composes(words: list[str]) -> None:
         composed(*(re.sub("=0,1,2$", f"={seed}", value) for value in values))
 
 
+def test_labels_are_asked_for_as_the_page_says() -> None:
+    [value] = re.findall(r"`'(workers\.labels=.*?)'`", PAGE)
+    assert composed("workers=cluster", value)["workers"]["labels"] == {"dgm-arch": "x86_64"}
+    value = "workers.labels={ray.io/market-type: spot}"
+    assert composed("workers=cluster", value)["workers"]["labels"] == {"ray.io/market-type": "spot"}
+
+
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words[0] == "ray"], ids=" ".join)
 def test_every_command_of_ray_on_the_page_parses(words: list[str]) -> None:
     command, rest = cli, words[1:]
