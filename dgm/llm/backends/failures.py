@@ -22,6 +22,15 @@ from dgm.llm.wire import Body, error_body
 _TOO_LARGE = "Request too large"
 """How the official provider begins a 429 about a request that alone is above the limit per minute, and never passes."""
 
+_NO_KEY = ("API key not valid", "Incorrect API key provided")
+"""How providers begin that answer 400 to a key that is none, in place of 401."""
+
+_CANNOT = "No endpoints found that support"
+"""How a router begins that knows the model, but nobody who runs it with what the request has (images, tools)."""
+
+_TOO_LOW = "integer_below_min_value"
+"""The code for a limit below the least there is: only a request that asks for less has one, see `SHORTEST_ANSWER`."""
+
 _OUR_FIELDS = frozenset(
     {"max_completion_tokens", "max_output_tokens", "max_tokens", "model", "store", "stream", "stream_options"}
 )
@@ -74,7 +83,7 @@ def failure_of(
 ) -> UpstreamError:
     """What an answer with a status other than 200 means.
 
-    `set_by_us` are fields that the config adds; `clean` takes out of a text what must not be passed on.
+    `set_by_us` are fields that the config added; `clean` takes out of a text what must not be passed on.
     """
     body = _error(data)
     message = clean(_message(body))
@@ -88,7 +97,7 @@ def failure_of(
         return RateLimitedError(told, retry_after_s=retry_after_s)
     if status >= 500 or status in (408, 409, 425):
         return UpstreamUnavailableError(told, retry_after_s=retry_after_s)
-    if _is_the_requests_own(status, body, _OUR_FIELDS | set_by_us):
+    if _is_the_requests_own(status, body, _OUR_FIELDS | set_by_us) and not message.startswith(_NO_KEY):
         error = error_body(
             message,
             kind=clean(str(_detail(body, "type") or "invalid_request_error")),
@@ -104,9 +113,10 @@ def _is_the_requests_own(status: int, body: Body, not_its_fields: frozenset[str]
     if status == 403:
         return _flagged(body)
     param = _detail(body, "param")
-    if status == 404:  # an item that the provider does not keep
-        return str(param).startswith("input")
-    return status in (400, 413, 422) and param not in not_its_fields
+    if status == 404:  # an item that the provider does not keep, or a request that fits no way to the model
+        return str(param).startswith("input") or _message(body).startswith(_CANNOT)
+    own = param not in not_its_fields or _detail(body, "code") == _TOO_LOW
+    return status in (400, 413, 422) and own
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -129,6 +139,8 @@ def _error(data: bytes) -> Body:
         body = json.loads(data)
     except ValueError:
         return {"error": {"message": data[:500].decode("utf-8", "replace")}}
+    if isinstance(body, list) and len(body) == 1:  # as Gemini tells it
+        [body] = body
     return body if isinstance(body, dict) else {}
 
 

@@ -131,7 +131,7 @@ class OpenAIBackend:
             async with self._post(url, self._payload(request, place, dialect), timeout) as response:
                 data = await _read(response, self._answer_bytes)
                 if response.status != 200:
-                    raise self._failure(response, data, url)
+                    raise self._failure(request, response, data, url)
         except _NO_ANSWER as error:
             raise UpstreamUnavailableError(self._clean(f"no answer from {url}: {error}")) from error
         except TimeoutError as error:
@@ -151,7 +151,8 @@ class OpenAIBackend:
         try:
             async with self._post(url, payload, timeout) as response:
                 if response.status != 200:
-                    raise self._failure(response, await _read(response, self._answer_bytes), url)
+                    data = await _read(response, self._answer_bytes)
+                    raise self._failure(request, response, data, url)
                 splitter = EventSplitter(cap_bytes=self._answer_bytes)
                 async for data in response.content.iter_any():
                     size += len(data)
@@ -202,8 +203,8 @@ class OpenAIBackend:
             raise failed_amid(replace(failure, message=self._clean(failure.message)))
         return told
 
-    def _failure(self, response: aiohttp.ClientResponse, data: bytes, url: str) -> Exception:
-        ours = frozenset(self._parameters)
+    def _failure(self, request: Body, response: aiohttp.ClientResponse, data: bytes, url: str) -> Exception:
+        ours = frozenset(self._parameters.keys() - request.keys())  # what a request sets itself is its own
         return failure_of(response.status, response.headers, data, url=url, set_by_us=ours, clean=self._clean)
 
     def _clean(self, text: str) -> str:

@@ -6,6 +6,7 @@ not make the rollout void would be held against it.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +17,12 @@ from archive import Outcome
 from dgm.jobs.evaluate import judge
 from dgm.jobs.rollout import Rollout
 from dgm.llm import Gateway, RolloutRecord
+from dgm.llm.backends import OpenAIBackend
+from dgm.llm.backends.failures import failure_of
+from dgm.llm.errors import RequestRejectedError, UpstreamDeniedError
 from sandbox import ExecResult
 from tests.dgm.jobs.agents import TASK
-from tests.dgm.llm.conftest import Connect, Naps, spec
+from tests.dgm.llm.conftest import KEY, PRICES, Connect, Naps, spec
 from tests.fake_upstream import FakeUpstream
 
 PATIENCE_S = 2.0
@@ -142,3 +146,61 @@ def test_what_a_provider_does(
         assert call.estimated is (case.maxima > 0)
         assert call.cost_microusd // MAXIMUM == case.maxima
         assert (call.cost_microusd == 0) is (case.told == 400)
+
+
+def says(message: str, **more: object) -> dict[str, object]:
+    return {"error": {"message": message, **more}}
+
+
+LOW = says("below minimum value", param="max_output_tokens", code="integer_below_min_value")
+NO_KEY = says("API key not valid. Please pass a valid API key.", status="INVALID_ARGUMENT")
+NO_KEY_EITHER = {"code": "invalid argument", "error": "Incorrect API key provided: sk***x."}
+
+
+@pytest.mark.parametrize(
+    ("code", "told", "own"),
+    [
+        (400, LOW, True),
+        (400, says("too large", param="max_output_tokens", code="integer_above_max_value"), False),
+        (404, says("No endpoints found that support image input", code=404), True),
+        (404, says("No endpoints found for made/up.", code=404), False),
+        (400, NO_KEY, False),
+        (400, [NO_KEY], False),
+        (400, NO_KEY_EITHER, False),
+        (400, [says("The request is not one.", status="INVALID_ARGUMENT")], True),
+        (400, says("too hot", param="temperature"), True),
+        (400, says("no such thing", param="top_k"), False),
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)
+def test_whose_failure_an_answer_is(code: int, told: object, own: bool) -> None:
+    """The agent's own only where it could have asked otherwise, and then always: nobody chooses to be void."""
+    failure = failure_of(
+        code, {}, json.dumps(told).encode(), url="u", set_by_us=frozenset({"top_k"}), clean=str
+    )
+    assert isinstance(failure, RequestRejectedError if own else UpstreamDeniedError)
+    assert "no message" not in str(failure.body if isinstance(failure, RequestRejectedError) else failure)
+
+
+def test_a_parameter_of_the_config_is_the_agents_own_where_it_sets_it_itself(
+    upstream: FakeUpstream, connect: Connect
+) -> None:
+    backend = OpenAIBackend(
+        models={"solve": "fake-1"},
+        environ={"OPENAI_API_KEY": KEY},
+        base_url=upstream.base_url,
+        parameters={"temperature": 0.5},
+    )
+    hot = status(400, error={"message": "too hot", "type": "t", "param": "temperature", "code": None})
+    messages: Any = [{"role": "user", "content": "hello"}]
+    with Gateway(backend, prices=PRICES) as gateway:
+        client = connect(gateway.open(spec()))
+        upstream.script(hot)
+        with pytest.raises(openai.BadRequestError, match="too hot"):
+            client.chat.completions.create(model="solve", messages=messages, temperature=99)
+        assert gateway.close("r0").fault is None
+        client = connect(gateway.open(spec()))
+        upstream.script(hot)
+        with pytest.raises(openai.InternalServerError):
+            client.chat.completions.create(model="solve", messages=messages)
+        assert gateway.close("r0").fault is not None
