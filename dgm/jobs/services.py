@@ -33,7 +33,7 @@ class NodeSettings:
 
     `runtime` is the engine's OCI runtime for containers, None its default. Every `reap_s` seconds a node looks for what
     killed processes left on it. Where jobs have processes of their own, one that stands still for `stalled_s` seconds
-    is ended.
+    is ended; a node of a cluster without a job for `idle_s` seconds is let go of.
     """
 
     level: Level
@@ -43,6 +43,7 @@ class NodeSettings:
     runtime: str | None = None
     reap_s: float = 60.0
     stalled_s: float = 60.0
+    idle_s: float = 60.0
 
 
 class NodeDoors:

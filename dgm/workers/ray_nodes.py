@@ -199,15 +199,15 @@ class Hub:
             self._back |= back
             return {ticket for ticket, (node, _) in self._tickets.items() if node in nodes}, back
 
-    def rest(self, running: set[int], idle_s: float) -> None:
+    def rest(self, running: set[int], newest: int, idle_s: float) -> None:
         """Stop the gateways of nodes without any of these tickets, that begun none for so long: an autoscaler takes a
-        node away only when nothing runs there."""
+        node away only when nothing runs there. Tickets after the `newest` were written since."""
         with self._lock:
             recent = time.monotonic() - idle_s
             self._tickets = {
                 ticket: (node, at)
                 for ticket, (node, at) in self._tickets.items()
-                if ticket in running or at > recent
+                if ticket in running or ticket > newest or at > recent
             }
             busy = {node for node, _ in self._tickets.values()}
             for node in [node for node in self._served if node not in busy]:

@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -44,9 +43,6 @@ LOCAL_CORES = 0.01
 
 AT_ONCE = 8
 """More slots than these, or than twice those that there are, an autoscaler is not asked for at once."""
-
-IDLE_S = 60.0
-"""Seconds without a job after which a node is let go of."""
 
 CALLERS_AT_ONCE = 8
 """Jobs that the hub answers side by side: it may wait for a gateway that does not answer."""
@@ -115,7 +111,7 @@ class RayPool:
         watched: Watched | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stalled_s = settings.stalled_s
+        self._stalled_s, self._idle_s = settings.stalled_s, settings.idle_s
         self._asked = slots
         self._release = release
         self._watched = watched
@@ -137,7 +133,7 @@ class RayPool:
         self._parts = Parts()
         self._waiting: deque[tuple[Job, datetime]] = deque()
         self._running: dict[Any, _Ticket] = {}
-        self._tickets = count(1)
+        self._tickets = 0
         self._ended: deque[Any] = deque()
         self._given_up: deque[Result] = deque()
         self._buried = 0
@@ -225,6 +221,7 @@ class RayPool:
         if not self._head.there:
             return
         self._recall()
+        self._rest()
         if self._watched is None:
             return
         before, places = self._watched.places, self._watched.look()
@@ -236,9 +233,13 @@ class RayPool:
         self._begin()
         self._demand.want(self._wished(), self._watched.options())
         self._lacked = False
-        if self._clock() - self._rested_at >= IDLE_S:
+
+    def _rest(self) -> None:
+        """Let go of nodes without work, and of what the hub knows of jobs that are over."""
+        if self._clock() - self._rested_at >= self._idle_s:
             self._rested_at = self._clock()
-            self._hub.rest.remote({ticket.number for ticket in self._running.values()}, IDLE_S)
+            running = {ticket.number for ticket in self._running.values()}
+            self._hub.rest.remote(running, self._tickets, self._idle_s)
 
     def _wished(self) -> int:
         """How many slots more would be taken at once: one where there are none and somebody asked for one."""
@@ -298,7 +299,8 @@ class RayPool:
                 takes["memory"] = self._buried
             bare, names, parts = self._parts.taken_out(job)
             task = self._task.options(max_retries=0, **takes)
-            ticket = _Ticket(number=next(self._tickets), job=job, submitted=submitted, at=self._clock())
+            self._tickets += 1
+            ticket = _Ticket(number=self._tickets, job=job, submitted=submitted, at=self._clock())
             given = task.remote(ticket.number, bare, self._hub, self._id, self._stalled_s, names, *parts)
             self._running[given] = ticket
 

@@ -83,17 +83,22 @@ def test_a_pool_follows_its_cluster(cluster: Cluster) -> None:
 
 
 @pytest.mark.whole
-def test_a_cluster_on_which_no_node_can_serve_is_refused(cluster: Cluster) -> None:
-    cluster.add_node(num_cpus=1, resources={"dgm_slots": 1}, labels={"dgm-arch": "aarch64"})
+def test_nodes_serve_by_their_labels_and_one_without_a_job_is_let_go_of(cluster: Cluster) -> None:
+    node = raylet(cluster.add_node(num_cpus=1, resources={"dgm_slots": 1}, labels={"dgm-arch": "aarch64"}))
     with pytest.raises(ValueError, match=r"needs dgm-arch=riscv.*dgm-arch=aarch64"):
         start(SETTINGS, slots=0, address=cluster.address, labels={"dgm-arch": "riscv"})
-    pool = start(SETTINGS, slots=0, address=cluster.address, labels={"dgm-arch": "aarch64"})
+    settings = replace(SETTINGS, idle_s=1.0)
+    pool = start(settings, slots=0, address=cluster.address, labels={"dgm-arch": "aarch64"})
     try:
         until(pool, lambda: pool.slots == 1)
         tree = agent(WRITE, **{"big": "x" * 300_000})
         for n in range(2):
             pool.submit(evaluate_job(tree, id=f"{n:032x}", decision=n))
         assert [result.outcome for result in finish(pool, 2)] == [Outcome.RESOLVED] * 2
+        until(pool, lambda: not list(marked(f"RAY_RAYLET_PID={node}\0", "ray::NodeGateway")))
+        pool.submit(job(2))
+        [again] = finish(pool, 1)
+        assert again.outcome is Outcome.RESOLVED, again.detail
     finally:
         pool.close()
 
