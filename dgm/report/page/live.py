@@ -103,7 +103,7 @@ class Live:
             return self.head()
         if what == "table" and view.agents:
             return self._table(view, key, since)
-        return self._detail(view, what, int(key)) if key.isascii() and key.isdecimal() else None
+        return self._detail(view, what, int(key)) if _is_number(key) else None
 
     def _state(self) -> Mapping[str, object]:
         """How it ended, empty while a driver has the run, which has not written for `quiet_s` seconds."""
@@ -173,7 +173,7 @@ async def serve(
         since = request.query.get("since", "0")
         if not path:
             return _page(live)
-        if not (since.isascii() and since.isdecimal() and len(since) < 16):
+        if not _is_number(since):
             raise web.HTTPBadRequest(headers=HEADERS)
         try:
             found = await asyncio.get_running_loop().run_in_executor(threads, live.answer, path, int(since))
@@ -201,6 +201,10 @@ async def serve(
         live.stop()
         threads.shutdown(wait=False, cancel_futures=True)
         await runner.cleanup()
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 16
 
 
 def _page(live: Live) -> web.Response:

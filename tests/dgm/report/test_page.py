@@ -309,6 +309,11 @@ def test_a_live_run_is_followed_by_those_who_know_its_address(
         assert refused.value.code == 403
         assert b"the one that dgm view printed" in refused.value.read()
         refused.value.close()
+    for odd in ("agent/99", f"result/{'9' * 5000}", "result/-1", "table/../run.json", "%00"):
+        with pytest.raises(HTTPError) as unknown:
+            urlopen(address + odd, timeout=60)
+        assert unknown.value.code == 404
+        unknown.value.close()
     assert address.startswith("http://127.0.0.1:")
 
 
