@@ -52,6 +52,7 @@ LEAST = {
     "budget.rollout.tokens": 1,
     "budget.rollout.usd": 0,
     "llm.input_bytes": 1,
+    "llm.output_tokens": 16,
     "sandbox.processes": 1,
     "sandbox.memory_mib": 1,
     "sandbox.disk_mib": 1,

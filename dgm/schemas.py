@@ -118,7 +118,9 @@ class OpenAIConfig:
 
     `api` is chat, responses or both; null is both at the official address and chat elsewhere. A request with more than
     `input_bytes` of text is turned down as the agent's own mistake before the provider sees
-    it: set it to what the provider takes at once, limits per minute included.
+    it: set it to what the provider takes at once, limits per minute included. No answer may have more than
+    `output_tokens`, which are asked for with each call that does not ask for less: set them below a model's own limit,
+    and well below the context of a small one.
     """
 
     _target_: str = "dgm.llm.upstreams.OpenAI"
@@ -133,6 +135,7 @@ class OpenAIConfig:
     limits: dict[str, dict[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
     input_bytes: int = 524_288
+    output_tokens: int = 16_384
     cache: str | None = None
     choice: Any = None
     frugality: float | None = None

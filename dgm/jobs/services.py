@@ -71,6 +71,7 @@ class NodeDoors:
             prices=prices,
             lanes=settings.upstream.lanes(),
             concurrency=max(LEAST_CALLS, settings.slots),
+            output_tokens=settings.upstream.longest(),
             base=self.directory,
             journals=journals,
             cache=settings.upstream.answers(),

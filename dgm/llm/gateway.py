@@ -30,7 +30,7 @@ from dgm.llm.lanes import LaneLimits, Lanes
 from dgm.llm.prices import PriceTable
 from dgm.llm.retries import Retries
 from dgm.llm.rollout import OpenRollout, Surroundings
-from dgm.llm.values import RolloutRecord, RolloutSpec
+from dgm.llm.values import OUTPUT_TOKENS, RolloutRecord, RolloutSpec
 from dgm.llm.voices import voices
 from dgm.stillness import Stillness
 
@@ -70,7 +70,7 @@ class Gateway:
         concurrency: int = 32,
         lanes: Mapping[str, LaneLimits] | None = None,
         parallel: int = 8,
-        output_tokens: int = 16_384,
+        output_tokens: int = OUTPUT_TOKENS,
         retries: Retries | None = None,
         limits: DoorLimits | None = None,
         asked: Callable[[str], None] = lambda _: None,

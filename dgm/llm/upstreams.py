@@ -20,6 +20,7 @@ from dgm.llm.lanes import LaneLimits
 from dgm.llm.models import BESIDE, NOTHING_LEARNED, Learned, Shares, known_roles, learned, shares_of
 from dgm.llm.prices import PriceTable
 from dgm.llm.recordings import recorded_calls
+from dgm.llm.values import OUTPUT_TOKENS
 
 
 class Upstream(Protocol):
@@ -50,6 +51,9 @@ class Upstream(Protocol):
 
     def lanes(self) -> Mapping[str, LaneLimits]:
         """What each model may be asked on one node. Raises GatewayConfigError."""
+
+    def longest(self) -> int:
+        """The output limit of a call that sets none, and the highest that one may set; in tokens."""
 
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         """What is wrong with the provider now; None if it answers. Costs nothing."""
@@ -98,6 +102,9 @@ class Rehearsal:
     def lanes(self) -> Mapping[str, LaneLimits]:
         return {}
 
+    def longest(self) -> int:
+        return OUTPUT_TOKENS
+
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         return None
 
@@ -112,7 +119,8 @@ class OpenAI:
     with `choice` bandit (for all roles, or per role) by what the run has learned of each, success divided by cost to
     the power of `frugality`. `price` maps a model's name to dollars per million tokens (`input`, `cached`, `output`),
     `limits` to what it may be asked on one node (`concurrency`, `per_minute`). A request with more than `input_bytes`
-    of text is turned down before the provider sees it. `cache` is a directory of answers that runs share.
+    of text is turned down before the provider sees it; no answer may have more than `output_tokens`. `cache` is a
+    directory of answers that runs share.
     """
 
     name: str = "openai"
@@ -126,6 +134,7 @@ class OpenAI:
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     timeout_s: float = 600.0
     input_bytes: int = INPUT_BYTES
+    output_tokens: int = OUTPUT_TOKENS
     cache: str | None = None
     choice: str | Mapping[str, str] | None = None
     frugality: float | None = None
@@ -175,13 +184,17 @@ class OpenAI:
     def answers(self) -> Path | None:
         if self.cache is None:
             return None
-        said = json.dumps(
-            [self.base_url, self.limit_field, dict(self.parameters)], sort_keys=True, default=str
-        )
+        asked: list[object] = [self.base_url, self.limit_field, dict(self.parameters)]
+        if self.output_tokens != OUTPUT_TOKENS:
+            asked.append(self.output_tokens)
+        said = json.dumps(asked, sort_keys=True, default=str)
         return Path(self.cache) / hashlib.sha256(said.encode()).hexdigest()[:16]
 
     def lanes(self) -> Mapping[str, LaneLimits]:
         return {model: LaneLimits.of(model, entry) for model, entry in self.limits.items()}
+
+    def longest(self) -> int:
+        return self.output_tokens
 
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         return trouble_at(self.base_url, environ.get(self.key_env, "").strip())
@@ -223,6 +236,9 @@ class Replay:
 
     def lanes(self) -> Mapping[str, LaneLimits]:
         return {}
+
+    def longest(self) -> int:
+        return OUTPUT_TOKENS
 
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         return None

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from archive.records import Usage
 
+OUTPUT_TOKENS = 16_384
+"""The output limit of a call that sets none, and the highest that one may set, unless a config says otherwise."""
+
 
 class Spent(StrEnum):
     """Which part of an allowance ran out first."""

@@ -21,6 +21,7 @@ from dgm.llm.backends.whole import completion
 from dgm.llm.errors import UpstreamDeniedError
 from dgm.llm.lanes import LaneLimits
 from dgm.llm.models import NOTHING_LEARNED, Learned
+from dgm.llm.values import OUTPUT_TOKENS
 from dgm.llm.wire import Body
 from sandbox import MIB, Box, BoxSpec, ExecResult, Files, Level, Limits, Sandbox, SandboxUnavailableError
 from sandbox import TestSpec as Spec
@@ -204,6 +205,9 @@ class Fixed:
 
     def lanes(self) -> Mapping[str, LaneLimits]:
         return {}
+
+    def longest(self) -> int:
+        return OUTPUT_TOKENS
 
     def trouble(self, environ: Mapping[str, str]) -> str | None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,13 +15,17 @@ from archive import Agent, Call, Decision, DecisionKind, OpenError, Outcome, Run
 from dgm.gates import Gates
 from dgm.jobs import EvaluateJob, EvaluateResult, NodeServices
 from dgm.jobs.evaluate import evaluate
+from dgm.jobs.services import NodeDoors, NodeSettings
 from dgm.llm import Allowance, MissingKeyError
 from dgm.llm.recordings import paid, recorded_calls
 from dgm.llm.upstreams import OpenAI, Rehearsal, Replay
 from dgm.operators import SingleFailure
 from dgm.planning import Plan, RunPlanner
-from sandbox import Sandbox, open_sandbox
-from tests.dgm.jobs.agents import MANIFEST_OF_ALL, RIGHT, TASK, Chatty, agent, evaluate_job, serving
+from sandbox import Level, Sandbox, open_sandbox
+from tests.dgm.jobs.agents import LIMITS, MANIFEST_OF_ALL, RIGHT, TASK, Chatty, agent, evaluate_job, serving
+from tests.dgm.llm.conftest import KEY, spec
+from tests.dgm.llm.test_gateway import post
+from tests.fake_upstream import FakeUpstream
 
 SEED = agent(
     solve=f'ask("again: " + ask("first")["content"])\nwork.joinpath("answer.py").write_text({RIGHT!r})\n'
@@ -184,3 +189,19 @@ def test_a_name_never_says_the_wrong_thing_about_who_answered() -> None:
     for name in ("rehearsal", "replay"):
         with pytest.raises(ValueError, match=f"must not be {name}"):
             OpenAI(name=name, base_url="http://127.0.0.1:1/v1", models={})
+
+
+def test_no_answer_may_be_longer_than_the_config_says(upstream: FakeUpstream, tmp_path: Path) -> None:
+    small = replace(OPENAI, base_url=upstream.base_url, models={"solve": "fake-1"}, output_tokens=100)
+    settings = NodeSettings(level=Level.PROCESS, limits=LIMITS, upstream=small, slots=1)
+    doors = NodeDoors(settings, {"MADE_UP_KEY": KEY})
+    try:
+        door = doors.open(spec())
+        for wish in ({}, {"max_tokens": 5000}, {"max_completion_tokens": 20}):
+            asked = {"model": "solve", "messages": [{"role": "user", "content": "hello"}], **wish}
+            assert post(door, json.dumps(asked).encode())[0] == 200
+    finally:
+        doors.stop()
+    assert [request["body"]["max_tokens"] for request in upstream.requests()] == [100, 100, 20]
+    caches = {replace(OPENAI, cache=str(tmp_path), output_tokens=n).answers() for n in (100, 200)}
+    assert len(caches) == 2
