@@ -33,14 +33,24 @@ def shown(chunk: Body, *, wants_usage: bool) -> Body | None:
 
 
 def failure(told: Body) -> Failure | None:
-    """What an answer or a chunk says went wrong at the provider."""
-    return read_failure(told["error"]) if told.get("error") else None
+    """What an answer or a chunk says went wrong at the provider; routers tell it with the choice too."""
+    for one in (told, *objects(told.get("choices"))):
+        if one.get("error"):
+            return read_failure(one["error"])
+        if one.get("finish_reason") == "error":
+            return read_failure("no more than that it ended with an error")
+    return None
 
 
 def is_last(chunk: Body) -> bool:
-    """Whether a chunk belongs to the end of the stream: a finish reason, or the figures after it."""
+    """Whether a chunk belongs to the end of the stream: a finish reason, or the figures after it.
+
+    One with neither may stand at the beginning, where some providers tell what they filter.
+    """
     choices = chunk.get("choices")
-    return not choices or any(choice.get("finish_reason") for choice in objects(choices))
+    if not choices:
+        return bool(chunk.get("usage"))
+    return any(choice.get("finish_reason") for choice in objects(choices))
 
 
 def assemble(chunks: Sequence[Body]) -> Body:
@@ -65,6 +75,8 @@ def assemble(chunks: Sequence[Body]) -> Body:
                     _grow(message, key, value)
     if calls:
         message["tool_calls"] = list(calls.values())
+    if not finish and not any(value for key, value in message.items() if key != "role"):
+        raise MalformedAnswerError("the stream tells neither an answer nor why it ended")
     head = chunks[0] if chunks else {}
     answer: Body = {key: head[key] for key in ("id", "created", "model", "system_fingerprint") if key in head}
     answer["object"] = "chat.completion"

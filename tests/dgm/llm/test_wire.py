@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from dgm.llm import Exchange, Gateway, transcript
 from dgm.llm.apis import CHAT, EventSplitter
 from dgm.llm.backends import Place, Recorded, ReplayBackend
-from dgm.llm.errors import MalformedAnswerError, NotRecordedError, RequestRejectedError
+from dgm.llm.backends.failures import failed_amid
+from dgm.llm.errors import (
+    MalformedAnswerError,
+    NotRecordedError,
+    RequestRejectedError,
+    UpstreamFailedError,
+)
 from dgm.llm.wire import Body, dump
 from tests.dgm.llm.conftest import Connect, spec
 from tests.fake_upstream import FakeUpstream
@@ -197,3 +203,36 @@ def test_a_stream_out_of_shape_is_a_malformed_answer_and_nothing_else(
     ]
     with contextlib.suppress(MalformedAnswerError):
         CHAT.assemble(chunks)
+
+
+def test_a_stream_that_says_nothing_is_no_answer() -> None:
+    told: list[list[Body]] = [
+        [],
+        [{}],
+        [{"object": "error", "message": "out of memory", "code": 500}],
+        [{"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}],
+    ]
+    for chunks in told:
+        with pytest.raises(MalformedAnswerError, match="neither an answer nor why"):
+            CHAT.assemble(chunks)
+    empty: Body = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    assert CHAT.checked(CHAT.assemble([empty]))["choices"]
+
+
+def test_only_a_reason_or_figures_end_a_stream() -> None:
+    filtered: Body = {"choices": [], "prompt_filter_results": [{"prompt_index": 0}], "usage": None}
+    said: Body = {
+        "choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}],
+        "usage": {"x": 1},
+    }
+    assert [CHAT.is_last(chunk) for chunk in (filtered, said)] == [False, False]
+    ended: Body = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    assert [CHAT.is_last(chunk) for chunk in (ended, {"choices": [], "usage": {"x": 1}})] == [True, True]
+
+
+@pytest.mark.parametrize("choice", [{"error": {"code": 502, "message": "gone"}}, {"finish_reason": "error"}])
+def test_a_choice_that_failed_is_a_failure_of_the_provider(choice: Body) -> None:
+    failure = CHAT.failure({"choices": [{"index": 0, "message": {"content": ""}, **choice}]})
+    assert failure is not None
+    assert isinstance(failed_amid(failure), UpstreamFailedError)
+    assert CHAT.failure({"choices": [{"index": 0, "finish_reason": "stop"}]}) is None
