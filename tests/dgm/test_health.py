@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import archive
-from archive import Evaluation, Outcome, Split
+from archive import Evaluation, Expansion, Outcome, Split
 from archive.testing.rows import an_evaluation
 from dgm.health import RECENT, Health
 from dgm.jobs import PROVIDER_DOWN, EvaluateJob, Job, Result
@@ -65,10 +65,37 @@ def test_an_expansion_that_cannot_be_run_is_told_of_too(tmp_path: Path) -> None:
     assert "no room" in note
 
 
-def results(*outcomes: tuple[str, Outcome]) -> Health:
+def test_a_node_that_takes_many_jobs_with_it_costs_each_a_retry_and_not_the_run(tmp_path: Path) -> None:
+    def lost_once(job: Job) -> Result:
+        if job.attempt == 1 and 40 <= job.decision < 90:
+            raise OSError("its node is gone")
+        return Script()(job)
+
+    driver = Driver(tmp_path / "run", slots=16, work=lost_once, evaluations=60)
+    tree = driver.search()
+    assert not tree.open
+    with archive.open(driver.path) as run:
+        rows = [row for entry in run.entries() for row in entry.rows]
+    void = [row for row in rows if isinstance(row, Evaluation | Expansion) and not row.outcome.counted]
+    assert len(void) > RECENT
+    assert {row.attempt for row in void} == {1}
+
+
+def results(*outcomes: tuple[str, Outcome], attempt: int = 2) -> Health:
     health = Health()
-    health.recall(an_evaluation(task=task, outcome=outcome) for task, outcome in outcomes)
+    health.recall(an_evaluation(task=task, outcome=outcome, attempt=attempt) for task, outcome in outcomes)
     return health
+
+
+def test_first_tries_alone_say_nothing_of_what_goes_on() -> None:
+    lost = [(f"t{n}", Outcome.VOID) for n in range(64)]
+    health = results(*lost, attempt=1)
+    assert (health.void, health.failing) == (RECENT, False)
+    again = [an_evaluation(task=f"t{n}", outcome=Outcome.VOID, attempt=2) for n in range(3)]
+    health.recall(again[:2])
+    assert not health.failing
+    health.recall(again[2:])
+    assert health.failing
 
 
 def test_more_than_half_of_ten_results_must_be_void() -> None:
