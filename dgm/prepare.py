@@ -61,7 +61,7 @@ LEAST = {
 
 INT64_MAX = (1 << 63) - 1
 
-ABOVE_ZERO = ("budget.rollout.solve_s", "budget.rollout.improve_s", "sandbox.cpus")
+ABOVE_ZERO = ("budget.rollout.solve_s", "budget.rollout.improve_s", "llm.timeout_s", "sandbox.cpus")
 
 CONNECT_S = 5.0
 """Ray itself would try for minutes to reach a cluster that is not there."""

@@ -113,6 +113,8 @@ def test_a_wrong_value(here: Path, override: str, words: tuple[str, ...]) -> Non
         (["llm=replay", "llm.run=nowhere"], ("nowhere", "not there")),
         (["llm=openai", "llm.base_url=http://203.0.113.7/v1"], ("OPENAI_API_KEY", "203.0.113.7")),
         (["llm=openai", "llm.base_url=localhost:80"], ("llm.base_url",)),
+        (["llm=openai", "llm.timeout_s=0"], ("llm.timeout_s", "above 0")),
+        (["llm=openai", "llm.output_tokens=3"], ("llm.output_tokens", "at least 16")),
         (
             [
                 "llm=openai",
