@@ -62,6 +62,9 @@ def _view(say: Say, options: argparse.Namespace) -> int:
 
     from dgm.report.page.live import HERE, Live, serve
 
+    if not 0 <= options.port < 1 << 16:
+        raise UserError(f"--port must be from 0 (any that is free) to 65535, got {options.port}")
+
     def ready(address: str) -> None:
         say(f"{address}\nwhoever has this address can read the run; Ctrl-C ends it")
 

@@ -90,6 +90,9 @@ class Details:
             ]
         except UnknownBlobError as error:
             return [{"role": "missing", "text": str(error)}]
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            told = f"the transcript {digest} is in another form than dgm writes: {error!r:.200}"
+            return [{"role": "missing", "text": told}]
 
 
 def _events(message: Message) -> Iterable[Detail]:

@@ -30,6 +30,7 @@ from archive.testing import a_decision, an_evaluation
 from dgm.llm import packed
 from dgm.llm.values import Exchange
 from dgm.report import view_of
+from dgm.report.page.details import Details
 from dgm.report.page.document import script_text
 from dgm.report.page.live import Live, serve
 from dgm.report.page.report import report
@@ -347,6 +348,26 @@ def test_a_followed_run_says_whether_it_goes_on_and_how_it_ended(run: Path, tmp_
     ):
         ended(path, how, "the disk is full")
         assert state() == {"over": told}
+
+
+@pytest.mark.parametrize(
+    "blob", [b"not JSON", b"[1]", b'{"n": 0}', b'{"n":0,"status":200,"request":"[]","response":""}']
+)
+def test_a_transcript_in_another_form_is_said_to_be_one(tmp_path: Path, blob: bytes) -> None:
+    with archive.resume_run(hostile_run(tmp_path / "run", {})) as again:
+        odd = again.blobs.put(blob)
+    with archive.open(tmp_path / "run") as reader:
+        row = replace(an_evaluation(1, outcome=Outcome.UNRESOLVED), transcript=odd)
+        told: Any = Details(view_of(reader)).result(row)["messages"]
+    assert [event["role"] for event in told] == ["missing"]
+    assert f"the transcript {odd} is in another form" in told[0]["text"]
+
+
+def test_a_port_that_is_none_is_refused(run: Path) -> None:
+    for port in ("65536", "-1"):
+        said = dgm("view", str(run), f"--port={port}")
+        assert (said.status, said.out) == (2, "")
+        assert f"0 (any that is free) to 65535, got {port}" in said.err
 
 
 def test_a_finished_run_is_said_to_be_finished(tmp_path: Path) -> None:
