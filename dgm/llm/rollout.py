@@ -28,6 +28,7 @@ from dgm.llm.retries import Retries
 from dgm.llm.values import RolloutRecord, RolloutSpec, Spent, Tokens
 from dgm.llm.voices import Voice
 from dgm.llm.wire import Api, Body, ModelRequest, error_body
+from dgm.stillness import STILL_S
 
 log = logging.getLogger(__name__)
 
@@ -191,15 +192,23 @@ class OpenRollout:
         )
 
     async def _write_down(self, answered: Answered) -> None:
-        """Journal an answer. A write that has begun is waited for even when the rollout is being closed."""
+        """Journal an answer. A write that has begun is waited for even when the rollout is being closed.
+
+        The agent's clock runs meanwhile: nothing is learnt from a rollout that waited for long.
+        """
         if self._journal is None:
             return
+        began = self._around.clock()
         writing = asyncio.get_running_loop().run_in_executor(None, self._journal.append, answered)
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
             await asyncio.wait([writing])
             raise
+        finally:
+            took_s = self._around.clock() - began
+            if took_s > STILL_S:
+                self.blame(f"writing its journal took {took_s:.0f} s")
 
     async def _keep(self, call: Call, answered: Answered) -> None:
         """Put a whole answer into the cache; a cache that cannot be written costs money, not results."""

@@ -260,3 +260,23 @@ def test_a_closed_file_of_a_journal_writes_into_no_other(tmp_path: Path) -> None
     assert closed.read() == b"paid\n"
     assert other.read() == b"paid, and more than the other\n"
     other.close()
+
+
+@pytest.mark.parametrize(("takes_s", "fault"), [(14.0, None), (20.0, "writing its journal took 20 s")])
+def test_a_rollout_that_waited_for_its_journal_is_the_machines_failure(
+    backend: OpenAIBackend, connect: Connect, tmp_path: Path, takes_s: float, fault: str | None
+) -> None:
+    now = 0.0
+
+    class Slow(LocalFile):
+        def append(self, data: bytes) -> None:
+            nonlocal now
+            super().append(data)
+            now += takes_s
+
+    journal = tmp_path / "7.jsonl"
+    with Gateway(backend, prices=PRICES, journals=Slow, clock=lambda: now) as gateway:
+        turns(connect(gateway.open(spec("try1", journal=journal))), 1)
+        record = gateway.close("try1")
+    assert record.fault == fault
+    assert len(record.calls) == len(read_journal(journal)) == 1
