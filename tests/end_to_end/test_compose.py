@@ -82,10 +82,11 @@ class Compose:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def tried(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def tried(self, *words: str, **other: str) -> subprocess.CompletedProcess[str]:
+        """As it came out, with `other` variables of the environment."""
         return subprocess.run(
             ["docker-compose", "--ansi", "never", "--project-name", self.project, *words],
-            cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=1200, check=False,
+            cwd=ROOT, env=self._environment | other, capture_output=True, text=True, timeout=1200, check=False,
         )  # fmt: skip
 
     def containers(self, service: str) -> list[Any]:
@@ -149,6 +150,17 @@ def status(address: str) -> int:
     except HTTPError as error:
         with error:
             return error.code
+
+
+@pytest.mark.docker
+def test_a_socket_that_is_not_there_is_named_and_not_made(compose: Compose) -> None:
+    missing = Path(compose.sockets).with_name("docker.sock")
+    for service in ("boxes", "worker", "search"):
+        words = ("up", "--detach", "--no-build", "--no-deps", service)
+        refused = compose.tried(*words, DGM_ENGINE_SOCKET=str(missing))
+        assert refused.returncode != 0
+        assert f"does not exist: {missing}" in refused.stderr
+        assert not missing.exists()
 
 
 @pytest.mark.docker
