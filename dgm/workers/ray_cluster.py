@@ -6,9 +6,10 @@ import contextlib
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import ray
 from ray.exceptions import RayError
@@ -16,6 +17,8 @@ from ray.exceptions import RayError
 from dgm.workers.placing import SLOTS, Node, Places, places
 from dgm.workers.pulse import tidy_pulses
 from sandbox import Level, SandboxUnavailableError, open_reaper
+
+T = TypeVar("T")
 
 LOOK_S = 1.0
 """Seconds between two looks at a cluster's head and nodes: a millisecond each."""
@@ -89,9 +92,39 @@ def alive() -> list[Node]:
     ]
 
 
+def _alive_or_unknown() -> list[Node] | None:
+    with contextlib.suppress(RayError):
+        return alive()
+    return None
+
+
 def own_address() -> str:
     """Where the head of the cluster is that this process has joined."""
     return str(ray.get_runtime_context().gcs_address)
+
+
+class Beside(Generic[T]):
+    """Something that is asked in a thread of its own: who asks a head that is gone may wait for a minute."""
+
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._ask = ask
+        self._answer: T | None = None
+        self._asking: threading.Thread | None = None
+
+    def now(self) -> T | None:
+        """The answer; None while there is none. It is waited for a second once, and then only looked for."""
+        if self._asking is None:
+            self._answer = None
+            self._asking = threading.Thread(target=self._run, daemon=True)
+            self._asking.start()
+            self._asking.join(LOOK_S)
+        if self._asking.is_alive():
+            return None
+        self._asking = None
+        return self._answer
+
+    def _run(self) -> None:
+        self._answer = self._ask()
 
 
 class Head:
@@ -100,25 +133,31 @@ class Head:
     def __init__(self, address: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.there = True
         self._address = address
-        host, _, port = address.rpartition(":")
-        self._place = host.strip("[]"), int(port)  # an address of IPv6 stands in brackets
+        self._fault = Beside(self._knock)
         self._clock = clock
         self._answered = clock()
 
     def look(self) -> None:
         """Raises ConnectionError when it has been gone for a while."""
         now = self._clock()
+        fault = self._fault.now()
+        self.there = fault == ""
+        if self.there:
+            self._answered = now
+        elif now - self._answered > GONE_S:
+            raise ConnectionError(
+                f"workers: the head of the Ray cluster at {self._address} is gone ({fault or 'no answer'}). Nothing is"
+                " lost: start it again and run the same command to go on"
+            )
+
+    def _knock(self) -> str:
+        """Why it is not there, empty where it is. Its name is looked up each time: it may come back elsewhere."""
+        host, _, port = self._address.rpartition(":")
         try:
-            socket.create_connection(self._place, timeout=LOOK_S).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=LOOK_S).close()
         except OSError as error:
-            self.there = False
-            if now - self._answered > GONE_S:
-                raise ConnectionError(
-                    f"workers: the head of the Ray cluster at {self._address} is gone ({error}). Nothing is lost: start"
-                    " it again and run the same command to go on"
-                ) from error
-        else:
-            self.there, self._answered = True, now
+            return str(error)
+        return ""
 
 
 class Watched:
@@ -127,12 +166,14 @@ class Watched:
     def __init__(self, labels: Mapping[str, str], *, docker: bool) -> None:
         self._labels = labels
         self._docker = docker
+        self._alive = Beside(_alive_or_unknown)
         self.places = places(alive(), labels, docker=docker)
 
     def look(self) -> Places:
         """What it is now, as far as can be seen; a cluster that does not answer is as it was."""
-        with contextlib.suppress(RayError):
-            self.places = places(alive(), self._labels, docker=self._docker, before=self.places)
+        found = self._alive.now()
+        if found is not None:
+            self.places = places(found, self._labels, docker=self._docker, before=self.places)
         return self.places
 
     def options(self) -> dict[str, Any]:

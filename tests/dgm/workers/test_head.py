@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import time
+from threading import Event
 
 import pytest
 
-from dgm.workers.ray_cluster import GONE_S, Head
+from dgm.workers.ray_cluster import GONE_S, LOOK_S, Beside, Head
 
 
 def test_a_head_that_is_gone_is_waited_for_before_the_run_ends() -> None:
@@ -37,3 +39,23 @@ def test_a_head_may_have_an_address_of_ipv6() -> None:
         head = Head(f"[::1]:{listening.getsockname()[1]}")
         head.look()
         assert head.there
+
+
+def test_who_does_not_answer_is_not_waited_for_twice() -> None:
+    answers = Event()
+    asked: list[float] = []
+
+    def ask() -> str:
+        asked.append(time.monotonic())
+        answers.wait(60.0)
+        return "here"
+
+    beside = Beside(ask)
+    assert beside.now() is None
+    began = time.monotonic()
+    assert [beside.now() for _ in range(100)] == [None] * 100
+    assert time.monotonic() - began < LOOK_S * 50
+    answers.set()
+    while (answer := beside.now()) is None:
+        time.sleep(0.01)
+    assert (answer, len(asked)) == ("here", 1)
