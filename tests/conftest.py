@@ -26,7 +26,7 @@ settings.load_profile("same")
 WHOLE = os.environ.get("DGM_REQUIRE_DOCKER") == "1"
 """Whether nothing may be left out."""
 
-LEFT_OUT = pytest.mark.skip(reason="takes long: DGM_REQUIRE_DOCKER=1 asks for it, as .ci/run does")
+LEFT_OUT = pytest.mark.skip(reason="dear: DGM_REQUIRE_DOCKER=1 asks for it, as .ci/run does")
 
 MACHINE = (
     *("end_to_end/test_compose.py", "end_to_end/test_docker.py", "end_to_end/test_chaos.py"),

@@ -354,6 +354,7 @@ class TestJobs:
         assert (job.tree, job.improver) == (parent, SEED)
 
 
+@pytest.mark.whole
 def test_running_finished_rollouts_again_costs_no_upstream_call(driver: Driver) -> None:
     kinds = [DecisionKind.EVALUATE] * 18 + [DecisionKind.EXPAND] * 2
     decisions = [driver.decide(kind) for kind in kinds]

@@ -326,6 +326,7 @@ def test_a_second_stop_leaves_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - began < 40
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("seed", range(2))
 def test_a_driver_killed_anywhere_goes_on(tmp_path: Path, seed: int) -> None:
     _kill_and_go_on(tmp_path / "run", seed, evaluations=40)

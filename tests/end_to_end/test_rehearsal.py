@@ -80,6 +80,7 @@ def test_a_finished_run_needs_no_workers(told: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.whole
 def test_a_replay_decides_and_ends_the_same_without_an_upstream(told: str, folder: Path) -> None:
     first, second = folder / "runs" / "a", folder / "runs" / "b"
     again = {"llm": "replay", "llm.run": first, "name": "b"}
@@ -138,6 +139,7 @@ def _entries(run: Path) -> list[object]:
         return list(reader.entries())
 
 
+@pytest.mark.whole
 def test_a_sweep_of_narrow_searches_runs_them_side_by_side(tmp_path: Path) -> None:
     values = {"policy": "uniform", "budget.evaluations": 1, "budget.expansions": 0, "budget.test_repeats": 0}
     arguments = [one for one in small(tmp_path, **values) if not one.startswith("name=")]

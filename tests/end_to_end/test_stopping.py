@@ -26,6 +26,7 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield directory
 
 
+@pytest.mark.whole
 def test_the_first_waits_the_second_leaves_and_the_same_command_goes_on(tmp_path: Path, scratch: str) -> None:
     arguments, run = small(tmp_path, grace_s=300.0, **SLOW), tmp_path / "runs" / "a"
 

@@ -128,6 +128,7 @@ def test_every_call_at_the_provider_is_a_row_and_the_key_is_nowhere(
     assert any(WEAKNESSES in note for note in json.loads(dgm("show", str(run), "seed").out)["run"]["notes"])
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(240)
 def test_a_killed_driver_loses_nothing_and_pays_nothing_twice(tmp_path: Path) -> None:
     needs_bubblewrap()

@@ -57,6 +57,7 @@ def test_the_sandbox_is_measured_and_leaves_nothing(engine: Engine) -> None:
     assert len(report["load_before"]) == len(report["load_after"]) == 3
 
 
+@pytest.mark.whole
 def test_the_gateway_is_measured_beside_direct_calls() -> None:
     report, figures = measured("gateway", "--calls", "20", "--streams", "2", "--open", "8")
     assert figures["call, direct"]["n"] == figures["call, gateway"]["n"] == 20
@@ -67,6 +68,7 @@ def test_the_gateway_is_measured_beside_direct_calls() -> None:
     assert [one["name"] for one in report["targets"]] == ["added to a call, median"]
 
 
+@pytest.mark.whole
 def test_the_archive_is_measured_beside_others(tmp_path: Path) -> None:
     small = ("--agents", "40", "--evaluations", "9000", "--opens", "2")
     report, figures = measured(
@@ -89,6 +91,7 @@ def test_the_large_run_is_one_that_verify_finds_whole(tmp_path: Path) -> None:
     assert (found.agents, found.entries) == (12, 1 + 2 * 311 + OPEN)
 
 
+@pytest.mark.whole
 def test_decisions_are_measured_beside_a_walk() -> None:
     report, figures = measured("decisions", "--agents", "50", "1000", "--decisions", "20", "--walks", "2")
     assert (figures["50 agents: decision"]["n"], figures["50 agents: walk"]["n"]) == (20, 2)
@@ -100,6 +103,7 @@ def test_decisions_are_measured_beside_a_walk() -> None:
     ]
 
 
+@pytest.mark.whole
 def test_pedigree_is_measured_with_what_observing_costs() -> None:
     report, figures = measured("pedigree", "--agents", "30", "--decisions", "20")
     assert (figures["30 agents: decision"]["n"], figures["30 agents: observe"]["n"]) == (20, 30 + 2 * 300)
@@ -109,6 +113,7 @@ def test_pedigree_is_measured_with_what_observing_costs() -> None:
     ]
 
 
+@pytest.mark.whole
 def test_scaling_is_measured_by_a_run_whose_rollouts_wait() -> None:
     few = ("--slots", "1", "--latency", "0.01", "--parts", "0", "--workers", "local", "--sandbox", "process")
     report, figures = measured("scaling", *few)
@@ -118,6 +123,7 @@ def test_scaling_is_measured_by_a_run_whose_rollouts_wait() -> None:
     assert [(one["name"], one["bound"]) for one in report["targets"]] == [(" 1 slots: of ideal", 0.85)]
 
 
+@pytest.mark.whole
 def test_the_driver_is_measured_on_an_archive_that_is_there() -> None:
     few = (
         "--evaluations",
@@ -140,12 +146,14 @@ def test_the_driver_is_measured_on_an_archive_that_is_there() -> None:
     assert [one["name"] for one in report["targets"]] == ["huxley, 100 evaluations: saturation"]
 
 
+@pytest.mark.whole
 def test_without_an_engine_it_says_so() -> None:
     done = perf("sandbox", DOCKER_HOST="unix:///nowhere/docker.sock")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("scripts/perf sandbox: no Docker engine answers at unix:///nowhere")
 
 
+@pytest.mark.whole
 def test_an_unknown_subject_is_refused() -> None:
     done = perf("weather")
     assert done.returncode == 2
@@ -171,6 +179,7 @@ def test_a_target_holds_up_to_its_bound(value: float, says: str) -> None:
     assert as_json(report)["holds"] is report.holds is (says == "holds")
 
 
+@pytest.mark.whole
 def test_growth_is_seen() -> None:
     memory: list[mmap.mmap] = []
     ends: list[socket.socket] = []

@@ -19,12 +19,14 @@ WORLDS = sorted(path.stem for path in (ROOT / "configs" / "world").glob("*.yaml"
 FEW = ("budget.total=30", "seeds=2", "processes=1")
 
 
+@pytest.mark.whole
 def test_every_world_can_be_searched() -> None:
     said = dgm("simulate", "-m", f"world={','.join(WORLDS)}", *FEW, "--json")
     assert said.status == 0, said.err
     assert [one["world"] for one in said.json["results"]] == WORLDS
 
 
+@pytest.mark.whole
 def test_policies_are_compared_seed_by_seed() -> None:
     names = ["huxley", "pedigree", "darwin", "hyper", "sica", "greedy", "uniform"]
     said = dgm("simulate", "-m", f"policy={','.join(names)}", "world=B", *FEW, "--json")
@@ -38,6 +40,7 @@ def test_policies_are_compared_seed_by_seed() -> None:
     assert "B: uniform - huxley = " in told
 
 
+@pytest.mark.whole
 def test_processes_change_nothing_in_a_sweep() -> None:
     sweep = ("-m", "policy=huxley,sica", "world=C", "budget.workers=1,5", *FEW[:2])
     one, two = [dgm("simulate", *sweep, f"processes={n}", "--json") for n in (1, 2)]
@@ -77,6 +80,7 @@ def test_a_world_that_is_none_is_refused(tmp_path: Path) -> None:
     assert "got Fraction without name, instance, child" in said.err
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("sweep", [(), ("budget.workers=1,4",)], ids=["by world", "over workers"])
 def test_a_plot_shows_every_policy_and_world(tmp_path: Path, sweep: tuple[str, ...]) -> None:
     path = tmp_path / "gains.svg"

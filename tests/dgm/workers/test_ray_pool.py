@@ -131,6 +131,7 @@ def scratch() -> Iterator[str]:
         yield directory
 
 
+@pytest.mark.whole
 def test_interrupting_the_driver_ends_no_job_and_killing_it_ends_all(scratch: str) -> None:
     mark = f"{uuid.uuid4().int % 10**9:09}"
     driver = subprocess.Popen(

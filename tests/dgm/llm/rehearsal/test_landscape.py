@@ -15,6 +15,8 @@ import rehearsal_harness as harness
 
 from dgm.llm.backends.rehearsal.repertoire import BASE, EDITS
 
+pytestmark = pytest.mark.whole
+
 AGENTS = Path(__file__).parent / "agents"
 PAGE = harness.ROOT / "docs" / "rehearsal.md"
 Effects = Mapping[str, tuple[float, float]]
