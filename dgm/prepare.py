@@ -6,7 +6,6 @@ import math
 import os
 import re
 import shutil
-import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from dgm.search import Settings
 from dgm.seeds import read_agent
 from dgm.width import ALL, Asked, Share, asked_width, width_of
 from dgm.workers import Pool
+from dgm.workers.address import knock
 from sandbox import MIB, Attempt, Files, Level, Limits, Sandbox, Tier, WeakerSandboxError, open_sandbox
 from sandbox.local.runtime import default_cache
 
@@ -245,9 +245,8 @@ def check_surroundings(prepared: Prepared) -> None:
         raise ConfigError(f"llm: {error}") from error
     address = str(prepared.config["workers"].get("address"))
     if _HOST_AND_PORT.fullmatch(address):
-        host, port = address.rsplit(":", 1)
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+            knock(address, CONNECT_S)
         except (OSError, OverflowError) as error:
             raise ConfigError(f"workers.address: nothing answers at {address} ({error})") from error
 

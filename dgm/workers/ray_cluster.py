@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import ray
 from ray.exceptions import RayError
 
+from dgm.workers.address import knock
 from dgm.workers.placing import SLOTS, Node, Places, places
 from dgm.workers.pulse import tidy_pulses
 from sandbox import Level, SandboxUnavailableError, open_reaper
@@ -152,9 +152,8 @@ class Head:
 
     def _knock(self) -> str:
         """Why it is not there, empty where it is. Its name is looked up each time: it may come back elsewhere."""
-        host, _, port = self._address.rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=LOOK_S).close()
+            knock(self._address, LOOK_S)
         except OSError as error:
             return str(error)
         return ""
