@@ -126,9 +126,9 @@ def output_limit(body: Body, *keys: str) -> int | None:
 
 def no_more_than_text(told: Mapping[str, object], where: str) -> None:
     """Refuse a message, an item or a part that has something of `NOT_IN_IT`."""
-    for key in NOT_IN_IT.keys() & told.keys():
-        if told[key] is not None:
-            raise refused(f"{where}.{key}", "not_allowed_here", NOT_IN_IT[key])
+    for key, reason in NOT_IN_IT.items():
+        if told.get(key) is not None:
+            raise refused(f"{where}.{key}", "not_allowed_here", reason)
 
 
 def is_inline_image(url: object) -> bool:

@@ -163,15 +163,14 @@ def _check_content(content: object, where: str) -> None:
     for j, part in enumerate(content):
         kind = part.get("type") if isinstance(part, dict) else None
         at = f"{where}[{j}]"
-        if isinstance(part, dict) and kind in ("input_image", *TEXTS):
-            no_more_than_text(part, at)
-        if isinstance(part, dict) and kind == "input_image":
+        if not isinstance(part, dict) or kind not in ("input_image", *TEXTS):
+            raise refused(at, "not_allowed_here", "must be text or an inline image: no files, no audio")
+        no_more_than_text(part, at)
+        if kind == "input_image":
             if not is_inline_image(part.get("image_url")):
                 raise refused(
                     f"{at}.image_url", "not_allowed_here", "must be inline (data:image/...;base64,...)"
                 )
-        elif not isinstance(part, dict) or kind not in TEXTS:
-            raise refused(at, "not_allowed_here", "must be text or an inline image: no files, no audio")
         elif not isinstance(part.get("refusal" if kind == "refusal" else "text"), str):
             raise refused(at, "invalid_type", "must have a text")
         elif part.get("image_url") is not None:
