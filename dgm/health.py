@@ -15,8 +15,10 @@ MEMORY = 100
 """How many last results are looked at to see what ever worked."""
 
 FEW = 2
-"""So many tasks or parents that always fail may be broken themselves; more are the machine's doing. So many later tries
-may fail by chance; more say that what made the first ones fail goes on."""
+"""So many tasks or parents that always fail may be broken themselves; more are the machine's doing."""
+
+CHANCE = 2
+"""So many later tries may fail by chance; more say that what made the first ones fail goes on."""
 
 
 class Health:
@@ -48,7 +50,7 @@ class Health:
         last = self._last()
         if len(last) < RECENT or self.void <= RECENT / 2:
             return False
-        if sum(again and not counted for _, counted, again in last) <= FEW:
+        if sum(again and not counted for _, counted, again in last) <= CHANCE:
             return False
         fine = {thing for thing, counted, _ in last if counted}
         broken = {thing for thing, _, _ in last} - fine

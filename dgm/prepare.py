@@ -22,6 +22,7 @@ from dgm.gates import Gates
 from dgm.jobs.manifest import MANIFEST, Manifest, ManifestError, parse_manifest
 from dgm.jobs.services import NodeSettings
 from dgm.llm import Allowance, GatewayError
+from dgm.llm.budget import SHORTEST_ANSWER
 from dgm.llm.upstreams import Upstream
 from dgm.matching import matched
 from dgm.operators import Operator, Redraw
@@ -52,7 +53,7 @@ LEAST = {
     "budget.rollout.tokens": 1,
     "budget.rollout.usd": 0,
     "llm.input_bytes": 1,
-    "llm.output_tokens": 16,
+    "llm.output_tokens": SHORTEST_ANSWER,
     "sandbox.processes": 1,
     "sandbox.memory_mib": 1,
     "sandbox.disk_mib": 1,

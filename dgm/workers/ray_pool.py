@@ -217,7 +217,7 @@ class RayPool:
         if self._clock() - self._looked_at < LOOK_S:
             return
         self._looked_at = self._clock()
-        self._head.look()  # first: who asks one that is gone anything else waits for a minute
+        self._head.look()
         if not self._head.there:
             return
         self._recall()
