@@ -87,6 +87,7 @@ def main():
         verdict = second.opinion("judge", evidence=shown, change=second.changed(before, files(workspace)))
         if not verdict.startswith("OK"):
             improve(Model(), brief, f"{shown}\n== what a judge says of the change so far ==\n{verdict}", workspace, deadline)
+    signal.alarm(0)  # the interpreter puts its own handler back as it ends, and would die of it
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SEED = Path(__file__).parents[3] / "dgm" / "seed"
@@ -57,17 +59,31 @@ def test_it_stays_small() -> None:
     assert max(lines.values()) <= 100
 
 
-def test_an_improve_that_nobody_answers_leaves_before_it_is_ended(tmp_path: Path) -> None:
-    (tmp_path / "brief.md").write_text("Do better.")
+@contextmanager
+def an_improve(directory: Path, seconds: float) -> Iterator[dict[str, str]]:
+    """The environment of one that has so many seconds, and a model that never answers."""
+    (directory / "brief.md").write_text("Do better.")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         told = {
-            "DGM_INSTRUCTION": str(tmp_path / "brief.md"),
-            "DGM_EVIDENCE": str(tmp_path),
+            "DGM_INSTRUCTION": str(directory / "brief.md"),
+            "DGM_EVIDENCE": str(directory),
             "DGM_WORKSPACE": str(SEED),
             "DGM_MODEL": "improve",
-            "DGM_DEADLINE": str(time.time() + 6),
+            "DGM_DEADLINE": str(time.time() + seconds),
             "OPENAI_BASE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}/v1",
             "OPENAI_API_KEY": "dummy",
         }
+        yield {**os.environ, **told}
+
+
+def test_an_improve_that_nobody_answers_leaves_before_it_is_ended(tmp_path: Path) -> None:
+    with an_improve(tmp_path, seconds=6) as environment:
         command = [sys.executable, "-B", "improve.py"]
-        subprocess.run(command, cwd=SEED, env={**os.environ, **told}, check=True, timeout=300)
+        subprocess.run(command, cwd=SEED, env=environment, check=True, timeout=300)
+
+
+def test_an_improve_that_ends_in_time_leaves_no_alarm_behind(tmp_path: Path) -> None:
+    looks = "import improve, openai, signal; openai.OpenAI; improve.main(); assert signal.alarm(0) == 0"
+    with an_improve(tmp_path, seconds=5) as environment:
+        command = [sys.executable, "-B", "-c", looks]
+        subprocess.run(command, cwd=SEED, env=environment, check=True, timeout=300)
