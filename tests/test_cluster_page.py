@@ -94,8 +94,16 @@ def test_the_job_for_kuberay_has_what_a_job_needs() -> None:
 
 
 SRUN = '#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n'
-RAY = '#!/bin/bash\necho "ray $*" >> "$LOG"\n[ "$1" = status ] || exec sleep 60\n'
-DGM = '#!/bin/bash\necho "dgm $* $(stat -c %a "$RAY_AUTH_TOKEN_PATH")" >> "$LOG"\nexit 3\n'
+RAY = """#!/bin/bash
+echo "ray $*" >> "$LOG"
+[ "$1" = status ] || exec sleep 60
+grep -q -- --head "$LOG"
+"""
+DGM = """#!/bin/bash
+until [ "$(grep -c "ray start" "$LOG")" = 3 ]; do sleep 0.1; done
+echo "dgm $* $(stat -c %a "$RAY_AUTH_TOKEN_PATH")" >> "$LOG"
+exit 3
+"""
 SCONTROL = "#!/bin/bash\nprintf 'n1\\nn2\\nn3\\n'\n"
 
 
