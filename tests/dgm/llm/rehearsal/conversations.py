@@ -69,7 +69,8 @@ def failing(kata: Kata, line: str = "AssertionError: 3 != 4") -> str:
     rule = "-" * 70
     head = f"F.\n{'=' * 70}\nFAIL: {name} ({kata.module}_visible_test.ATest.{name})\n{rule}\n"
     head += "Traceback (most recent call last):\n"
-    head += f'  File "/box/work/{kata.module}_visible_test.py", line 9, in {name}\n    self.assertEqual(it(3), 4)\n'
+    head += f'  File "/box/workspace/{kata.module}_visible_test.py", line 9, in {name}\n'
+    head += "    self.assertEqual(it(3), 4)\n"
     if not line:
         return head + "[output cut]\n"
     return head + f"{line}\n\n{rule}\nRan 2 tests in 0.001s\n\nFAILED (failures=1)\n"

@@ -155,7 +155,7 @@ def test_ids_durations_hosts_key_order_and_model_names_change_nothing() -> None:
             return [elsewhere(part) for part in value]
         if isinstance(value, str):
             return re.sub(r"in 0\.001s", "in 47.123s", value).replace(
-                "/box/work/", "/home/carol/host-9/tmp.Xy3/"
+                "/box/workspace/", "/elsewhere/host-9/tmp.Xy3/"
             )
         return value
 
