@@ -21,6 +21,7 @@ import docker  # type: ignore[import-untyped]
 import docker.errors  # type: ignore[import-untyped]
 import requests
 
+from sandbox.docker.socket_adapter import SocketAdapter
 from sandbox.errors import SandboxUnavailableError
 
 TIMEOUT = 60.0  # seconds for one answer of the engine
@@ -58,7 +59,7 @@ class Engine:
         self.local = address.startswith("unix://")
         """Whether the engine is on this machine, as far as its address tells."""
         self._address = address
-        _knock(address)
+        self._knock()
         with _translated("connecting"):
             if url is None:
                 self._client: Any = docker.DockerClient.from_env(timeout=TIMEOUT, max_pool_size=32).api
@@ -66,6 +67,9 @@ class Engine:
                 self._client = docker.APIClient(
                     base_url=url, timeout=TIMEOUT, max_pool_size=32, version="auto"
                 )
+        if self.local:
+            self._client.close()
+            self._client.mount(self._client.base_url, SocketAdapter(_path(address)))
 
     def close(self) -> None:
         self._client.close()
@@ -73,7 +77,6 @@ class Engine:
     def answers(self) -> bool:
         """Whether it is there and answers soon."""
         try:
-            _knock(self._address)
             with _translated("asking whether it is there"):
                 self._client._raise_for_status(
                     self._client.get(self._client._url("/_ping"), timeout=ANSWER_TIMEOUT)
@@ -92,10 +95,21 @@ class Engine:
             found: Mapping[str, Any] = self._client.version()
             return found
 
+    def _knock(self) -> None:
+        """Say at once, and in plain words, that nobody is at home."""
+        if not self.local:
+            return
+        with socket.socket(socket.AF_UNIX) as end:
+            try:
+                end.connect(_path(self._address))
+            except OSError as error:
+                said = f"no Docker engine answers at {self._address}: {error.strerror or error}"
+                raise EngineError(said) from error
+
     # ---- containers
 
     def create(self, config: Mapping[str, object], name: str) -> str:
-        _knock(self._address)
+        self._knock()
         with _translated("creating a container"):
             return str(self._client.create_container_from_config(dict(config), name)["Id"])
 
@@ -327,15 +341,8 @@ class Exec:
             self._socket.close()
 
 
-def _knock(url: str) -> None:
-    """Say at once that nobody is at home; the client would leave its own socket open when it cannot connect."""
-    if url.startswith("unix://"):
-        path = "/" + url.removeprefix("unix://").lstrip("/")
-        with socket.socket(socket.AF_UNIX) as end:
-            try:
-                end.connect(path)
-            except OSError as error:
-                raise EngineError(f"no Docker engine answers at {url}: {error.strerror or error}") from error
+def _path(address: str) -> str:
+    return "/" + address.removeprefix("unix://").lstrip("/")
 
 
 def _label_filter(labels: Mapping[str, str]) -> list[str]:
