@@ -10,13 +10,14 @@ import random
 import signal
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from numpy.random import Generator
@@ -138,11 +139,27 @@ def end_of(path: Path) -> tuple[set[str], Counter[tuple[str, str, int, str]]]:
     )
 
 
-class Breakage(Protocol):
-    """What can break. `strike` says whether it hit something that is at work."""
+class Breakage(ABC):
+    """What can break, with what is to happen to it later."""
 
-    def strike(self, fault: str) -> bool: ...
-    def mend(self) -> None: ...
+    def __init__(self) -> None:
+        self._later: list[threading.Timer] = []
+
+    @abstractmethod
+    def strike(self, fault: str) -> bool:
+        """Whether there was something to hit."""
+
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
+        self._later.append(threading.Timer(seconds, act))
+        self._later[-1].start()
+
+    @property
+    def busy(self) -> bool:
+        return any(timer.is_alive() for timer in self._later)
+
+    def mend(self) -> None:
+        for timer in self._later:
+            timer.join()
 
 
 WORKER, GATEWAY, HEAD = "ray::_do", "ray::NodeGateway", "gcs_server"
@@ -159,20 +176,19 @@ STILL_S = 5.0
 """Seconds for which a head or an engine stands still, or is away."""
 
 
-class BrokenCluster:
+class BrokenCluster(Breakage):
     """A cluster whose processes and nodes end or stand still."""
 
     def __init__(self, cluster: Machines, dice: random.Random) -> None:
+        super().__init__()
         self._cluster = cluster
         self._dice = dice
-        self._timers: list[threading.Timer] = []
 
     def strike(self, fault: str) -> bool:
         number, word = OF_CLUSTER[fault]
         if word == HEAD:
             head = self._cluster.head
-            self._timers.append(threading.Timer(STILL_S, head.signal, (signal.SIGCONT, HEAD)))
-            self._timers[-1].start()
+            self.later(STILL_S, partial(head.signal, signal.SIGCONT, HEAD))
             return head.signal(number, HEAD) > 0
         at_work = [node for node in self._cluster.living if node.pids(WORKER) and node.pids(GATEWAY)]
         if not at_work:
@@ -184,39 +200,30 @@ class BrokenCluster:
         self._cluster.add(2)
         return node.signal(number) > 0
 
-    def mend(self) -> None:
-        for timer in self._timers:
-            timer.join()
-
 
 OF_ENGINE = ["the engine is gone", "the engine stands still"]
 BEGUN_S = 1.5
 """Seconds after which a job that has a slot runs commands in its box."""
 
 
-class BrokenEngine:
+class BrokenEngine(Breakage):
     """An engine that leaves boxes alone for a while, in the middle of their commands."""
 
     def __init__(self, detour: Detour) -> None:
+        super().__init__()
         self._detour = detour
-        self._timers: list[threading.Timer] = []
 
     def strike(self, fault: str) -> bool:
-        if any(timer.is_alive() for timer in self._timers):
+        if self.busy:
             return False
         away, back = (
             (self._detour.kill, self._detour.start)
             if fault == OF_ENGINE[0]
             else (self._detour.stop, self._detour.go_on)
         )
-        self._timers = [threading.Timer(BEGUN_S, away), threading.Timer(BEGUN_S + STILL_S, back)]
-        for timer in self._timers:
-            timer.start()
+        self.later(BEGUN_S, away)
+        self.later(BEGUN_S + STILL_S, back)
         return True
-
-    def mend(self) -> None:
-        for timer in self._timers:
-            timer.join()
 
 
 class Storm:
@@ -321,11 +328,9 @@ def test_random_faults_change_nothing_of_what_a_run_comes_to(
 def test_an_engine_that_is_gone_for_a_while_changes_nothing_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
-    if not engine.local:
-        pytest.skip("the engine is at no Unix socket")
     calm = driver(tmp_path / "calm", 3, 4, SLOW)
     calm.search()
-    with scratch_directory() as scratch, detours() as detour:
+    with scratch_directory() as scratch, detours(engine) as detour:
         monkeypatch.setenv("TMPDIR", scratch)
         monkeypatch.setenv("DOCKER_HOST", detour.url)
         place = Place()
