@@ -141,8 +141,8 @@ class Machines:
         if self._bridge:
             space = f"{self._bridge}n{number}"
             place = f"{self._ip.rpartition('.')[0]}.{number + 1}"
-            _network(space, self._bridge, place)
             self._spaces.append(space)
+            _network(space, self._bridge, place)
             inside = ["ip", "netns", "exec", space]
         joins = [f"--address={self.address}", f"--num-cpus={slots}", f"--node-ip-address={place}"]
         node = self._start(inside, joins, f"n{number}")
@@ -174,7 +174,7 @@ class Machines:
 @contextlib.contextmanager
 def machines(scratch: Path) -> Iterator[Machines]:
     """Networks of their own where we may have them; else all nodes are at one address."""
-    bridge = f"dgm{os.getpid() % 10**5}"
+    bridge = f"dgm{uuid.uuid4().hex[:6]}"  # a name is free again only some time after its link is gone
     address = f"10.{100 + os.getpid() % 100}.{os.getpid() // 100 % 200}.1"
     apart = _ip("link", "add", bridge, "type", "bridge")
     try:
